@@ -1,0 +1,110 @@
+"""The two nouns of the library, `Layer` and `Loss`, and the gradient of a network made of them.
+
+A layer is three pure functions, a loss is two, and the gradient of a network is its backward pass
+started from the backward pass of the loss. There is no other machinery.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+
+Params = Any
+"""A pytree of arrays; a layer without parameters has the empty tuple `()`."""
+
+Residuals = Any
+"""A pytree of what `forward` saves for `backward`."""
+
+Shape = tuple[int, ...]
+"""The shape of one example: an array's shape without its batch axis."""
+
+
+class Layer(NamedTuple):
+    """A differentiable function with parameters, as three pure functions.
+
+    With J the loss and `dy = dJ/dy` the error signal (delta of the textbooks, cotangent of JAX):
+
+        init:     (key, in_shape)          -> (params, out_shape)   shapes without the batch axis
+        forward:  (params, x, key=None)    -> (y, residuals)        key=None means evaluation
+        backward: (params, residuals, dy)  -> (dparams, dx)
+
+    `dparams` has exactly the tree, shapes and dtypes of `params`. Layers sum over the batch axis;
+    the mean over the batch is taken in the loss and nowhere else.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, nnjax as nn
+        >>> double = nn.Layer(
+        ...     init=lambda key, in_shape: ((), in_shape),
+        ...     forward=lambda params, x, key=None: (2 * x, ()),
+        ...     backward=lambda params, residuals, dy: ((), 2 * dy),
+        ... )
+        >>> y, residuals = double.forward((), jnp.ones((1, 3)))
+        >>> print(double.backward((), residuals, y)[1])
+        [[4. 4. 4.]]
+    """
+
+    init: Callable[[jax.Array, Shape], tuple[Params, Shape]]
+    forward: Callable[..., tuple[jax.Array, Residuals]]
+    backward: Callable[[Params, Residuals, jax.Array], tuple[Params, jax.Array]]
+
+
+class Loss(NamedTuple):
+    """A scalar measure of error, as two pure functions.
+
+        forward:  (scores, targets) -> (J, residuals)   a scalar, the mean over the batch
+        backward: (residuals)       -> dscores          dJ/dscores, the shape of scores
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn
+        >>> J, residuals = nn.mean_squared_error.forward(jnp.array([[3.0]]), jnp.array([[1.0]]))
+        >>> print(J, nn.mean_squared_error.backward(residuals))
+        4.0 [[4.]]
+    """
+
+    forward: Callable[[jax.Array, jax.Array], tuple[jax.Array, Residuals]]
+    backward: Callable[[Residuals], jax.Array]
+
+
+def value_and_grad(network: Layer, loss: Loss) -> Callable[..., tuple[jax.Array, Params]]:
+    """The loss of a network and its gradient, by the hand-derived backward passes.
+
+        J = loss(network(params, x), targets)        grads = dJ/dparams
+
+    The chain rule in one line: the loss turns scores into dJ/dscores, the network turns dJ/dscores
+    into dJ/dparams. The error signal that reaches the input x is not returned.
+
+    Args:
+        network: the layer (usually a `serial`) to differentiate.
+        loss: the loss on its output.
+
+    Returns:
+        A pure function `(params, x, targets, key=None) -> (J, grads)`; `x` is (batch, ...),
+        `grads` has the tree, shapes and dtypes of `params`. `key` feeds layers that draw random
+        numbers; None means evaluation.
+
+    Raises:
+        ValueError: (the returned function) if shapes do not fit; the message names both.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, nnjax as nn
+        >>> net = nn.serial(nn.dense(4), nn.tanh(), nn.dense(2))
+        >>> params, _ = net.init(jax.random.key(0), (3,))
+        >>> J, grads = nn.value_and_grad(net, nn.softmax_cross_entropy)(
+        ...     params, jnp.ones((5, 3)), jnp.array([0, 1, 0, 1, 0])
+        ... )
+        >>> J.shape, grads[0].weights.shape
+        ((), (3, 4))
+
+    Source: Rumelhart, Hinton & Williams, Learning representations by back-propagating errors,
+    Nature 323, 1986.
+    """
+
+    def value_and_gradients(
+        params: Params, x: jax.Array, targets: jax.Array, key: jax.Array | None = None
+    ) -> tuple[jax.Array, Params]:
+        scores, residuals = network.forward(params, x, key)
+        J, loss_residuals = loss.forward(scores, targets)
+        grads, _ = network.backward(params, residuals, loss.backward(loss_residuals))
+        return J, grads
+
+    return value_and_gradients

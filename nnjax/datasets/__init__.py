@@ -1,0 +1,1 @@
+"""Readers of the study's data sets: each checks what it reads and stands alone."""

@@ -1,0 +1,96 @@
+"""The parts of an epoch, shared by `fit` (one network) and `sweep` (many replicas).
+
+An epoch is a fold over its batches, training is a fold over epochs. The order of the rows is drawn
+per epoch from a key; the last, incomplete batch is dropped. Gradients come from the hand-derived
+backward passes, updates from an `optax.GradientTransformation`.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike
+
+from nnjax.core import Layer, Loss, Params, value_and_grad
+
+Metric = Callable[[jax.Array, jax.Array], jax.Array]
+"""`(scores, targets) -> scalar`."""
+
+
+class History(NamedTuple):
+    """What training recorded after each epoch; the last axis of every array is the epoch.
+
+    `train_loss` is the mean over the epoch's batches, each before its update; the validation
+    numbers belong to the parameters after the epoch (NaN without validation data).
+    `learning_rate` is the rate at the end of the epoch, read from the optimizer's state; optax
+    keeps it there only if it was built with `optax.inject_hyperparams`, else it is NaN.
+    """
+
+    train_loss: jax.Array
+    validation_loss: jax.Array
+    validation_accuracy: jax.Array
+    learning_rate: jax.Array
+
+
+class State(NamedTuple):
+    """What an epoch carries: the trained parameters and the optimizer's state."""
+
+    params: Params
+    optimizer: Any
+
+
+def train_step(
+    network: Layer,
+    loss: Loss,
+    optimizer: optax.GradientTransformation,
+    state: State,
+    x: jax.Array,
+    targets: jax.Array,
+    key: jax.Array | None,
+) -> tuple[State, jax.Array]:
+    """One update from one batch; returns the loss before it."""
+    J, grads = value_and_grad(network, loss)(state.params, x, targets, key)
+    # optax multiplies its whole-number step count with hyper-parameters; where those are traced,
+    # strict promotion (which our own code obeys) would refuse that.
+    with jax.numpy_dtype_promotion("standard"):
+        updates, optimizer_state = optimizer.update(grads, state.optimizer, state.params)
+    return State(optax.apply_updates(state.params, updates), optimizer_state), J
+
+
+def measure(
+    network: Layer,
+    loss: Loss,
+    metric: Metric | None,
+    state: State,
+    train_loss: jax.Array,
+    validation: tuple[jax.Array, jax.Array] | None,
+) -> History:
+    """The history's entry for the parameters after an epoch."""
+    missing = jnp.full_like(train_loss, jnp.nan)
+    validation_loss = validation_accuracy = missing
+    if validation is not None:
+        x, targets = validation
+        scores = network.forward(state.params, x)[0]
+        validation_loss = loss.forward(scores, targets)[0]
+        validation_accuracy = missing if metric is None else metric(scores, targets)
+    rate = optax.tree_utils.tree_get(state.optimizer, "learning_rate")
+    rate = missing if rate is None else jnp.asarray(rate, dtype=train_loss.dtype)
+    return History(train_loss, validation_loss, validation_accuracy, rate)
+
+
+def batch_rows(
+    rows: int, batch_size: int, shuffle: bool, key: jax.Array | None, epoch: ArrayLike
+) -> jax.Array:
+    """Row numbers of an epoch's whole batches, (batches, batch_size)."""
+    order = jnp.arange(rows)
+    if shuffle and key is not None:
+        order = jax.random.permutation(jax.random.fold_in(key, epoch), order)
+    whole = rows // batch_size
+    return order[: whole * batch_size].reshape(whole, batch_size)
+
+
+def step_key(key: jax.Array, epoch: ArrayLike, step: ArrayLike) -> jax.Array:
+    """The key of the layers' random numbers in one step."""
+    return jax.random.fold_in(jax.random.fold_in(key, epoch), step)

@@ -1,0 +1,90 @@
+"""The dense (fully connected, affine) layer."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from nnjax.core import Layer, Shape
+from nnjax.initializers import Initializer, normal, zeros
+
+
+class Dense(NamedTuple):
+    """Parameters of a dense layer: weights (n_in, n_out) and bias (n_out,)."""
+
+    weights: jax.Array
+    bias: jax.Array
+
+
+def dense(n_out: int, init: Initializer | None = None, bias: Initializer | None = None) -> Layer:
+    """Every output is a weighted sum of all inputs plus a bias.
+
+        y = x W + b                          y_bj = sum_i x_bi W_ij + b_j
+
+    Derivation. J depends on W_ij only through the outputs y_bj of each example b, and
+    dy_bj/dW_ij = x_bi; on b_j through the same outputs, with dy_bj/db_j = 1; on x_bi through all
+    outputs of example b, with dy_bj/dx_bi = W_ij. Summing over the paths, with dy = dJ/dy:
+
+        dW_ij = sum_b x_bi dy_bj      dW = x' dy       (n_in, n_out)
+        db_j  = sum_b dy_bj           db = 1' dy       (n_out,)
+        dx_bi = sum_j dy_bj W_ij      dx = dy W'       (batch, n_in)
+
+    Gradients are summed over the batch; the 1/batch of the mean is already inside dy.
+
+    Args:
+        n_out: number of outputs (units).
+        init: initialiser of the weights; default normal with standard deviation 0.01.
+        bias: initialiser of the bias; default zeros.
+
+    Returns:
+        A layer from (batch, ..., n_in) to (batch, ..., n_out) with params `Dense(weights, bias)`.
+        Axes between the batch and the features are treated as more examples.
+
+    Raises:
+        ValueError: if n_out is not a positive whole number, or (forward) if x does not have n_in
+            features; the message names both shapes.
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn
+        >>> params = nn.Dense(jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([0.0, 1.0]))
+        >>> layer = nn.dense(2)
+        >>> y, residuals = layer.forward(params, jnp.array([[1.0, 1.0]]))
+        >>> print(y)
+        [[4. 7.]]
+        >>> grads, dx = layer.backward(params, residuals, jnp.array([[1.0, 0.0]]))
+        >>> print(grads.bias, dx)
+        [1. 0.] [[1. 3.]]
+
+    Source: Rumelhart, Hinton & Williams 1986; Goodfellow, Bengio & Courville 2016, section 6.5.
+    """
+    if not isinstance(n_out, int) or isinstance(n_out, bool) or n_out < 1:
+        raise ValueError(f"dense(n_out): expected a positive whole number, got {n_out!r}")
+    init_weights = normal(0.01) if init is None else init
+    init_bias = zeros() if bias is None else bias
+
+    def init_params(key: jax.Array, in_shape: Shape) -> tuple[Dense, Shape]:
+        if not in_shape:
+            raise ValueError(f"dense({n_out}) needs an input with a feature axis, got shape ()")
+        weights_key, bias_key = jax.random.split(key)
+        params = Dense(
+            init_weights(weights_key, (in_shape[-1], n_out)), init_bias(bias_key, (n_out,))
+        )
+        return params, (*in_shape[:-1], n_out)
+
+    def forward(
+        params: Dense, x: jax.Array, key: jax.Array | None = None
+    ) -> tuple[jax.Array, jax.Array]:
+        weights, bias = params
+        if x.ndim < 2 or x.shape[-1] != weights.shape[0]:
+            raise ValueError(
+                f"dense({n_out}) has weights of shape {weights.shape} and takes inputs of shape "
+                f"(batch, ..., {weights.shape[0]}), got {x.shape}"
+            )
+        return x @ weights + bias.reshape((1,) * (x.ndim - 1) + bias.shape), x
+
+    def backward(params: Dense, residuals: jax.Array, dy: jax.Array) -> tuple[Dense, jax.Array]:
+        x, examples = residuals, tuple(range(dy.ndim - 1))
+        dweights = jnp.tensordot(x, dy, axes=(examples, examples))
+        return Dense(dweights, dy.sum(examples)), dy @ params.weights.T
+
+    return Layer(init_params, forward, backward)

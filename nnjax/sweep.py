@@ -1,0 +1,188 @@
+"""Training many replicas of a network, seeds times hyper-parameters, as one compiled program."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from tqdm import tqdm
+
+from nnjax.core import Layer, Loss, Params
+from nnjax.epoch import History, Metric, State, batch_rows, measure, step_key, train_step
+from nnjax.train import Data, accuracy, check_training
+
+
+def sweep(
+    network: Layer,
+    loss: Loss,
+    optimizer: Callable[..., optax.GradientTransformation],
+    data: Data,
+    *,
+    seeds: Sequence[int],
+    arms: Mapping[str, Sequence[float]],
+    epochs: int,
+    batch_size: int,
+    shuffle: bool = True,
+    validation: Data | None = None,
+    metric: Metric | None = accuracy,
+    progress: bool | None = None,
+) -> tuple[Params, History]:
+    """Train many replicas of a network, seeds times hyper-parameters, as one compiled program.
+
+    Replica (a, s) is what `fit` gives from `optimizer(**arm a)` and the two keys
+    `init_key, fit_key = jax.random.split(jax.random.key(s))`. Arms that share a seed share the
+    initial parameters and the order of the batches, so that differences between arms are paired.
+
+    What makes it cheap: replicas that see the same batch are trained together, with the replica
+    axis of every weight matrix beside its output axis. The widest product of the network, batch
+    times first weights, is then a single matrix product (batch, n_in) x (n_in, replicas * n_out)
+    for all of them, and nothing is transposed. Replicas are taken in groups small enough for their
+    weights to stay in the processor's cache; every group runs the same compiled program.
+
+    Args:
+        network: the layer to train.
+        loss: the loss on its output.
+        optimizer: makes an optax transformation from one arm's hyper-parameters, `optax.adam` for
+            instance; they arrive as traced scalars.
+        data: inputs (rows, ...) and targets (rows, ...).
+        seeds: one whole number per seed.
+        arms: hyper-parameter name to its value in each arm; all of the same length. A value that
+            should not vary belongs into the optimizer (`functools.partial`).
+        epochs, batch_size, validation, metric: as in `fit`.
+        shuffle: a new order of rows for each seed and epoch; False keeps the order of the data, so
+            that all replicas share their batches.
+        progress: as in `fit`.
+
+    Returns:
+        Parameters with two leading axes (arms, seeds), and the `History`, its arrays of shape
+        (arms, seeds, epochs). A diverged replica has NaN in its losses; it is not dropped.
+
+    Raises:
+        ValueError: as `fit`; if there are no seeds, no arms, or arms of unequal length.
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn, optax
+        >>> x, labels = jnp.eye(4), jnp.array([0, 1, 1, 0])
+        >>> params, history = nn.sweep(
+        ...     nn.dense(2), nn.softmax_cross_entropy, optax.sgd, (x, labels),
+        ...     seeds=[0, 1, 2], arms={"learning_rate": [0.1, 1.0]}, epochs=5, batch_size=4)
+        >>> history.train_loss.shape, params.weights.shape
+        ((2, 3, 5), (2, 3, 4, 2))
+
+    Source: common random numbers: Glasserman & Yao, Management Science 38, 1992.
+    """
+    lengths = {len(values) for values in arms.values()}
+    if len(lengths) != 1 or not min(lengths) or not len(seeds):
+        shapes = {name: len(values) for name, values in arms.items()}
+        raise ValueError(
+            f"sweep needs at least one seed and arms of one common length, got {len(seeds)} seeds "
+            f"and arms {shapes}"
+        )
+    (n_arms,), n_seeds = lengths, len(seeds)
+    in_shape = np.shape(data[0])[1:]
+    abstract = jax.eval_shape(lambda key: network.init(key, in_shape)[0], jax.random.key(0))
+    rows = check_training(network, loss, abstract, data, validation, metric, epochs, batch_size)
+    dtype = jnp.result_type(*jax.tree.leaves(abstract)) if jax.tree.leaves(abstract) else float
+    columns = {name: jnp.asarray(values, dtype=dtype) for name, values in arms.items()}
+    arrays = jax.tree.map(jnp.asarray, data)
+    held_out = None if validation is None else jax.tree.map(jnp.asarray, validation)
+    settings = (network, loss, optimizer, epochs, min(batch_size, rows), shuffle, metric)
+
+    # Replicas are numbered seed by seed. With shuffling only arms of one seed share their batches.
+    sharing = n_arms if shuffle else n_arms * n_seeds
+    size = _group_size(
+        sharing, sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(abstract))
+    )
+    replicas = [(a, s) for s in range(n_seeds) for a in range(n_arms)]
+    groups = [replicas[i : i + size] for i in range(0, len(replicas), size)]
+    hide = None if progress is None else not progress
+    trained, histories = [], []
+    for group in tqdm(groups, desc="groups", disable=hide, delay=2 if hide is None else 0):
+        arm_index = jnp.array([a for a, _ in group])
+        keys = jnp.stack([jax.random.key(seeds[s]) for _, s in group])
+        hyperparams = {name: values[arm_index] for name, values in columns.items()}
+        params, history = _sweep_group(settings, keys, hyperparams, arrays, held_out)
+        # Fetched from the device at once: what is finished does not compete with what runs.
+        trained.append(jax.device_get(params))
+        histories.append(jax.device_get(history))
+
+    def by_arm_and_seed(*leaves: np.ndarray) -> jax.Array:
+        replica_first = np.concatenate(leaves)
+        return jnp.asarray(
+            replica_first.reshape(n_seeds, n_arms, *replica_first.shape[1:]).swapaxes(0, 1)
+        )
+
+    return jax.tree.map(by_arm_and_seed, *trained), jax.tree.map(by_arm_and_seed, *histories)
+
+
+CACHE_BYTES = 5 << 18
+"""Weights of a group of replicas: about what a core's own cache holds."""
+
+
+def _group_size(sharing: int, replica_bytes: int) -> int:
+    """The largest divisor of `sharing` whose weights fit the cache (at least 1)."""
+    fit_in = max(1, CACHE_BYTES // max(replica_bytes, 1))
+    return max(d for d in range(1, sharing + 1) if sharing % d == 0 and d <= fit_in)
+
+
+def _replica_axes(tree: Any) -> Any:
+    """Where the replica axis stands in each stacked leaf: before the output axis of matrices."""
+    return jax.tree.map(lambda leaf: max(leaf.ndim - 2, 0), tree)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _sweep_group(
+    settings: tuple[Any, ...],
+    keys: jax.Array,
+    hyperparams: dict[str, jax.Array],
+    data: tuple[jax.Array, jax.Array],
+    validation: tuple[jax.Array, jax.Array] | None,
+) -> tuple[Params, History]:
+    """Train replicas that share their batches; replica axis first in what is returned."""
+    network, loss, optimizer, epochs, batch_size, shuffle, metric = settings
+    in_shape = data[0].shape[1:]
+
+    def start(key: jax.Array, arm: dict[str, jax.Array]) -> State:
+        params = network.init(jax.random.split(key)[0], in_shape)[0]
+        return State(params, optimizer(**arm).init(params))
+
+    one_state = jax.eval_shape(start, keys[0], jax.tree.map(lambda v: v[0], hyperparams))
+    axes = _replica_axes(one_state)
+    states = jax.vmap(start, out_axes=axes)(keys, hyperparams)
+    fit_keys = jax.vmap(lambda key: jax.random.split(key)[1])(keys)
+    order_keys, layer_keys = jax.vmap(jax.random.split, out_axes=1)(fit_keys)
+
+    def one_step(
+        state: State, key: jax.Array, arm: dict[str, jax.Array], x: jax.Array, targets: jax.Array
+    ) -> tuple[State, jax.Array]:
+        return train_step(network, loss, optimizer(**arm), state, x, targets, key)
+
+    def one_measure(state: State, train_loss: jax.Array, arm: dict[str, jax.Array]) -> History:
+        record = measure(network, loss, metric, state, train_loss, validation)
+        rate = arm.get("learning_rate")
+        return record if rate is None else record._replace(learning_rate=rate)
+
+    def run_epoch(states: State, epoch: jax.Array) -> tuple[State, History]:
+        # The group shares its batches, so the first replica's key orders them for all.
+        batches = batch_rows(len(data[0]), batch_size, shuffle, order_keys[0], epoch)
+
+        def step(states: State, numbered: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
+            number, rows = numbered
+            step_keys = jax.vmap(lambda key: step_key(key, epoch, number))(layer_keys)
+            x, targets = (array[rows] for array in data)
+            return jax.vmap(one_step, in_axes=(axes, 0, 0, None, None), out_axes=(axes, 0))(
+                states, step_keys, hyperparams, x, targets
+            )
+
+        states, losses = jax.lax.scan(step, states, (jnp.arange(len(batches)), batches))
+        record = jax.vmap(one_measure, in_axes=(axes, 0, 0))(
+            states, losses.mean(axis=0), hyperparams
+        )
+        return states, record
+
+    states, history = jax.lax.scan(run_epoch, states, jnp.arange(epochs))
+    replica_first = jax.vmap(lambda params: params, in_axes=(axes.params,))(states.params)
+    return replica_first, jax.tree.map(lambda h: h.swapaxes(0, 1), history)

@@ -1,0 +1,229 @@
+"""Training one network by mini-batch gradient descent, compiled once."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.typing import ArrayLike
+from tqdm import tqdm
+
+from nnjax.core import Layer, Loss, Params
+from nnjax.epoch import History, Metric, State, batch_rows, measure, step_key, train_step
+
+Data = tuple[ArrayLike, ArrayLike]
+"""Inputs (rows, ...) and targets (rows, ...)."""
+
+
+def accuracy(scores: jax.Array, targets: jax.Array) -> jax.Array:
+    """Fraction of rows whose largest score is at the target class.
+
+        1/n sum_b [argmax_k scores_bk = class of row b]
+
+    Args:
+        scores: (batch, ..., classes) with at least two classes.
+        targets: whole-number labels (batch, ...), or one-hot rows of the scores' shape.
+
+    Returns:
+        A scalar in [0, 1], in the dtype of the scores. Ties go to the first class.
+
+    Raises:
+        ValueError: if the shapes do not fit; regression has no accuracy (pass `metric=None`).
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn
+        >>> print(nn.accuracy(jnp.array([[0.1, 0.9], [0.8, 0.2]]), jnp.array([1, 1])))
+        0.5
+    """
+    if scores.ndim >= 2 and scores.shape[-1] >= 2:
+        if targets.shape == scores.shape:
+            targets = targets.argmax(axis=-1)
+        if targets.shape == scores.shape[:-1]:
+            hits = scores.argmax(axis=-1) == targets
+            return hits.astype(scores.dtype).mean()
+    raise ValueError(
+        f"accuracy: scores {scores.shape} and targets {targets.shape} do not name classes; "
+        "expected (batch, classes) with labels (batch,) or one-hot rows; else pass metric=None"
+    )
+
+
+def fit(
+    network: Layer,
+    loss: Loss,
+    optimizer: optax.GradientTransformation,
+    params: Params,
+    data: Data,
+    *,
+    epochs: int,
+    batch_size: int,
+    key: jax.Array | None = None,
+    shuffle: bool | None = None,
+    validation: Data | None = None,
+    metric: Metric | None = accuracy,
+    progress: bool | None = None,
+) -> tuple[Params, History]:
+    """Train a network by mini-batch gradient descent.
+
+        params <- params + optimizer(dJ/dparams)    for every batch of every epoch
+
+    Args:
+        network: the layer to train.
+        loss: the loss on its output.
+        optimizer: any optax transformation, `optax.sgd(0.01, momentum=0.9)` for instance.
+        params: parameters to start from, as `network.init` returns them. They are not changed.
+        data: inputs (rows, ...) and targets (rows, ...).
+        epochs: passes over the data.
+        batch_size: rows in a batch. More than there are rows means all of them in one batch; rows
+            left over after the last whole batch are not used in that epoch.
+        key: source of the random numbers of shuffling and of layers such as dropout; None for
+            none.
+        shuffle: draw a new order of the rows for each epoch; default: whenever there is a key.
+            False keeps the order of the data.
+        validation: inputs and targets to measure after each epoch.
+        metric: what `validation_accuracy` records; None for nothing (regression).
+        progress: show a progress bar on standard error; default: only in a terminal, and only if
+            training takes longer than two seconds.
+
+    Returns:
+        The trained parameters and the `History`, its arrays of shape (epochs,).
+
+    Raises:
+        ValueError: if the data does not fit the network or the loss, a label is outside the
+            classes, or a setting is out of range; raised before anything is trained.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, nnjax as nn, optax
+        >>> x = jnp.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+        >>> labels = jnp.array([0, 1, 1, 0])
+        >>> net = nn.serial(nn.dense(8, nn.initializers.glorot()), nn.tanh(), nn.dense(2))
+        >>> params, _ = net.init(jax.random.key(0), (2,))
+        >>> params, history = nn.fit(net, nn.softmax_cross_entropy, optax.sgd(0.5, momentum=0.9),
+        ...                          params, (x, labels), epochs=200, batch_size=4)
+        >>> print(nn.predict(net, params, x).argmax(axis=1), bool(history.train_loss[-1] < 0.01))
+        [0 1 1 0] True
+
+    Source: Bottou, Stochastic gradient descent tricks, 2012.
+    """
+    shuffle = key is not None if shuffle is None else shuffle
+    if shuffle and key is None:
+        raise ValueError("fit(shuffle=True) needs a key, for instance key=jax.random.key(0)")
+    rows = check_training(network, loss, params, data, validation, metric, epochs, batch_size)
+    batch_size = min(batch_size, rows)
+    arrays = jax.tree.map(jnp.asarray, data)
+    held_out = None if validation is None else jax.tree.map(jnp.asarray, validation)
+    settings = (network, loss, optimizer, batch_size, shuffle, metric)
+    state = State(params, optimizer.init(params))
+    records = []
+    # disable=None is tqdm's word for "only in a terminal"; delay keeps short runs quiet.
+    hide = None if progress is None else not progress
+    for epoch in tqdm(range(epochs), desc="epochs", disable=hide, delay=2 if hide is None else 0):
+        state, record = _fit_epoch(settings, state, arrays, held_out, key, epoch)
+        records.append(record)
+    return state.params, History(*(jnp.stack(column) for column in zip(*records, strict=True)))
+
+
+def predict(
+    network: Layer, params: Params, x: ArrayLike, *, batch_size: int | None = None
+) -> jax.Array:
+    """The output of a network in evaluation (dropout off, population statistics).
+
+        y = network(params, x)
+
+    Args:
+        network: the layer.
+        params: its parameters.
+        x: inputs (rows, ...).
+        batch_size: rows at a time, to bound memory; default all at once. The result is the same.
+
+    Returns:
+        Scores (rows, ...).
+
+    Raises:
+        ValueError: if x does not fit the network, or batch_size is not positive.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, nnjax as nn
+        >>> params, _ = nn.dense(2).init(jax.random.key(0), (3,))
+        >>> nn.predict(nn.dense(2), params, jnp.ones((5, 3)), batch_size=2).shape
+        (5, 2)
+    """
+    x = jnp.asarray(x)
+    if batch_size is None:
+        return _forward(network, params, x)
+    if batch_size < 1:
+        raise ValueError(f"predict: expected batch_size >= 1, got {batch_size}")
+    pieces = [
+        _forward(network, params, x[i : i + batch_size]) for i in range(0, len(x), batch_size)
+    ]
+    return jnp.concatenate(pieces) if pieces else _forward(network, params, x)
+
+
+@functools.partial(jax.jit, static_argnames="network")
+def _forward(network: Layer, params: Params, x: jax.Array) -> jax.Array:
+    return network.forward(params, x)[0]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _fit_epoch(
+    settings: tuple[Any, ...],
+    state: State,
+    data: tuple[jax.Array, jax.Array],
+    validation: tuple[jax.Array, jax.Array] | None,
+    key: jax.Array | None,
+    epoch: ArrayLike,
+) -> tuple[State, History]:
+    network, loss, optimizer, batch_size, shuffle, metric = settings
+    order_key, layer_key = (None, None) if key is None else jax.random.split(key)
+    batches = batch_rows(len(data[0]), batch_size, shuffle, order_key, epoch)
+
+    def step(state: State, numbered: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
+        number, rows = numbered
+        key = None if layer_key is None else step_key(layer_key, epoch, number)
+        x, targets = (array[rows] for array in data)
+        return train_step(network, loss, optimizer, state, x, targets, key)
+
+    state, losses = jax.lax.scan(step, state, (jnp.arange(len(batches)), batches))
+    return state, measure(network, loss, metric, state, losses.mean(), validation)
+
+
+# --- checks at the boundary, before anything is traced --------------------------------------------
+
+
+def check_training(
+    network: Layer,
+    loss: Loss,
+    params: Params,
+    data: Data,
+    validation: Data | None,
+    metric: Metric | None,
+    epochs: int,
+    batch_size: int,
+) -> int:
+    """Raise a readable ValueError for input that cannot be trained on; return the rows."""
+    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"{name}: expected a positive whole number, got {value!r}")
+    for name, pair in (("data", data), ("validation", validation)):
+        if pair is None:
+            continue
+        x, targets = (np.asarray(array) for array in pair)
+        if x.ndim < 2 or not len(x) or len(x) != len(targets):
+            raise ValueError(
+                f"{name}: expected inputs (rows, ...) and as many targets, got inputs of shape "
+                f"{x.shape} and targets of shape {targets.shape}"
+            )
+        scores = jax.eval_shape(lambda p, x: network.forward(p, x)[0], params, jnp.asarray(x[:1]))
+        jax.eval_shape(loss.forward, scores, jnp.asarray(targets[:1]))
+        if np.issubdtype(targets.dtype, np.integer) and targets.ndim == len(scores.shape) - 1:
+            classes = scores.shape[-1]
+            wrong = np.flatnonzero((targets < 0) | (targets >= classes))
+            if len(wrong):
+                raise ValueError(
+                    f"{name}: labels go from 0 to {classes - 1} for a network with {classes} "
+                    f"outputs, but row {wrong[0]} has {targets.flat[wrong[0]]}"
+                )
+        if validation is not None and metric is not None and name == "validation":
+            jax.eval_shape(metric, scores, jnp.asarray(targets[:1]))
+    return len(np.asarray(data[0]))
