@@ -116,6 +116,34 @@ def lecun() -> Initializer:
     return lambda key, shape: math.sqrt(1 / _fans(shape)[0]) * jax.random.normal(key, shape)
 
 
+def uniform_fan_in() -> Initializer:
+    """Uniform weights bounded by the fan-in: what PyTorch's linear layers start from.
+
+        w ~ U(-a, a),  a = 1 / sqrt(fan_in),  so Var w = 1 / (3 fan_in)
+
+    Returns:
+        A function `(key, shape) -> weights`; shape has at least two axes.
+
+    Raises:
+        ValueError: (the returned function) if the shape has fewer than two axes.
+
+    Example:
+        >>> import jax, nnjax as nn
+        >>> w = nn.initializers.uniform_fan_in()(jax.random.key(0), (100, 1000))
+        >>> print(f"{abs(w).max():.3f}")
+        0.100
+
+    Source: LeCun, Bottou, Orr & Mueller, Efficient BackProp, 1998, section 4.6, with the bound
+    instead of the standard deviation; `torch.nn.Linear.reset_parameters`.
+    """
+
+    def init(key: jax.Array, shape: Shape) -> jax.Array:
+        bound = 1 / math.sqrt(_fans(shape)[0])
+        return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
+
+    return init
+
+
 def zeros() -> Initializer:
     """All zeros; used for biases.
 

@@ -38,6 +38,10 @@ _REASONS: tuple[tuple[type[requests.RequestException], str], ...] = (
 )
 
 
+class WrongContentError(DataError):
+    """A server sent something else than ISOLET; another attempt or a mirror may do better."""
+
+
 class Record(TypedDict):
     """Where a table comes from; holds no path of the machine it was made on."""
 
@@ -102,7 +106,8 @@ def fetch_isolet(
         The table and its source record.
 
     Raises:
-        DataError: for broken local files; when nothing can be reached and no stand-in is allowed.
+        DataError: for broken local files, an address of another kind or a cache that cannot be
+            written; when nothing can be reached and no stand-in is allowed.
 
     Example:
         >>> fetch_isolet([], [], "cache", say=lambda line: None).record["source"]
@@ -133,7 +138,7 @@ def fetch_isolet(
         deadline = time.monotonic() + max(end - time.monotonic(), 0.0) / left
         try:
             return _official(_download(address, cache, deadline), address)
-        except (DataError, requests.RequestException) as fault:
+        except (WrongContentError, requests.RequestException) as fault:
             failures.append(f"{address}: {_reason(fault)}")
 
     why = (
@@ -215,12 +220,14 @@ def _kept(cache: Path, address: str) -> Path:
 
 def _download(address: str, cache: Path, deadline: float) -> pl.DataFrame:
     """Download, check, and only then move into the cache under its final name."""
-    if address.endswith(".zip"):
-        files = {isolet.ARCHIVE: address}
-    elif address.endswith("/"):
+    if not re.fullmatch(r"https?://.+(\.zip|/)", address):
+        raise DataError(
+            f"{address} is no address to download from: it has to begin with http:// or https:// "
+            "and to end in .zip (the archive) or / (a folder with the two .data.Z)."
+        )
+    files = {isolet.ARCHIVE: address}
+    if address.endswith("/"):
         files = {f"{name}.Z": f"{address}{name}.Z" for name in isolet.FILES.values()}
-    else:
-        raise DataError("an address has to end in .zip (an archive) or / (a folder)")
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache, prefix=".download-") as draft:
@@ -233,7 +240,8 @@ def _download(address: str, cache: Path, deadline: float) -> pl.DataFrame:
         raise
     except OSError as fault:
         raise DataError(
-            f"the cache {cache} cannot be written ({fault.strerror or fault})"
+            f"The cache {cache} cannot be written ({fault.strerror or fault}). "
+            "Expected a folder that this user may write to, on a disk with room."
         ) from None
 
 
@@ -244,7 +252,7 @@ def _attempt(files: dict[str, str], folder: Path, deadline: float) -> pl.DataFra
         return isolet.load(folder)
     except DataError as fault:
         # The temporary folder is gone when the message is read.
-        raise DataError(str(fault).replace(f"{folder}{os.sep}", "")) from None
+        raise WrongContentError(str(fault).replace(f"{folder}{os.sep}", "")) from None
 
 
 def _get(address: str, path: Path, deadline: float) -> None:
@@ -282,18 +290,15 @@ def _may_pass(fault: BaseException) -> bool:
     """Whether another attempt could end differently: not when the file is said not to exist."""
     if isinstance(fault, requests.HTTPError):
         return _status(fault) >= 500 or _status(fault) == 429
-    # requests calls a malformed address a ValueError too.
-    return isinstance(fault, DataError | requests.RequestException) and not isinstance(
-        fault, ValueError
-    )
+    return isinstance(fault, WrongContentError | requests.RequestException)
 
 
 def _status(fault: requests.HTTPError) -> int:
     return fault.response.status_code if fault.response is not None else 500
 
 
-def _reason(fault: DataError | requests.RequestException) -> str:
-    if isinstance(fault, DataError):
+def _reason(fault: WrongContentError | requests.RequestException) -> str:
+    if isinstance(fault, WrongContentError):
         return str(fault).rstrip(".")
     if isinstance(fault, requests.HTTPError):
         return f"it answered {_status(fault)}"

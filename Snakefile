@@ -1,0 +1,29 @@
+# The study: `snakemake --cores 8` makes everything, `snakemake --cores 8 reports/figures/fig5.svg`
+# one figure. Settings: workflow/config/study.yaml.
+from snakemake.utils import min_version
+
+min_version("9.10")
+
+
+configfile: "workflow/config/study.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/xor.smk"
+include: "workflow/rules/isolet.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/benchmark.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        "reports/index.html",
+        "reports/numbers.json",
+        expand("reports/figures/{figure}.{form}", figure=FIGURES + SKETCHES, form=["svg", "png"]),

@@ -1,0 +1,51 @@
+# What every rule needs: the checked configuration, the names of things, and the digest of code.
+import os
+from pathlib import Path
+
+from workflow.scripts.digest import code_digest
+from workflow.scripts.settings import checked, programs
+
+ENV = "../envs/study.yaml"
+CODE = "workflow/scripts"
+
+config = checked(config)
+PROGRAMS = programs(config["experiments"])
+
+SKETCHES = ["sketch_neuron", "sketch_xor", "sketch_isolet"]
+FIGURES = ["xor", *(f"fig{i}" for i in range(1, 9))]
+# Which experiments a table is made from.
+SOURCES = {
+    **{f"fig{i}": ["momentum"] for i in range(1, 5)},
+    **{f"fig{i}": [f"fig{i}"] for i in range(5, 9)},
+    "experiments": ["momentum", "long", "sigmoid", "standard_normal"],
+}
+
+
+wildcard_constraints:
+    figure="|".join([*FIGURES, *SKETCHES, "experiments"]),
+    experiment="|".join(PROGRAMS),
+
+
+# The repository holds the reports of the full study. In a fresh clone they are files without a
+# history, and what they were made from is missing: they must not pass for up to date.
+if not Path("results").exists():
+    for report in (file for file in Path("reports").rglob("*") if file.is_file()):
+        os.utime(report, (1, 1))
+
+
+def folders(experiment):
+    """Folder of each program of an experiment, to the setting that it varies."""
+    return {
+        f"results/runs/{experiment}/{name}": varied
+        for name, (varied, _) in PROGRAMS[experiment].items()
+    }
+
+
+def runs_of(figure):
+    """Files of all runs behind a table."""
+    return [
+        f"{folder}/{file}.parquet"
+        for experiment in SOURCES[figure]
+        for folder in folders(experiment)
+        for file in ("epochs", "speakers")
+    ]

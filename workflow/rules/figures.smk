@@ -1,0 +1,35 @@
+# Figures: each reads its table and nothing else.
+
+
+rule plot:
+    input:
+        table="reports/tables/{figure}.csv",
+    output:
+        svg="reports/figures/{figure}.svg",
+        png="reports/figures/{figure}.png",
+    wildcard_constraints:
+        figure="|".join(FIGURES),
+    log:
+        "logs/plot_{figure}.log",
+    conda:
+        ENV
+    params:
+        code=lambda wildcards: code_digest(f"{CODE}/plot_{wildcards.figure}.py"),
+    script:
+        "../scripts/plot_{wildcards.figure}.py"
+
+
+rule sketch:
+    output:
+        svg="reports/figures/{figure}.svg",
+        png="reports/figures/{figure}.png",
+    wildcard_constraints:
+        figure="|".join(SKETCHES),
+    log:
+        "logs/plot_{figure}.log",
+    conda:
+        ENV
+    params:
+        code=lambda wildcards: code_digest(f"{CODE}/plot_{wildcards.figure}.py"),
+    script:
+        "../scripts/plot_{wildcards.figure}.py"

@@ -1,0 +1,39 @@
+# The numbers of the study in one file, and the page that shows them.
+
+
+rule numbers:
+    input:
+        tables=expand("reports/tables/{name}.csv", name=[*FIGURES, "experiments"]),
+        record=rules.fetch_isolet.output.record,
+    output:
+        numbers="reports/numbers.json",
+    log:
+        "logs/numbers.log",
+    conda:
+        ENV
+    params:
+        config=config,
+        code=code_digest(f"{CODE}/write_numbers.py"),
+        study_code=code_digest(*sorted(Path(CODE).glob("*.py"))),
+    script:
+        "../scripts/write_numbers.py"
+
+
+rule report:
+    input:
+        numbers=rules.numbers.output.numbers,
+        tables=rules.numbers.input.tables,
+        figures=expand("reports/figures/{name}.svg", name=SKETCHES + FIGURES),
+        captions=expand("workflow/report/{name}.html", name=SKETCHES + FIGURES),
+        template="workflow/report/index.html",
+    output:
+        page="reports/index.html",
+    log:
+        "logs/report.log",
+    conda:
+        ENV
+    params:
+        config=config,
+        code=code_digest(f"{CODE}/write_report.py"),
+    script:
+        "../scripts/write_report.py"

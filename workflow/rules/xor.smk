@@ -1,0 +1,38 @@
+# XOR: all settings and seeds in one job.
+
+
+rule train_xor:
+    output:
+        runs="results/runs/xor.parquet",
+    log:
+        "logs/train_xor.log",
+    conda:
+        ENV
+    params:
+        xor={key: value for key, value in config["xor"].items() if key != "published"},
+        code=code_digest(f"{CODE}/train_xor.py"),
+    threads: 1
+    resources:
+        mem_mb=2000,
+        gpu=1,
+    script:
+        "../scripts/train_xor.py"
+
+
+rule summarise_xor:
+    input:
+        runs=rules.train_xor.output.runs,
+    output:
+        table="reports/tables/{figure}.csv",
+    wildcard_constraints:
+        figure="xor",
+    log:
+        "logs/summarise_{figure}.log",
+    conda:
+        ENV
+    params:
+        sources={"xor": [rules.train_xor.output.runs]},
+        settings={"accuracy": None, "xor": config["xor"]["published"]},
+        code=code_digest(f"{CODE}/summarise.py"),
+    script:
+        "../scripts/summarise.py"

@@ -1,0 +1,64 @@
+"""A fingerprint of the code that a script runs, so that results are made anew when it changes.
+
+Snakemake watches a rule's script, not what the script imports. Rules therefore carry the digest of
+the project's modules that their script imports, directly or through others, as a parameter.
+Comments, docstrings and layout do not count: only what the interpreter would see differently.
+"""
+
+import ast
+import hashlib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def code_digest(*scripts: Path) -> str:
+    """Digest of all project modules that the scripts import.
+
+    Args:
+        scripts: Python files, relative to the project's root or absolute. They count themselves.
+
+    Returns:
+        Sixteen hexadecimal digits.
+    """
+    pending, seen = [ROOT / script for script in scripts], set[Path]()
+    while pending:
+        file = pending.pop()
+        if file not in seen:
+            seen.add(file)
+            pending += _imported(file)
+    digest = hashlib.sha256()
+    for file in sorted(seen):
+        digest.update(f"{file.relative_to(ROOT)}\n{_without_docstrings(file)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _imported(file: Path) -> list[Path]:
+    """Files of the project that a file imports: packages from the root, siblings by name."""
+    names = set[str]()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    places = [base / name.replace(".", "/") for name in names for base in (ROOT, file.parent)]
+    candidates = [c for place in places for c in (place.with_suffix(".py"), place / "__init__.py")]
+    return [candidate for candidate in candidates if candidate.is_file()]
+
+
+def _without_docstrings(file: Path) -> str:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            # A bare string is a docstring wherever it stands: it does nothing.
+            node.body = [s for s in body if not _is_text(s)] or [ast.Pass()]  # type: ignore[attr-defined]
+    return ast.dump(tree)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )

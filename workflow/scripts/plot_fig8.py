@@ -1,0 +1,152 @@
+"""Figure 8: test accuracy of four optimizers, every seed shown."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import figtable
+import numpy as np
+import plotjob
+import polars as pl
+import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+TITLE = "Figure 8. Test accuracy by optimizer"
+COLUMNS = {"optimizer": pl.String, "seed": pl.Int64, "test_accuracy": pl.Float64}
+NAMES = {"sgd": "SGD", "adagrad": "Adagrad", "rmsprop": "RMSprop", "adam": "Adam"}
+COLOURS = dict(zip(NAMES, (style.GREY, style.GREEN, style.BLUE, style.ORANGE), strict=True))
+# Medians this close to the best (percentage points) share the enlarged panel.
+CLOSE = 3.0
+
+
+def main(table: Path, svg: Path, png: Path) -> None:
+    """Draw a box and all seeds for every optimizer, the best ones enlarged beside.
+
+    Args:
+        table: CSV with optimizer, seed, test_accuracy (fraction; empty or NaN = diverged), data.
+        svg: vector file to write.
+        png: raster file to write.
+
+    Raises:
+        TableError: the table is missing or wrong, or names an unknown optimizer.
+    """
+    read = figtable.read(table, COLUMNS, key=["optimizer", "seed"])
+    unknown = set(read.rows["optimizer"]) - set(NAMES)
+    if unknown:
+        raise figtable.TableError(
+            f"{table}: unknown optimizer {sorted(unknown)}; expected some of {list(NAMES)}"
+        )
+    seeds = read.rows.group_by("optimizer").len()["len"]
+    footer = (
+        f"{read.footer(seeds)}. Dots: seeds; box: quartiles; whiskers: farthest seed within "
+        "1.5 box heights; number: median."
+        + (" k/n div. = k of n seeds diverged." if _lost(read.rows) else "")
+    )
+    page = style.Page(8.2, 4.4, TITLE, footer, read.stand_in)
+    style.render(page, lambda figure: draw(figure, read.rows), svg, png)
+
+
+def draw(figure: Figure, rows: pl.DataFrame) -> None:
+    """Box plots in the order of NAMES; a second panel enlarges those close to the best.
+
+    Args:
+        figure: receives one or two axes.
+        rows: columns optimizer and test_accuracy (fraction), one row per seed.
+    """
+    groups = {
+        name: 100 * rows.filter(pl.col("optimizer") == name)["test_accuracy"].to_numpy()
+        for name in NAMES
+    }
+    groups = {name: values for name, values in groups.items() if values.size}
+    medians = {n: float(np.median(v[np.isfinite(v)])) for n, v in groups.items() if _any(v)}
+    best = max(medians.values(), default=0.0)
+    close = {n: groups[n] for n, median in medians.items() if median > best - CLOSE}
+    floor = best - 2 * CLOSE
+    stray = any((values < floor).any() for values in groups.values())
+    if not close or (len(close) == len(groups) and not stray):
+        _boxes(figure.add_subplot(), groups)
+        return
+    left, right = figure.subplots(1, 2, width_ratios=(len(groups), max(2, len(close))))
+    _boxes(left, groups)
+    _boxes(right, close, floor)
+    left.set_title("all optimizers", loc="left", fontsize=9)
+    right.set_title(f"enlarged: within {CLOSE:g} points of the best", loc="left", fontsize=9)
+
+
+def _boxes(axes: Axes, groups: dict[str, np.ndarray], floor: float = -np.inf) -> None:
+    """One box per optimizer with its seeds jittered by a fixed rule and its median printed.
+
+    Seeds below `floor` are left out of the panel and counted under the optimizer's name.
+    """
+    for place, (name, values) in enumerate(groups.items()):
+        finite = values[np.isfinite(values)]
+        lost = values.size - finite.size
+        below = int((finite < floor).sum())
+        notes = [f"{lost}/{values.size} div."] if lost else []
+        notes += [f"{below}/{values.size} below"] if below else []
+        _under(axes, place, -0.03, NAMES[name])
+        _under(axes, place, -0.09, "\n".join(notes))
+        if not finite.size:
+            continue
+        axes.boxplot(
+            finite,
+            positions=[place],
+            widths=0.5,
+            showfliers=False,
+            patch_artist=True,
+            boxprops={"facecolor": COLOURS[name], "alpha": 0.3, "edgecolor": style.INK},
+            medianprops={"color": style.INK, "linewidth": 1.8},
+            whiskerprops={"color": style.GREY},
+            capprops={"color": style.GREY},
+        )
+        axes.scatter(
+            place + _jitter(finite.size),
+            finite,
+            s=11,
+            color=COLOURS[name],
+            alpha=0.75,
+            lw=0,
+            zorder=3,
+        )
+        axes.annotate(
+            f"{np.median(finite):.1f}",
+            (place + 0.27, float(np.median(finite))),
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+            fontweight="bold",
+        )
+    axes.set_xlim(-0.5, len(groups) - 0.3)
+    axes.set_xticks([])
+    axes.margins(y=0.08)
+    shown = np.concatenate([values[values >= floor] for values in groups.values()])
+    if axes.get_ylim()[0] < floor:
+        room = 0.08 * np.ptp(shown) + 0.05
+        axes.set_ylim(shown.min() - room, shown.max() + room)
+    axes.set_ylabel("test accuracy (%)")
+
+
+def _under(axes: Axes, place: float, height: float, text: str) -> None:
+    """A text below the axes, centred on a box."""
+    axes.text(place, height, text, transform=axes.get_xaxis_transform(), ha="center", va="top")
+
+
+def _jitter(count: int) -> np.ndarray:
+    """Sideways places of the dots: multiples of the golden ratio, even and without chance."""
+    return 0.36 * ((np.arange(1, count + 1) * 0.6180339887498949) % 1 - 0.5)
+
+
+def _lost(rows: pl.DataFrame) -> bool:
+    return not np.isfinite(rows["test_accuracy"].to_numpy()).all()
+
+
+def _any(values: np.ndarray) -> bool:
+    return bool(np.isfinite(values).any())
+
+
+if "snakemake" in globals():
+    plotjob.run(main, snakemake)

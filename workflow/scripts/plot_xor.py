@@ -1,0 +1,140 @@
+"""XOR: loss by epoch and solved fraction, with a hidden layer (2-3-2) and without (2-2)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import figtable
+import numpy as np
+import plotjob
+import polars as pl
+import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+TITLE = "XOR with a hidden layer (2-3-2) and without (2-2)"
+COLUMNS = {
+    "network": pl.String,
+    "setting": pl.String,
+    "epoch": pl.Int64,
+    "loss_median": pl.Float64,
+    "loss_q25": pl.Float64,
+    "loss_q75": pl.Float64,
+    "solved": pl.Float64,
+    "lo": pl.Float64,
+    "hi": pl.Float64,
+    "n": pl.Int64,
+    "published_setting": pl.Boolean,
+}
+LINES = {"2-3-2": (style.BLUE, "solid", "o"), "2-2": (style.ORANGE, (0, (4, 2)), "s")}
+
+
+def main(table: Path, svg: Path, png: Path) -> None:
+    """Draw one line of panels per setting: loss curves left, solved fraction right.
+
+    Args:
+        table: CSV with the columns of COLUMNS and data; the solved fraction is read from the
+            last epoch of every network and setting.
+        svg: vector file to write.
+        png: raster file to write.
+
+    Raises:
+        TableError: the table is missing or wrong, or names an unknown network.
+    """
+    read = figtable.read(table, COLUMNS, key=["network", "setting", "epoch"])
+    unknown = set(read.rows["network"]) - set(LINES)
+    if unknown:
+        raise figtable.TableError(
+            f"{table}: unknown network {sorted(unknown)}; expected some of {list(LINES)}"
+        )
+    footer = (
+        f"{read.footer()}. Line: median; band: quartiles of the seeds. "
+        "Solved: all four rows right; bar: 95 % interval."
+    )
+    settings = read.rows["setting"].n_unique()
+    page = style.Page(8.2, 1.5 + 1.75 * settings, TITLE, footer, read.stand_in)
+    style.render(page, lambda figure: draw(figure, read.rows), svg, png)
+
+
+def draw(figure: Figure, rows: pl.DataFrame) -> None:
+    """Two columns of panels, one line per setting, the published setting first.
+
+    Args:
+        figure: receives the axes.
+        rows: the columns of COLUMNS, one row per network, setting and epoch.
+    """
+    settings = rows.sort("published_setting", descending=True, maintain_order=True)
+    names = settings.select("setting", "published_setting").unique(maintain_order=True).rows()
+    panels = figure.subplots(
+        len(names), 2, squeeze=False, sharex="col", sharey="col", width_ratios=(2, 1)
+    )
+    for (curve, solved), (name, published) in zip(panels, names, strict=True):
+        part = rows.filter(pl.col("setting") == name).sort("epoch")
+        _losses(curve, part)
+        _solved(solved, part)
+        title = f"{name} (published setting)" if published else name
+        curve.set_title(title, loc="left", fontsize=9, fontweight="bold")
+        curve.set_ylabel("loss")
+    panels[0, 0].set_ylim(bottom=0)
+    for curve, (name, _) in zip(panels[:, 0], names, strict=True):
+        _name_lines(curve, rows.filter(pl.col("setting") == name).sort("epoch"))
+    last = rows["epoch"].to_numpy().max()
+    panels[0, 1].set_title(f"after epoch {last}", loc="left", fontsize=9, fontweight="bold")
+    panels[-1, 0].set_xlabel("epoch")
+    panels[-1, 1].set_xlabel("solved (% of seeds)")
+
+
+def _losses(axes: Axes, part: pl.DataFrame) -> None:
+    """Median loss and quartile band of both networks."""
+    for network, (colour, dash, _) in LINES.items():
+        rows = part.filter(pl.col("network") == network)
+        epoch = rows["epoch"].to_numpy()
+        low, high = rows["loss_q25"].to_numpy(), rows["loss_q75"].to_numpy()
+        axes.fill_between(epoch, low, high, color=colour, alpha=0.22, linewidth=0)
+        axes.plot(epoch, rows["loss_median"].to_numpy(), color=colour, linestyle=dash)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+
+
+def _name_lines(axes: Axes, part: pl.DataFrame) -> None:
+    """Name both curves at their right ends."""
+    ends: list[tuple[str, float, str]] = []
+    for network, (colour, _, _) in LINES.items():
+        median = part.filter(pl.col("network") == network)["loss_median"].to_numpy()
+        finite = median[np.isfinite(median)]
+        if finite.size:
+            ends.append((network, float(finite[-1]), colour))
+    style.name_ends(axes, ends)
+    if not ends:
+        style.note(axes, "no finite value in any epoch")
+
+
+def _solved(axes: Axes, part: pl.DataFrame) -> None:
+    """Solved fraction with its interval, one line per network."""
+    for place, (network, (colour, _, marker)) in enumerate(LINES.items()):
+        last = part.filter(pl.col("network") == network).tail(1)
+        if last.is_empty():
+            continue
+        value, low, high = 100 * last.select("solved", "lo", "hi").to_numpy()[0]
+        axes.plot([low, high], [place, place], color=colour, linewidth=3, alpha=0.5)
+        axes.plot([value], [place], color=colour, marker=marker, markersize=6)
+        text = f"{value:.1f} % [{low:.1f}, {high:.1f}]" if np.isfinite(value) else "no value"
+        axes.text(
+            0.98,
+            place - 0.18,
+            text,
+            transform=axes.get_yaxis_transform(),
+            ha="right",
+            va="bottom",
+            fontsize=8,
+            color=colour,
+        )
+    axes.set_yticks(range(len(LINES)), list(LINES))
+    axes.set_ylim(len(LINES) - 0.5, -0.6)
+    axes.set_xlim(-3, 103)
+
+
+if "snakemake" in globals():
+    plotjob.run(main, snakemake)

@@ -1,0 +1,95 @@
+"""The configuration: checked against its schema, and unfolded into training programs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "study.schema.json"
+
+
+def checked(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration, if it fits the schema.
+
+    Args:
+        config: what Snakemake read.
+
+    Returns:
+        The same.
+
+    Raises:
+        SystemExit: with one line per mistake that names the key, what stands there and what may.
+    """
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    faults = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=_place)
+    lines = [f"  {_place(fault)}: {_sentence(fault)}" for fault in faults]
+    if not lines:
+        for name, experiment in config["experiments"].items():
+            twice = set(experiment.get("vary", {})) & set(experiment)
+            lines += [f"  experiments.{name}.{key}: stands beside vary.{key}" for key in twice]
+            missing = _REQUIRED - set(experiment) - set(experiment.get("vary", {}))
+            lines += [f"  experiments.{name}.{key}: is missing" for key in sorted(missing)]
+    if lines:
+        raise SystemExit("The configuration cannot be used:\n" + "\n".join(lines))
+    return config
+
+
+_REQUIRED = {
+    "units",
+    "layers",
+    "activation",
+    "init",
+    "optimizer",
+    "arms",
+    "epochs",
+    "batch_size",
+    "shuffle",
+    "seeds",
+}
+
+
+def programs(
+    experiments: dict[str, dict[str, Any]],
+) -> dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]]:
+    """Unfold every experiment into its training programs, one per value of what it varies.
+
+    Args:
+        experiments: the configuration's section, checked.
+
+    Returns:
+        experiment to program's name to (the varied setting, all settings). The name of a program
+        is `setting~value`, or `all` where nothing is varied.
+
+    Example:
+        >>> programs({"fig5": {"vary": {"units": [16, 32]}, "layers": 1}})["fig5"]["units~32"]
+        ({'units': 32}, {'layers': 1, 'units': 32})
+    """
+    unfolded = {}
+    for name, experiment in experiments.items():
+        fixed = {key: value for key, value in experiment.items() if key != "vary"}
+        varied = [
+            {key: value} for key, values in experiment.get("vary", {}).items() for value in values
+        ]
+        unfolded[name] = {
+            "".join(f"{key}~{value}" for key, value in setting.items()) or "all": (
+                setting,
+                fixed | setting,
+            )
+            for setting in varied or [{}]
+        }
+    return unfolded
+
+
+def _place(fault: jsonschema.ValidationError) -> str:
+    return ".".join(map(str, fault.absolute_path)) or "(top level)"
+
+
+def _sentence(fault: jsonschema.ValidationError) -> str:
+    """The validator's message, with what is allowed where that helps, on one line."""
+    message = " ".join(fault.message.split())
+    if fault.validator == "additionalProperties":
+        known = sorted(fault.schema.get("properties", {}))  # type: ignore[union-attr]
+        return f"{message}; known keys: {', '.join(known)}"
+    description = fault.schema.get("description") if isinstance(fault.schema, dict) else None
+    return f"{message} (expected: {description})" if description else message

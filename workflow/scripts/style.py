@@ -1,0 +1,171 @@
+"""The look of every figure, and its one way to disk: title, footer, stand-in mark, SVG, PNG.
+
+Text in the SVG is drawn as paths: the file then looks the same in every browser, editor and
+printer, whether DejaVu Sans is installed or not. The words stay searchable, since each path
+carries its text as an XML comment and title and footer are stored as metadata.
+"""
+
+import os
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
+
+# Okabe and Ito's colours, told apart by readers with any common colour vision.
+BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
+INK, GREY, FAINT = "#222222", "#5A5A5A", "#DDDDDD"
+ALARM = "#B00020"
+STAND_IN = "STAND-IN DATA: synthetic, not ISOLET"
+
+LOOK: "dict[RcKeyType, Any]" = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "lines.linewidth": 1.8,
+    "hatch.linewidth": 0.6,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "nnjax",
+}
+
+# Heights of the strips around the drawing, in inches, so that they match across figures.
+TITLE_STRIP, FOOTER_STRIP, BANNER_STRIP, MARGIN = 0.42, 0.34, 0.34, 0.14
+# Mean width of a letter of the footer, in inches; longer footers are broken into lines.
+FOOTER_LETTER = 0.055
+
+
+@dataclass(frozen=True)
+class Page:
+    """What surrounds a drawing: its size in inches, title, footer and stand-in mark."""
+
+    width: float
+    height: float
+    title: str
+    footer: str = ""
+    stand_in: bool = False
+
+
+def render(page: Page, draw: Callable[[Figure], None], svg: Path, png: Path) -> None:
+    """Draw a page and write it as SVG and PNG; the same input gives the same bytes.
+
+    Args:
+        page: size, title, footer and stand-in mark.
+        draw: puts the axes into the figure; the strips for title and footer are kept free.
+        svg: vector file to write.
+        png: raster file to write, 200 dots per inch.
+    """
+    with matplotlib.rc_context(LOOK):
+        banner = BANNER_STRIP if page.stand_in else 0.0
+        footer = textwrap.wrap(page.footer, int((page.width - 2 * MARGIN) / FOOTER_LETTER))
+        height = page.height + banner
+        bottom = (FOOTER_STRIP + 0.14 * (len(footer) - 1) if footer else MARGIN) / height
+        top = 1 - (TITLE_STRIP + banner) / height
+        side = MARGIN / page.width
+        layout = ConstrainedLayoutEngine(rect=(side, bottom, 1 - 2 * side, top - bottom))
+        figure = Figure(figsize=(page.width, height), facecolor="white", layout=layout)
+        FigureCanvasAgg(figure)
+        draw(figure)
+        # Laid out once, not at each save, so that both files show the same figure.
+        layout.execute(figure)
+        figure.set_layout_engine("none")
+        title = 1 - (banner + 0.14) / height
+        figure.text(side, title, page.title, va="top", fontsize=11, fontweight="bold")
+        small: dict[str, Any] = {"va": "bottom", "fontsize": 7.5, "color": GREY}
+        figure.text(side, 0.1 / height, "\n".join(footer), **small)
+        if page.stand_in:
+            _mark_stand_in(figure, 1 - banner / height)
+        about = {"Title": page.title, "Description": _description(page)}
+        _save(figure, svg, "svg", {**about, "Creator": None, "Date": None})
+        _save(figure, png, "png", {**about, "Software": None})
+
+
+def spread(positions: list[float], gap: float) -> list[float]:
+    """Move label positions apart until neighbours are at least `gap` apart, order kept.
+
+    >>> spread([1.0, 0.95], 0.2)
+    [1.15, 0.95]
+    """
+    moved = list(positions)
+    order = sorted(range(len(moved)), key=lambda i: moved[i])
+    for below, above in pairwise(order):
+        moved[above] = max(moved[above], round(moved[below] + gap, 12))
+    return moved
+
+
+def name_ends(axes: Axes, ends: list[tuple[str, float, str]]) -> None:
+    """Write curves' names to the right of the axes at the height of their last values.
+
+    Args:
+        axes: with the y limits already set.
+        ends: name, last value and colour of each curve.
+    """
+    bottom, top = axes.get_ylim()
+    places = spread([value for _, value, _ in ends], 0.065 * (top - bottom))
+    for (name, _, colour), place in zip(ends, places, strict=True):
+        axes.annotate(
+            name,
+            (1, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontweight="bold",
+            annotation_clip=False,
+        )
+
+
+def note(axes: Axes, text: str) -> None:
+    """Write a message in the middle of axes that have nothing to show."""
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=ALARM)
+
+
+def _description(page: Page) -> str:
+    return f"{STAND_IN}. {page.footer}" if page.stand_in else page.footer
+
+
+def _mark_stand_in(figure: Figure, top: float) -> None:
+    """A red banner above the fraction `top` of the height, and a watermark across the rest."""
+    banner = Rectangle((0, top), 1, 1 - top, transform=figure.transFigure, color=ALARM)
+    figure.add_artist(banner)
+    centred: dict[str, Any] = {"ha": "center", "fontweight": "bold"}
+    middle = (1 + top) / 2
+    figure.text(0.5, middle, STAND_IN, va="center_baseline", color="white", fontsize=12, **centred)
+    size = 7.5 * figure.get_figwidth()
+    look: dict[str, Any] = {"va": "center", "rotation": 28, "color": ALARM, "alpha": 0.18}
+    figure.text(0.5, top / 2, "STAND-IN DATA", fontsize=size, zorder=100, **look, **centred)
+
+
+def _save(figure: Figure, path: Path, kind: str, metadata: dict[str, str | None]) -> None:
+    """Write beside the target first, so that a killed job leaves no half figure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        figure.savefig(partial, format=kind, dpi=200, metadata=metadata)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
