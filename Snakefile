@@ -26,4 +26,8 @@ rule all:
     input:
         "reports/index.html",
         "reports/numbers.json",
-        expand("reports/figures/{figure}.{form}", figure=FIGURES + SKETCHES, form=["svg", "png"]),
+        expand(
+            "reports/figures/{figure}.{form}",
+            figure=FIGURES + SKETCHES,
+            form=["svg", "png"],
+        ),

@@ -123,7 +123,7 @@ def two_level_interval(
     c, r = np.asarray(correct, dtype=float), np.asarray(rows, dtype=float)
     if c.ndim != 2 or r.shape != c.shape[1:] or not c.size or not (r > 0).all():
         raise ValueError(
-            f"two_level_interval: expected correct (seeds, speakers) and positive rows (speakers,), "
+            "two_level_interval: expected correct (seeds, speakers) and positive rows (speakers,), "
             f"got {c.shape} and {r.shape}"
         )
     seeds, speakers = c.shape

@@ -54,25 +54,25 @@ def _dense() -> list[LayerCase]:
 
 
 def _activations() -> list[LayerCase]:
-    makers = {
-        "relu": {"": nn.relu()},
-        "leaky_relu": {
-            "default": nn.leaky_relu(),
-            "0.1": nn.leaky_relu(0.1),
-            "zero": nn.leaky_relu(0.0),
-            "negative": nn.leaky_relu(-0.5),
-            "above-1": nn.leaky_relu(1.5),
-        },
-        "sigmoid": {"": nn.sigmoid()},
-        "tanh": {"": nn.tanh()},
-        "softmax": {"": nn.softmax()},
+    layers = {
+        "relu": nn.relu(),
+        "leaky_relu": nn.leaky_relu(),
+        "sigmoid": nn.sigmoid(),
+        "tanh": nn.tanh(),
+        "softmax": nn.softmax(),
     }
     shapes = {"row": (4, (3,)), "batch-1": (1, (5,)), "one": (1, (1,)), "middle-axis": (3, (2, 3))}
+    slopes = {"slope-0": 0.0, "slope-0.1": 0.1, "slope-negative": -0.5, "slope-above-1": 1.5}
     return [
-        LayerCase(name, f"{option}-{shape}".strip("-"), layer, in_shape, batch)
-        for name, options in makers.items()
-        for option, layer in options.items()
-        for shape, (batch, in_shape) in shapes.items()
+        *(
+            LayerCase(name, shape, layer, in_shape, batch)
+            for name, layer in layers.items()
+            for shape, (batch, in_shape) in shapes.items()
+        ),
+        *(
+            LayerCase("leaky_relu", label, nn.leaky_relu(slope), (3,))
+            for label, slope in slopes.items()
+        ),
     ]
 
 

@@ -33,19 +33,21 @@ if not Path("results").exists():
         os.utime(report, (1, 1))
 
 
-def folders(experiment):
-    """Folder of each program of an experiment, to the setting that it varies."""
-    return {
+# Folder of each program of an experiment, to the setting that it varies.
+FOLDERS = {
+    experiment: {
         f"results/runs/{experiment}/{name}": varied
-        for name, (varied, _) in PROGRAMS[experiment].items()
+        for name, (varied, _) in unfolded.items()
     }
-
-
-def runs_of(figure):
-    """Files of all runs behind a table."""
-    return [
+    for experiment, unfolded in PROGRAMS.items()
+}
+# The runs behind a table.
+RUNS = {
+    table: [
         f"{folder}/{file}.parquet"
-        for experiment in SOURCES[figure]
-        for folder in folders(experiment)
+        for experiment in experiments
+        for folder in FOLDERS[experiment]
         for file in ("epochs", "speakers")
     ]
+    for table, experiments in SOURCES.items()
+}

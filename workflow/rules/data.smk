@@ -7,11 +7,11 @@ rule fetch_isolet:
         record="results/data/isolet.json",
     log:
         "logs/fetch_isolet.log",
+    retries: 0
     conda:
         ENV
     params:
         data=config["data"],
         code=code_digest(f"{CODE}/fetch_isolet.py"),
-    retries: 0
     script:
         "../scripts/fetch_isolet.py"

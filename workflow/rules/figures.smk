@@ -7,10 +7,10 @@ rule plot:
     output:
         svg="reports/figures/{figure}.svg",
         png="reports/figures/{figure}.png",
-    wildcard_constraints:
-        figure="|".join(FIGURES),
     log:
         "logs/plot_{figure}.log",
+    wildcard_constraints:
+        figure="|".join(FIGURES),
     conda:
         ENV
     params:
@@ -23,10 +23,10 @@ rule sketch:
     output:
         svg="reports/figures/{figure}.svg",
         png="reports/figures/{figure}.png",
-    wildcard_constraints:
-        figure="|".join(SKETCHES),
     log:
         "logs/plot_{figure}.log",
+    wildcard_constraints:
+        figure="|".join(SKETCHES),
     conda:
         ENV
     params:

@@ -11,31 +11,33 @@ rule train_isolet:
         "logs/train_isolet/{experiment}/{program}.log",
     conda:
         ENV
-    params:
-        program=lambda wildcards: PROGRAMS[wildcards.experiment][wildcards.program][1],
-        code=code_digest(f"{CODE}/train_isolet.py"),
     threads: 1
     resources:
         mem_mb=2000,
         gpu=1,
+    params:
+        program=lambda wildcards: PROGRAMS[wildcards.experiment][wildcards.program][1],
+        code=code_digest(f"{CODE}/train_isolet.py"),
     script:
         "../scripts/train_isolet.py"
 
 
 rule summarise_isolet:
     input:
-        runs=lambda wildcards: runs_of(wildcards.figure),
+        runs=lambda wildcards: RUNS[wildcards.figure],
         record=rules.fetch_isolet.output.record,
     output:
         table="reports/tables/{figure}.csv",
-    wildcard_constraints:
-        figure="|".join(SOURCES),
     log:
         "logs/summarise_{figure}.log",
+    wildcard_constraints:
+        figure="|".join(SOURCES),
     conda:
         ENV
     params:
-        sources=lambda wildcards: {name: folders(name) for name in SOURCES[wildcards.figure]},
+        sources=lambda wildcards: {
+            name: FOLDERS[name] for name in SOURCES[wildcards.figure]
+        },
         settings={"accuracy": config["published"]["k3.test_accuracy"], "xor": {}},
         code=code_digest(f"{CODE}/summarise.py"),
     script:

@@ -8,13 +8,13 @@ rule train_xor:
         "logs/train_xor.log",
     conda:
         ENV
-    params:
-        xor={key: value for key, value in config["xor"].items() if key != "published"},
-        code=code_digest(f"{CODE}/train_xor.py"),
     threads: 1
     resources:
         mem_mb=2000,
         gpu=1,
+    params:
+        xor={key: value for key, value in config["xor"].items() if key != "published"},
+        code=code_digest(f"{CODE}/train_xor.py"),
     script:
         "../scripts/train_xor.py"
 
@@ -24,10 +24,10 @@ rule summarise_xor:
         runs=rules.train_xor.output.runs,
     output:
         table="reports/tables/{figure}.csv",
-    wildcard_constraints:
-        figure="xor",
     log:
         "logs/summarise_{figure}.log",
+    wildcard_constraints:
+        figure="xor",
     conda:
         ENV
     params:

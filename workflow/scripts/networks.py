@@ -45,7 +45,7 @@ def multilayer_perceptron(
     Returns:
         The network.
     """
-    weights = nn.initializers.normal(init) if isinstance(init, float) else INITIALIZERS[init]()
+    weights = INITIALIZERS[init]() if isinstance(init, str) else nn.initializers.normal(init)
     hidden = [nn.dense(units, weights), ACTIVATIONS[activation]()] * layers
     return nn.serial(*hidden, nn.dense(outputs, weights))
 

@@ -217,9 +217,9 @@ def main(
 if "snakemake" in globals():
     job.begin(snakemake.log[0])
     main(
-        snakemake.wildcards.figure,
-        snakemake.params.sources,
+        snakemake.wildcards["figure"],
+        snakemake.params["sources"],
         Path(snakemake.input.record) if "record" in snakemake.input.keys() else None,  # noqa: SIM118
-        snakemake.params.settings,
+        snakemake.params["settings"],
         Path(snakemake.output.table),
     )

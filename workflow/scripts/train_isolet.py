@@ -79,7 +79,7 @@ if "snakemake" in globals():
     job.begin(snakemake.log[0], snakemake.threads)
     main(
         Path(snakemake.input.isolet),
-        snakemake.params.program,
+        snakemake.params["program"],
         Path(snakemake.output.epochs),
         Path(snakemake.output.speakers),
     )

@@ -76,4 +76,4 @@ def main(xor: dict[str, Any], runs: Path) -> None:
 
 if "snakemake" in globals():
     job.begin(snakemake.log[0], snakemake.threads)
-    main(snakemake.params.xor, Path(snakemake.output.runs))
+    main(snakemake.params["xor"], Path(snakemake.output.runs))

@@ -1,0 +1,182 @@
+"""The numbers of the study in one file, each with its interval, its n and what it stands for."""
+
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import job
+import polars as pl
+from tables import write_text
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+PACKAGES = [
+    "nnjax",
+    "jax",
+    "jaxlib",
+    "numpy",
+    "optax",
+    "polars",
+    "scipy",
+    "matplotlib",
+    "snakemake",
+]
+SPEAKERS_AND_SEEDS = "95 %, bootstrap over speakers and seeds"
+SEEDS = "95 %, Student's t over seeds"
+WILSON = "95 %, Wilson"
+
+
+def accuracy(row: dict[str, Any], what: str, interval: str = SPEAKERS_AND_SEEDS) -> dict[str, Any]:
+    """A test accuracy from a row of a table with columns mean, lo, hi and n."""
+    value = row["accuracy_value"] if "accuracy_value" in row else row["mean"]
+    lo, hi = (row[f"accuracy_{e}"] if f"accuracy_{e}" in row else row[e] for e in ("lo", "hi"))
+    return {
+        "value": value,
+        "lo": lo,
+        "hi": hi,
+        "n": row["n"],
+        "unit": "fraction",
+        "interval": interval,
+        "what": what,
+    }
+
+
+def from_xor(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """K1 and K2: how many seeds solve XOR."""
+    last = table.filter(pl.col("published_setting"), pl.col("epoch") == pl.col("epoch").max())
+    numbers = {}
+    for key, network in (("k1", "2-3-2"), ("k2", "2-2")):
+        row = last.row(by_predicate=pl.col("network") == network, named=True)
+        numbers[f"{key}.solved_fraction"] = {
+            "value": row["solved"],
+            "lo": row["lo"],
+            "hi": row["hi"],
+            "n": row["n"],
+            "unit": "fraction",
+            "interval": WILSON,
+            "what": f"XOR, {network}: seeds with all four rows right ({row['setting']})",
+        }
+    return numbers
+
+
+def from_experiments(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """K3, K4, K5, K7, K16: the single experiments on ISOLET."""
+
+    def row(experiment: str, **arm: float) -> dict[str, Any]:
+        return table.filter(experiment=experiment, **arm).row(0, named=True)
+
+    with_momentum = row("momentum", momentum=0.9)
+    numbers = {
+        "k3.test_accuracy": accuracy(with_momentum, "one hidden layer, momentum 0.9"),
+        "k3.test_loss": {
+            "value": with_momentum["loss_value"],
+            "lo": with_momentum["loss_lo"],
+            "hi": with_momentum["loss_hi"],
+            "n": with_momentum["n"],
+            "unit": "nats",
+            "interval": SEEDS,
+            "what": "the same: test cross-entropy",
+        },
+        "k4.test_accuracy": accuracy(row("momentum", momentum=0.0), "the same, momentum 0"),
+    }
+    for key, rate in (("k5.test_accuracy", 0.01), ("k5.rate_0.1_accuracy", 0.1)):
+        long = row("long", learning_rate=rate)
+        numbers[key] = accuracy(
+            long, f"momentum 0 for {long['epochs']} epochs, learning rate {rate:g}"
+        )
+    numbers["k7.test_accuracy"] = accuracy(
+        row("sigmoid", learning_rate=0.01), "sigmoid in the hidden layer, learning rate 0.01"
+    )
+    best = table.filter(experiment="sigmoid").sort("accuracy_value").row(-1, named=True)
+    numbers["k7.best_rate_accuracy"] = accuracy(
+        best, f"sigmoid, the best rate on the test set ({best['learning_rate']:g})"
+    )
+    numbers["k16.test_accuracy"] = accuracy(
+        row("standard_normal"), "initial weights from a standard normal distribution"
+    )
+    return numbers
+
+
+def from_grids(tables: dict[str, pl.DataFrame]) -> dict[str, dict[str, Any]]:
+    """K8, K9, K13 and K15: cells of the figures 5 to 8."""
+    best = tables["fig5"].sort("mean").row(-1, named=True)
+    numbers = {
+        "k8.best_accuracy": accuracy(
+            best,
+            f"best cell of figure 5, chosen on the test set: learning rate "
+            f"{best['learning_rate']:g}, {best['hidden']} hidden units",
+        )
+    }
+    first = tables["fig6"].filter(pl.col("epoch") == 1).sort("mean").row(-1, named=True)
+    numbers["k9.one_epoch_accuracy"] = accuracy(
+        first,
+        f"after one epoch, the best batch size on the test set ({first['batch_size']})",
+        SEEDS,
+    )
+    depth = tables["fig7"].filter(pl.col("beta1") == 0.9)
+    for key, layers in (("no_hidden", 0), ("one_hidden", 1)):
+        row = depth.row(by_predicate=pl.col("hidden_layers") == layers, named=True)
+        numbers[f"k13.{key}_accuracy"] = accuracy(row, f"{layers} hidden layers, Adam, beta1 0.9")
+    for (optimizer,), cell in tables["fig8"].group_by("optimizer", maintain_order=True):
+        row = cell.row(0, named=True) | {"mean": cell["test_accuracy"].mean()}
+        numbers[f"k15.{optimizer}_accuracy"] = accuracy(row, f"{optimizer}, the shared rate")
+    return numbers
+
+
+def provenance(record: dict[str, Any], config: dict[str, Any], code: str) -> dict[str, Any]:
+    """Where the numbers come from: data, settings, code, versions, device."""
+    import jax
+
+    device = jax.devices()[0]
+    return {
+        "data": record["data"],
+        "source": record["source"],
+        "fingerprint": record["fingerprint"],
+        "study": config["study"],
+        "seeds": {
+            "xor": config["xor"]["seeds"],
+            **{name: experiment["seeds"] for name, experiment in config["experiments"].items()},
+        },
+        "code": code,
+        "versions": {
+            "python": platform.python_version(),
+            **{package: version(package) for package in PACKAGES},
+        },
+        "device": f"{device.platform} ({device.device_kind}, {platform.machine()})",
+        "dtype": "float32",
+    }
+
+
+def main(folder: Path, record: Path, config: dict[str, Any], code: str, output: Path) -> None:
+    """Collect the numbers.
+
+    Args:
+        folder: where the tables are.
+        record: the data's source record (JSON).
+        config: the study's configuration.
+        code: digest of the code of the whole study.
+        output: JSON to write.
+    """
+    names = ["xor", "experiments", "fig5", "fig6", "fig7", "fig8"]
+    tables = {name: pl.read_csv(folder / f"{name}.csv") for name in names}
+    numbers = {
+        **from_xor(tables["xor"]),
+        **from_experiments(tables["experiments"]),
+        **from_grids(tables),
+        "provenance": provenance(json.loads(record.read_text(encoding="utf-8")), config, code),
+    }
+    write_text(json.dumps(numbers, indent=2) + "\n", output)
+
+
+if "snakemake" in globals():
+    job.begin(snakemake.log[0])
+    main(
+        Path(snakemake.input.tables[0]).parent,
+        Path(snakemake.input.record),
+        snakemake.params["config"],
+        snakemake.params["study_code"],
+        Path(snakemake.output.numbers),
+    )

@@ -1,0 +1,34 @@
+"""Style, types and the workflow's own linter, so that one command checks everything."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CHECKS = {
+    "lint": ["ruff", "check", "."],
+    "format": ["ruff", "format", "--check", "."],
+    "types": ["basedpyright", "--pythonpath", sys.executable],
+    "snakemake lint": ["snakemake", "--lint"],
+    "snakemake format": ["snakefmt", "--check", "Snakefile", "workflow"],
+}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_quality(check: str) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-m", *CHECKS[check]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+
+
+def test_the_readme_example_does_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    example = (ROOT / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    exec(compile(example, "README.md", "exec"), {})
+    assert capsys.readouterr().out.strip() == example.strip().rsplit("# ", 1)[1]

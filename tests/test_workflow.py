@@ -1,0 +1,349 @@
+"""The workflow as a user runs it: the whole quick study from an empty folder, and its mistakes.
+
+One copy of the project is made, the quick study is run in it once, and every test looks at what
+came out, or changes something and asks Snakemake what it would run again.
+"""
+
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+import write_numbers
+import write_report
+import yaml
+from digest import code_digest
+from settings import checked, programs
+
+ROOT = Path(__file__).parents[1]
+REAL = ROOT.parent / "shared" / "data"
+QUICK = "workflow/config/quick.yaml"
+PARTS = ["Snakefile", "nnjax", "workflow", "profiles", "pyproject.toml"]
+NUMBERS = [
+    "k1.solved_fraction",
+    "k2.solved_fraction",
+    "k3.test_accuracy",
+    "k3.test_loss",
+    "k4.test_accuracy",
+    "k5.test_accuracy",
+    "k7.test_accuracy",
+    "k8.best_accuracy",
+    "k13.no_hidden_accuracy",
+    "k15.sgd_accuracy",
+    "k15.adagrad_accuracy",
+    "k15.rmsprop_accuracy",
+    "k15.adam_accuracy",
+    "k16.test_accuracy",
+]
+FIGURES = ["xor", *(f"fig{i}" for i in range(1, 9)), *(f"sketch_{n}" for n in ("neuron", "xor"))]
+
+
+def snakemake(folder: Path, *arguments: str, data: Path | None = None) -> tuple[int, str]:
+    """Run Snakemake in a folder as a user would; exit status and everything it said."""
+    variables = {k: v for k, v in os.environ.items() if k != "NNJAX_DATA"}
+    if data:
+        variables["NNJAX_DATA"] = str(data)
+    finished = subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments],
+        cwd=folder,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return finished.returncode, finished.stdout
+
+
+def copy_project(folder: Path) -> Path:
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / part)
+    return folder
+
+
+def unreachable(folder: Path, **changes: object) -> str:
+    """A settings file without any place to get ISOLET from."""
+    path = folder / "unreachable.yaml"
+    data = {"folders": ["nowhere"], "url": ["http://127.0.0.1:9/isolet.zip"], **changes}
+    path.write_text(yaml.safe_dump({"data": data}), encoding="utf-8")
+    return path.name
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The quick study, on the real ISOLET where it is at hand and on the stand-in elsewhere."""
+    folder = copy_project(tmp_path_factory.mktemp("study"))
+    configs = [QUICK] if REAL.exists() else [QUICK, unreachable(folder)]
+    status, said = snakemake(folder, "--cores", "2", "--configfile", *configs, data=real_data())
+    assert status == 0, said
+    return folder
+
+
+def real_data() -> Path | None:
+    return REAL if REAL.exists() else None
+
+
+def would_run(study: Path) -> list[str]:
+    """Rules that a second call would run, in the order of the summary."""
+    configs = [QUICK] if REAL.exists() else [QUICK, "unreachable.yaml"]
+    status, said = snakemake(
+        study, "--dry-run", "--cores", "2", "--configfile", *configs, data=real_data()
+    )
+    assert status == 0, said
+    if "Nothing to be done" in said:
+        return []
+    rows = re.search(r"Job stats:\njob +count\n[- ]+\n(.*?)\ntotal", said, re.DOTALL)
+    assert rows, said
+    return [row.split()[0] for row in rows[1].splitlines()]
+
+
+@pytest.fixture
+def changed(study: Path) -> Iterator[Path]:
+    """The study for a test that edits code; what it edited is put back with its time."""
+    kept = {p: (p.read_text(), p.stat()) for p in study.rglob("*.py") if ".snakemake" not in str(p)}
+    yield study
+    for path, (text, before) in kept.items():
+        if path.read_text() != text:
+            path.write_text(text)
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+# --- what comes out -------------------------------------------------------------------------------
+
+
+def test_every_number_has_an_interval_and_n(study: Path) -> None:
+    numbers = json.loads((study / "reports/numbers.json").read_text())
+    provenance = numbers.pop("provenance")
+    assert set(NUMBERS) <= set(numbers)
+    for key, entry in numbers.items():
+        assert entry["lo"] <= entry["value"] <= entry["hi"], key
+        assert entry["n"] >= 2, key
+        assert entry["unit"] in ("fraction", "nats"), key
+        assert entry["unit"] == "nats" or 0 <= entry["lo"] <= entry["hi"] <= 1, key
+    assert provenance["data"] == ("isolet" if REAL.exists() else "stand-in")
+    assert provenance["study"] == "quick"
+    assert set(provenance["fingerprint"]) == {"train", "test"}
+    assert {"jax", "jaxlib", "numpy", "optax", "snakemake"} <= set(provenance["versions"])
+    assert provenance["dtype"] == "float32"
+    assert re.fullmatch("[0-9a-f]{16}", provenance["code"])
+
+
+def test_the_numbers_are_those_of_a_network_that_learns(study: Path) -> None:
+    """Ten epochs: well above guessing (1/26), and in the order that the mathematics demands."""
+    numbers = json.loads((study / "reports/numbers.json").read_text())
+    assert numbers["k3.test_accuracy"]["value"] > 0.9
+    assert numbers["k3.test_accuracy"]["value"] > numbers["k4.test_accuracy"]["value"]
+    assert numbers["k3.test_loss"]["value"] < 0.5
+    assert numbers["k2.solved_fraction"]["value"] == 0
+    assert numbers["k1.solved_fraction"]["value"] > 0.3
+    xor = pl.read_csv(study / "reports/tables/xor.csv")
+    assert xor.filter(network="2-2")["most_rows_right"].max() == 3
+
+
+def test_the_tables_agree_with_the_runs(study: Path) -> None:
+    """One cell of figure 5 and one point of figure 4, recomputed from the histories."""
+    runs = pl.read_parquet(study / "results/runs/fig5/units~64/epochs.parquet")
+    cell = runs.filter(pl.col("epoch") == 2, pl.col("learning_rate") == 0.001)["test_accuracy"]
+    row = pl.read_csv(study / "reports/tables/fig5.csv").filter(hidden=64, learning_rate=0.001)
+    assert row["mean"].item() == pytest.approx(cell.to_numpy().mean(), rel=1e-6)
+    assert row["n"].item() == len(cell) == 3
+    speakers = pl.read_parquet(study / "results/runs/fig5/units~64/speakers.parquet")
+    counted = speakers.filter(learning_rate=0.001).select(pl.col("correct", "rows").sum()).row(0)
+    assert counted[0] / counted[1] == pytest.approx(row["mean"].item(), rel=1e-6)
+    history = pl.read_parquet(study / "results/runs/momentum/all/epochs.parquet")
+    point = history.filter(pl.col("epoch") == 10, pl.col("momentum") == 0.9)["test_accuracy"]
+    drawn = pl.read_csv(study / "reports/tables/fig4.csv").filter(epoch=10)["mean"].item()
+    assert drawn == pytest.approx(point.to_numpy().mean(), rel=1e-6)
+
+
+def test_the_page_stands_alone(study: Path) -> None:
+    page = (study / "reports/index.html").read_text()
+    assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page)
+    assert "{{" not in page
+    assert "{%" not in page
+    for name in FIGURES:
+        svg, png = (study / f"reports/figures/{name}.{form}" for form in ("svg", "png"))
+        assert png.read_bytes().startswith(b"\x89PNG")
+        assert base64.b64encode(svg.read_bytes()).decode() in page
+    assert ("STAND-IN DATA" in page) == (not REAL.exists())
+    assert "Quick settings" in page
+
+
+def test_a_stand_in_is_marked_on_the_page_and_in_the_numbers(study: Path, tmp_path: Path) -> None:
+    record = json.loads((study / "results/data/isolet.json").read_text())
+    record |= {"data": "stand-in", "source": "generated from seed 0"}
+    (tmp_path / "record.json").write_text(json.dumps(record))
+    config = yaml.safe_load((study / "workflow/config/study.yaml").read_text())
+    numbers, page = tmp_path / "numbers.json", tmp_path / "index.html"
+    tables, templates = study / "reports/tables", study / "workflow/report"
+    write_numbers.main(tables, tmp_path / "record.json", config, "0" * 16, numbers)
+    assert json.loads(numbers.read_text())["provenance"]["data"] == "stand-in"
+    write_report.main(["fig4"], numbers, tables, study / "reports/figures", templates, config, page)
+    assert "STAND-IN DATA" in page.read_text()
+    assert "Data: STAND-IN" in page.read_text()
+
+
+# --- what is run again ----------------------------------------------------------------------------
+
+
+def test_a_second_run_has_nothing_to_do(study: Path) -> None:
+    assert would_run(study) == []
+
+
+def test_a_comment_or_docstring_in_the_library_reruns_nothing(changed: Path) -> None:
+    replace(changed / "nnjax/losses.py", '"""Losses.', '# a comment\n"""Other words.')
+    assert would_run(changed) == []
+
+
+def test_a_changed_library_function_retrains_what_uses_it(changed: Path) -> None:
+    replace(changed / "nnjax/layers/dense.py", "dy @ params.weights.T", "1 * dy @ params.weights.T")
+    rules = would_run(changed)
+    assert {"train_isolet", "train_xor", "summarise_isolet", "plot", "report"} <= set(rules)
+    assert "fetch_isolet" not in rules
+    assert "sketch" not in rules
+
+
+def test_changed_statistics_train_nothing(changed: Path) -> None:
+    replace(changed / "nnjax/stats.py", "resamples: int = 10_000", "resamples: int = 10_001")
+    rules = would_run(changed)
+    assert "summarise_isolet" in rules
+    assert not [rule for rule in rules if rule.startswith(("train", "fetch"))]
+
+
+def test_a_changed_plot_script_redraws_one_figure(changed: Path) -> None:
+    replace(changed / "workflow/scripts/plot_fig5.py", "Figure 5. ", "Fig. 5. ")
+    assert sorted(would_run(changed)) == ["all", "plot", "report"]
+    status, said = snakemake(
+        changed, "--dry-run", "--cores", "2", "--configfile", QUICK, data=real_data()
+    )
+    assert status == 0
+    assert set(re.findall(r"reports/figures/(\w+)\.svg", said)) >= {"fig5"}
+    assert re.search(r"plot +1\n", said)
+
+
+def test_committed_reports_do_not_pass_for_up_to_date(tmp_path: Path) -> None:
+    """A fresh clone holds reports but no runs: asking for a figure must make it."""
+    copy_project(tmp_path)
+    (tmp_path / "reports/figures").mkdir(parents=True)
+    for form in ("svg", "png"):
+        (tmp_path / f"reports/figures/fig5.{form}").write_text("committed")
+    (tmp_path / "reports/tables").mkdir()
+    (tmp_path / "reports/tables/fig5.csv").write_text("committed")
+    status, said = snakemake(tmp_path, "--dry-run", "--cores", "2", "reports/figures/fig5.svg")
+    assert status == 0, said
+    assert re.search(r"train_isolet +6\n", said), said
+
+
+# --- mistakes -------------------------------------------------------------------------------------
+
+MISTAKES = [
+    ({"experiments": {"fig5": {"epoch": 3}}}, "experiments.fig5", "'epoch' was unexpected"),
+    ({"experiments": {"fig9": {}}}, "experiments", "'fig9' was unexpected"),
+    ({"experiments": {"long": {"seeds": "ten"}}}, "experiments.long.seeds", "'ten'"),
+    ({"experiments": {"long": {"seeds": 0}}}, "experiments.long.seeds", "minimum of 1"),
+    ({"experiments": {"long": {"epochs": 2.5}}}, "experiments.long.epochs", "2.5"),
+    (
+        {"experiments": {"long": {"arms": {"learning_rate": ["1e-3"]}}}},
+        "experiments.long.arms.learning_rate.0",
+        "'1e-3' is not of type 'number'",
+    ),
+    (
+        {"experiments": {"momentum": {"arms": {"momentum": [1.5]}}}},
+        "experiments.momentum.arms.momentum.0",
+        "1.5",
+    ),
+    ({"experiments": {"fig6": {"batch_size": 4}}}, "experiments.fig6.batch_size", "vary"),
+    ({"experiments": {"long": {"activation": "step"}}}, "experiments.long.activation", "'step'"),
+    ({"data": {"standin": "maybe"}}, "data.standin", "'maybe'"),
+    ({"study": "thesis"}, "study", "'thesis'"),
+]
+
+
+@pytest.mark.parametrize(("mistake", "place", "words"), MISTAKES)
+def test_a_mistake_in_the_settings_is_one_line_that_names_the_key(
+    mistake: dict[str, object], place: str, words: str
+) -> None:
+    config = yaml.safe_load((ROOT / "workflow/config/study.yaml").read_text())
+    with pytest.raises(SystemExit) as stopped:
+        checked(merged(config, mistake))
+    lines = str(stopped.value).splitlines()
+    assert len(lines) == 2
+    assert lines[1].strip().startswith(f"{place}:")
+    assert words in lines[1]
+
+
+def merged(config: dict, changes: dict) -> dict:
+    """Settings laid over others, as Snakemake does it."""
+    both = {k: merged(config[k], v) for k, v in changes.items() if isinstance(config.get(k), dict)}
+    return config | changes | both
+
+
+def test_snakemake_shows_the_mistake_without_a_traceback(tmp_path: Path) -> None:
+    copy_project(tmp_path)
+    (tmp_path / "mine.yaml").write_text("experiments: {fig5: {seeds: -1}}\n")
+    status, said = snakemake(tmp_path, "--dry-run", "--cores", "1", "--configfile", "mine.yaml")
+    assert status != 0
+    assert "experiments.fig5.seeds: -1 is less than the minimum of 1" in said
+    assert "Traceback" not in said
+
+
+def test_the_settings_files_are_valid() -> None:
+    full = yaml.safe_load((ROOT / "workflow/config/study.yaml").read_text())
+    quick = merged(full, yaml.safe_load((ROOT / QUICK).read_text()))
+    for config in (full, quick):
+        checked(config)
+    assert all(experiment["seeds"] >= 10 for experiment in full["experiments"].values())
+    assert set(programs(full["experiments"])) == set(programs(quick["experiments"]))
+
+
+def test_no_data_and_no_stand_in_is_one_sentence(tmp_path: Path) -> None:
+    copy_project(tmp_path)
+    config = unreachable(tmp_path, standin=False)
+    status, said = snakemake(
+        tmp_path, "--cores", "1", "results/data/isolet.parquet", "--configfile", config
+    )
+    assert status != 0
+    assert "127.0.0.1" in said
+    assert not list((tmp_path / "results").rglob("isolet*"))
+
+
+def test_the_stand_in_marks_a_figure(tmp_path: Path) -> None:
+    copy_project(tmp_path)
+    config = unreachable(tmp_path)
+    (tmp_path / "tiny.yaml").write_text("experiments: {momentum: {epochs: 1, seeds: 2}}\n")
+    status, said = snakemake(
+        tmp_path,
+        *("--cores", "2", "reports/figures/fig4.svg", "--configfile", config, "tiny.yaml"),
+    )
+    assert status == 0, said
+    assert "stand-in" in said.lower()
+    assert "STAND-IN DATA" in (tmp_path / "reports/figures/fig4.svg").read_text()
+    assert pl.read_csv(tmp_path / "reports/tables/fig4.csv")["data"].unique().to_list() == [
+        "stand-in"
+    ]
+
+
+# --- the digest of code ---------------------------------------------------------------------------
+
+
+def test_the_digest_follows_imports_and_ignores_words() -> None:
+    trains = code_digest(Path("workflow/scripts/train_isolet.py"))
+    assert trains == code_digest(Path("workflow/scripts/train_isolet.py"))
+    assert trains != code_digest(Path("workflow/scripts/train_xor.py"))
