@@ -1,6 +1,7 @@
 """Training many replicas of a network, seeds times hyper-parameters, as one compiled program."""
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -123,14 +124,15 @@ CACHE_BYTES = 5 << 18
 
 
 def _group_size(sharing: int, replica_bytes: int) -> int:
-    """The largest divisor of `sharing` whose weights fit the cache (at least 1)."""
-    fit_in = max(1, CACHE_BYTES // max(replica_bytes, 1))
-    return max(d for d in range(1, sharing + 1) if sharing % d == 0 and d <= fit_in)
+    """The divisor of `sharing` whose weights come nearest to filling the cache."""
+    fitting = CACHE_BYTES / max(replica_bytes, 1)
+    divisors = [d for d in range(1, sharing + 1) if sharing % d == 0]
+    return min(divisors, key=lambda d: abs(math.log(d / fitting)))
 
 
 def _replica_axes(tree: Any) -> Any:
     """Where the replica axis stands in each stacked leaf: before the output axis of matrices."""
-    return jax.tree.map(lambda leaf: max(leaf.ndim - 2, 0), tree)
+    return jax.tree.map(lambda leaf: max(leaf.ndim - 1, 0), tree)
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -32,3 +32,12 @@ def strict_float64() -> Iterator[None]:
 @pytest.fixture
 def key() -> jax.Array:
     return jax.random.key(20260101)
+
+
+@pytest.fixture
+def quick_compiler() -> Iterator[None]:
+    """Compile with few optimisations: the programs of these tests are tiny and many."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)

@@ -17,7 +17,7 @@ FIGURES = ["xor", *(f"fig{i}" for i in range(1, 9))]
 SOURCES = {
     **{f"fig{i}": ["momentum"] for i in range(1, 5)},
     **{f"fig{i}": [f"fig{i}"] for i in range(5, 9)},
-    "experiments": ["momentum", "long", "sigmoid", "standard_normal"],
+    "experiments": ["momentum", "long", "high_rate", "sigmoid", "standard_normal"],
 }
 
 
@@ -29,6 +29,7 @@ wildcard_constraints:
 # The repository holds the reports of the full study. In a fresh clone they are files without a
 # history, and what they were made from is missing: they must not pass for up to date.
 if not Path("results").exists():
+    Path("results").mkdir()
     for report in (file for file in Path("reports").rglob("*") if file.is_file()):
         os.utime(report, (1, 1))
 

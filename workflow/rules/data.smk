@@ -7,7 +7,6 @@ rule fetch_isolet:
         record="results/data/isolet.json",
     log:
         "logs/fetch_isolet.log",
-    retries: 0
     conda:
         ENV
     params:

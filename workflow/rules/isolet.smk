@@ -9,6 +9,8 @@ rule train_isolet:
         speakers="results/runs/{experiment}/{program}/speakers.parquet",
     log:
         "logs/train_isolet/{experiment}/{program}.log",
+    benchmark:
+        "logs/train_isolet/{experiment}/{program}.tsv"
     conda:
         ENV
     threads: 1

@@ -6,6 +6,8 @@ rule train_xor:
         runs="results/runs/xor.parquet",
     log:
         "logs/train_xor.log",
+    benchmark:
+        "logs/train_xor.tsv"
     conda:
         ENV
     threads: 1
@@ -31,7 +33,7 @@ rule summarise_xor:
     conda:
         ENV
     params:
-        sources={"xor": [rules.train_xor.output.runs]},
+        sources={"xor": ["results/runs/xor.parquet"]},
         settings={"accuracy": None, "xor": config["xor"]["published"]},
         code=code_digest(f"{CODE}/summarise.py"),
     script:

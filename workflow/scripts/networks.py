@@ -46,7 +46,11 @@ def multilayer_perceptron(
         The network.
     """
     weights = INITIALIZERS[init]() if isinstance(init, str) else nn.initializers.normal(init)
-    hidden = [nn.dense(units, weights), ACTIVATIONS[activation]()] * layers
+    hidden = [
+        layer
+        for _ in range(layers)
+        for layer in (nn.dense(units, weights), ACTIVATIONS[activation]())
+    ]
     return nn.serial(*hidden, nn.dense(outputs, weights))
 
 

@@ -75,7 +75,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
         part = rows.filter(pl.col("setting") == name).sort("epoch")
         _losses(curve, part)
         _solved(solved, part)
-        title = f"{name} (published setting)" if published else name
+        title = f"{name} (nearest to the published setting)" if published else name
         curve.set_title(title, loc="left", fontsize=9, fontweight="bold")
         curve.set_ylabel("loss")
     panels[0, 0].set_ylim(bottom=0)

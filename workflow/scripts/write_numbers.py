@@ -24,9 +24,10 @@ PACKAGES = [
     "matplotlib",
     "snakemake",
 ]
-SPEAKERS_AND_SEEDS = "95 %, bootstrap over speakers and seeds"
-SEEDS = "95 %, Student's t over seeds"
-WILSON = "95 %, Wilson"
+SPEAKERS_AND_SEEDS = "95 % over speakers and seeds (bootstrap)"
+SEEDS = "95 % over seeds (Student's t)"
+NAMES = {"sgd": "SGD", "adagrad": "Adagrad", "rmsprop": "RMSprop", "adam": "Adam"}
+WILSON = "95 % over seeds (Wilson)"
 
 
 def accuracy(row: dict[str, Any], what: str, interval: str = SPEAKERS_AND_SEEDS) -> dict[str, Any]:
@@ -82,10 +83,10 @@ def from_experiments(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
         },
         "k4.test_accuracy": accuracy(row("momentum", momentum=0.0), "the same, momentum 0"),
     }
-    for key, rate in (("k5.test_accuracy", 0.01), ("k5.rate_0.1_accuracy", 0.1)):
-        long = row("long", learning_rate=rate)
-        numbers[key] = accuracy(
-            long, f"momentum 0 for {long['epochs']} epochs, learning rate {rate:g}"
+    for name, experiment in (("test_accuracy", "long"), ("high_rate_accuracy", "high_rate")):
+        arm = row(experiment)
+        numbers[f"k5.{name}"] = accuracy(
+            arm, f"momentum 0 for {arm['epochs']} epochs, learning rate {arm['learning_rate']:g}"
         )
     numbers["k7.test_accuracy"] = accuracy(
         row("sigmoid", learning_rate=0.01), "sigmoid in the hidden layer, learning rate 0.01"
@@ -119,10 +120,14 @@ def from_grids(tables: dict[str, pl.DataFrame]) -> dict[str, dict[str, Any]]:
     depth = tables["fig7"].filter(pl.col("beta1") == 0.9)
     for key, layers in (("no_hidden", 0), ("one_hidden", 1)):
         row = depth.row(by_predicate=pl.col("hidden_layers") == layers, named=True)
-        numbers[f"k13.{key}_accuracy"] = accuracy(row, f"{layers} hidden layers, Adam, beta1 0.9")
+        numbers[f"k13.{key}_accuracy"] = accuracy(
+            row, f"{key.replace('_', ' ')} layer, Adam, beta1 0.9"
+        )
     for (optimizer,), cell in tables["fig8"].group_by("optimizer", maintain_order=True):
         row = cell.row(0, named=True) | {"mean": cell["test_accuracy"].mean()}
-        numbers[f"k15.{optimizer}_accuracy"] = accuracy(row, f"{optimizer}, the shared rate")
+        numbers[f"k15.{optimizer}_accuracy"] = accuracy(
+            row, f"{NAMES[str(optimizer)]} at the learning rate that all four share"
+        )
     return numbers
 
 
@@ -162,13 +167,19 @@ def main(folder: Path, record: Path, config: dict[str, Any], code: str, output: 
     """
     names = ["xor", "experiments", "fig5", "fig6", "fig7", "fig8"]
     tables = {name: pl.read_csv(folder / f"{name}.csv") for name in names}
-    numbers = {
+    entries = {
         **from_xor(tables["xor"]),
         **from_experiments(tables["experiments"]),
         **from_grids(tables),
-        "provenance": provenance(json.loads(record.read_text(encoding="utf-8")), config, code),
     }
+    numbers: dict[str, Any] = dict(sorted(entries.items(), key=lambda item: _claim(item[0])))
+    numbers["provenance"] = provenance(json.loads(record.read_text(encoding="utf-8")), config, code)
     write_text(json.dumps(numbers, indent=2) + "\n", output)
+
+
+def _claim(key: str) -> int:
+    """The number of the claim that a key belongs to: 13 for `k13.no_hidden_accuracy`."""
+    return int(key.split(".")[0].removeprefix("k"))
 
 
 if "snakemake" in globals():

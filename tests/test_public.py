@@ -1,0 +1,121 @@
+"""What is public is in the table of cases, and is documented with an example that runs."""
+
+import ast
+import doctest
+import inspect
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jax
+import pytest
+from cases import INITIALIZERS, LAYERS, LOSSES
+
+import nnjax as nn
+import nnjax.losses
+
+PUBLIC: dict[str, Any] = {
+    name: getattr(nn, name) for name in nn.__all__ if not isinstance(getattr(nn, name), ModuleType)
+} | {
+    f"initializers.{name}": function
+    for name, function in vars(nn.initializers).items()
+    if inspect.isfunction(function)
+    and function.__module__ == nn.initializers.__name__
+    and not name.startswith("_")
+}
+FUNCTIONS = {name: value for name, value in PUBLIC.items() if inspect.isfunction(value)}
+RULES = [
+    *(name for name, value in PUBLIC.items() if isinstance(value, nn.Loss)),
+    *(name for name, value in FUNCTIONS.items() if name.startswith("initializers.")),
+    *(
+        name
+        for name, value in FUNCTIONS.items()
+        if inspect.signature(value).return_annotation is nn.Layer
+    ),
+]
+
+
+def constants() -> Iterator[tuple[str, str]]:
+    """Names and texts of the losses: a string below an assignment, which Python does not keep."""
+    body = ast.parse(Path(nnjax.losses.__file__).read_text()).body
+    for assignment, text in itertools.pairwise(body):
+        if (
+            isinstance(assignment, ast.Assign)
+            and isinstance(assignment.targets[0], ast.Name)
+            and isinstance(text, ast.Expr)
+            and isinstance(text.value, ast.Constant)
+        ):
+            yield assignment.targets[0].id, str(text.value.value)
+
+
+TEXTS = {
+    name: inspect.getdoc(value) or ""
+    for name, value in PUBLIC.items()
+    if not isinstance(value, nn.Loss)
+} | dict(constants())
+
+
+def test_every_layer_is_in_the_table() -> None:
+    made = {
+        name
+        for name, value in FUNCTIONS.items()
+        if inspect.signature(value).return_annotation is nn.Layer
+    }
+    assert made == {case.of for case in LAYERS}
+
+
+def test_every_loss_is_in_the_table() -> None:
+    losses = {name for name, value in PUBLIC.items() if isinstance(value, nn.Loss)}
+    assert losses == {case.of for case in LOSSES}
+    assert all(case.loss is PUBLIC[case.of] for case in LOSSES)
+
+
+def test_every_initializer_is_in_the_table() -> None:
+    assert {name for name in PUBLIC if name.startswith("initializers.")} == {
+        f"initializers.{name}" for name in INITIALIZERS
+    }
+
+
+def test_all_is_sorted_and_complete() -> None:
+    assert list(nn.__all__) == sorted(nn.__all__)
+    public = {
+        name
+        for name, value in vars(nn).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
+    assert public <= set(nn.__all__)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_documented_with_an_example(name: str) -> None:
+    text = TEXTS[name]
+    assert text.splitlines()[0].endswith("."), "one sentence first"
+    assert doctest.DocTestParser().get_examples(text), "an example that doctest finds"
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_rule_names_its_source(name: str) -> None:
+    assert "Source: " in TEXTS[name]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function_documents_what_goes_in_and_out(name: str) -> None:
+    signature = inspect.signature(FUNCTIONS[name])
+    text = TEXTS[name]
+    if signature.parameters:
+        assert "Args:" in text
+        described = text[text.index("Args:") :]
+        assert [p for p in signature.parameters if p not in described] == []
+    if signature.return_annotation is not None:
+        assert "Returns:" in text
+
+
+@pytest.mark.parametrize(("name", "text"), list(constants()), ids=lambda value: value[:30])
+def test_example_of_a_loss_runs(name: str, text: str) -> None:
+    """doctest does not find texts below constants, so their examples are run here, in float32."""
+    test = doctest.DocTestParser().get_doctest(text, {}, name, None, None)
+    with jax.enable_x64(False):
+        results = doctest.DocTestRunner().run(test)
+    assert (results.failed, results.attempted > 0) == (0, True)

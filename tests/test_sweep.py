@@ -1,0 +1,155 @@
+"""`sweep` against `fit`: every replica is what training it alone gives."""
+
+import importlib
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+import pytest
+from checks import assert_close
+from training import DATA, HELD_OUT, LABELS, LOSS, MOMENTUM, NETWORK, RATES, SEEDS, X, replicate
+
+import nnjax as nn
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
+# --- sweep ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_replica_is_what_fit_gives(shuffle: bool) -> None:
+    params, history = replicate(shuffle=shuffle, validation=HELD_OUT)
+    assert history.train_loss.shape == (2, 2, 3)
+    assert params[0].weights.shape == (2, 2, 3, 4)
+    for a, rate in enumerate(RATES):
+        optimizer = MOMENTUM(rate)
+        for s, seed in enumerate(SEEDS):
+            init_key, fit_key = jax.random.split(jax.random.key(seed))
+            alone, record = nn.fit(
+                NETWORK,
+                LOSS,
+                optimizer,
+                NETWORK.init(init_key, (3,))[0],
+                DATA,
+                epochs=3,
+                batch_size=4,
+                key=fit_key,
+                shuffle=shuffle,
+                validation=HELD_OUT,
+            )
+            assert_close(jax.tree.map(lambda p: p[a, s], params), alone, 1e-11, 1e-13)  # noqa: B023
+            for ours, theirs in zip(history[:3], record[:3], strict=True):
+                np.testing.assert_allclose(ours[a, s], theirs, rtol=1e-11)
+    np.testing.assert_allclose(history.learning_rate[:, 0, 0], RATES)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("cache", [1, 10**9])
+def test_grouping_does_not_matter(
+    cache: int, shuffle: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Groups of one replica, or of all that share their batches. The group's size is decided
+    outside the compiled program and is a shape inside it, so nothing stale is run."""
+    expected = replicate(shuffle=shuffle)
+    # By its full name: the attribute `nnjax.sweep` is the function.
+    monkeypatch.setattr(importlib.import_module("nnjax.sweep"), "CACHE_BYTES", cache)
+    assert_close(
+        replicate(shuffle=shuffle)[0],
+        expected[0],
+        1e-12,
+        1e-14,
+    )
+
+
+def test_arms_of_a_seed_share_start_and_batches() -> None:
+    """At rate 0 nothing moves, so equal arms show equal starts and equal first losses."""
+    params, history = replicate(arms={"learning_rate": [0.0, 0.1, 0.1]})
+    init_key, _ = jax.random.split(jax.random.key(SEEDS[0]))
+    assert_close(jax.tree.map(lambda p: p[0, 0], params), NETWORK.init(init_key, (3,))[0], 1e-15, 0)
+    np.testing.assert_array_equal(history.train_loss[1], history.train_loss[2])
+    assert not np.allclose(history.train_loss[1, 0], history.train_loss[1, 1])
+
+
+def test_arms_of_several_hyper_parameters() -> None:
+    arms = {"learning_rate": [0.1, 0.01], "b1": [0.9, 0.5]}
+    params, _ = replicate(optimizer=optax.adam, arms=arms)
+    init_key, fit_key = jax.random.split(jax.random.key(SEEDS[1]))
+    alone, _ = nn.fit(
+        NETWORK,
+        LOSS,
+        optax.adam(0.01, b1=0.5),
+        NETWORK.init(init_key, (3,))[0],
+        DATA,
+        epochs=3,
+        batch_size=4,
+        key=fit_key,
+    )
+    assert_close(jax.tree.map(lambda p: p[1, 1], params), alone, 1e-10, 1e-12)
+
+
+def test_sweep_records_the_rate_of_the_state_not_of_the_arm() -> None:
+    """An optimizer may change the rate it was given; the history says what was used."""
+
+    def halved(learning_rate: Any) -> optax.GradientTransformation:
+        return optax.inject_hyperparams(optax.sgd)(learning_rate=learning_rate / 2)
+
+    _, history = replicate(optimizer=halved)
+    np.testing.assert_allclose(history.learning_rate[:, 0, 0], np.array(RATES) / 2)
+
+
+def test_diverged_replica_stays_in_its_place() -> None:
+    network = nn.serial(nn.dense(3), nn.dense(2))
+    _, history = replicate(
+        network,
+        loss=nn.mean_squared_error,
+        optimizer=optax.sgd,
+        data=(X, X[:, :2]),
+        arms={"learning_rate": [1e-3, 1e6]},
+        epochs=30,
+        metric=None,
+    )
+    finite = np.isfinite(history.train_loss[:, :, -1])
+    np.testing.assert_array_equal(finite, [[True, True], [False, False]])
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"seeds": []}, "at least one seed.*got 0 seeds"),
+        ({"arms": {}}, "at least one seed and arms"),
+        ({"arms": {"learning_rate": []}}, "arms.*'learning_rate': 0"),
+        ({"arms": {"learning_rate": [0.1], "momentum": [0.1, 0.2]}}, "'momentum': 2"),
+        ({"arms": {"learning_rate": 0.1}}, "arms"),
+        ({"epochs": 1.5}, "epochs: expected a positive whole number"),
+        ({"data": (X, LABELS + 1)}, "data: labels go from 0 to 1"),
+        ({"data": (X[0], LABELS)}, "feature axis|data: "),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-".join(value),
+)
+def test_sweep_refuses(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replicate(**changed)
+
+
+# --- learning -------------------------------------------------------------------------------------
+
+
+def test_xor_is_learned_by_most_seeds() -> None:
+    """A fraction, not every seed: a small network may stop on a plateau."""
+    x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    network = nn.serial(nn.dense(4, nn.initializers.normal(1.0)), nn.tanh(), nn.dense(2))
+    params, history = nn.sweep(
+        network,
+        LOSS,
+        MOMENTUM,
+        (x, np.array([0, 1, 1, 0])),
+        seeds=range(20),
+        arms={"learning_rate": [0.5]},
+        epochs=300,
+        batch_size=4,
+        shuffle=False,
+    )
+    assert (history.train_loss[0, :, -1] < 0.01).mean() >= 0.8
+    first = jax.tree.map(lambda p: p[0, int(history.train_loss[0, :, -1].argmin())], params)
+    np.testing.assert_array_equal(nn.predict(network, first, x).argmax(1), [0, 1, 1, 0])
