@@ -22,7 +22,9 @@ def serial(*layers: Layer) -> Layer:
         A layer whose params are the tuple of the layers' params.
 
     Raises:
-        ValueError: (init) if a layer cannot take the shape before it, naming the layer.
+        TypeError: if something is not a layer.
+        ValueError: (init) if a layer cannot take the shape before it, naming the layer; (forward)
+            if the params are those of another network.
 
     Example:
         >>> import jax, nnjax as nn
@@ -33,6 +35,13 @@ def serial(*layers: Layer) -> Layer:
 
     Source: the chain rule; Goodfellow, Bengio & Courville, Deep Learning, 2016, section 6.5.
     """
+
+    for i, layer in enumerate(layers):
+        if not isinstance(layer, Layer):
+            raise TypeError(
+                f"layer {i} of serial: expected a layer, got {layer!r}; layers are made by a call, "
+                "as in nn.relu()"
+            )
 
     def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
         params, shape = [], tuple(in_shape)
@@ -47,6 +56,11 @@ def serial(*layers: Layer) -> Layer:
     def forward(
         params: Params, x: jax.Array, key: jax.Array | None = None
     ) -> tuple[jax.Array, Residuals]:
+        if len(params) != len(layers):
+            raise ValueError(
+                f"serial of {len(layers)} layers got params for {len(params)}; "
+                "are they those of another network?"
+            )
         residuals = []
         for i, (layer, layer_params) in enumerate(zip(layers, params, strict=True)):
             layer_key = None if key is None else jax.random.fold_in(key, i)

@@ -26,6 +26,16 @@ class History(NamedTuple):
     numbers belong to the parameters after the epoch (NaN without validation data).
     `learning_rate` is the rate at the end of the epoch, read from the optimizer's state; optax
     keeps it there only if it was built with `optax.inject_hyperparams`, else it is NaN.
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn, optax
+        >>> x, y = jnp.array([[0.0], [1.0]]), jnp.array([[0.0], [2.0]])
+        >>> params = nn.Dense(jnp.array([[1.0]]), jnp.array([0.0]))
+        >>> optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=0.5)
+        >>> params, history = nn.fit(nn.dense(1), nn.mean_squared_error, optimizer, params, (x, y),
+        ...                          epochs=2, batch_size=2, metric=None)
+        >>> print(history.train_loss, history.learning_rate)
+        [0.5   0.125] [0.5 0.5]
     """
 
     train_loss: jax.Array
@@ -66,8 +76,12 @@ def measure(
     state: State,
     train_loss: jax.Array,
     validation: tuple[jax.Array, jax.Array] | None,
+    learning_rate: jax.Array | None = None,
 ) -> History:
-    """The history's entry for the parameters after an epoch."""
+    """The history's entry for the parameters after an epoch.
+
+    `learning_rate` is recorded where the optimizer's state does not hold the rate itself.
+    """
     missing = jnp.full_like(train_loss, jnp.nan)
     validation_loss = validation_accuracy = missing
     if validation is not None:
@@ -75,9 +89,11 @@ def measure(
         scores = network.forward(state.params, x)[0]
         validation_loss = loss.forward(scores, targets)[0]
         validation_accuracy = missing if metric is None else metric(scores, targets)
-    rate = optax.tree_utils.tree_get(state.optimizer, "learning_rate")
-    rate = missing if rate is None else jnp.asarray(rate, dtype=train_loss.dtype)
-    return History(train_loss, validation_loss, validation_accuracy, rate)
+    # A schedule stands in the state beside the rate it gives; several rates are no rate.
+    found = optax.tree_utils.tree_get_all_with_path(state.optimizer, "learning_rate")
+    rates = [value for _, value in found if isinstance(value, jax.Array)] or [learning_rate]
+    rate = rates[0] if len(rates) == 1 and rates[0] is not None else missing
+    return History(train_loss, validation_loss, validation_accuracy, rate.astype(train_loss.dtype))
 
 
 def batch_rows(

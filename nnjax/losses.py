@@ -28,12 +28,14 @@ def _distribution(scores: jax.Array, targets: jax.Array, loss: str) -> jax.Array
     A label outside 0..classes-1 becomes NaN, so that it cannot pass for a row without a target:
     values cannot be checked under `jit`, and a silent zero would be learned from.
     """
+    targets = _checked(scores, targets, loss)
     if jnp.issubdtype(targets.dtype, jnp.integer) and targets.shape == scores.shape[:-1]:
         classes = scores.shape[-1]
-        hot = targets[..., None] == jnp.arange(classes, dtype=targets.dtype).reshape(
-            (1,) * targets.ndim + (classes,)
+        labels = targets.astype(jnp.int32)  # the labels' own dtype may not count to `classes`
+        hot = labels[..., None] == jnp.arange(classes, dtype=jnp.int32).reshape(
+            (1,) * labels.ndim + (classes,)
         )
-        known = (targets >= 0) & (targets < classes)
+        known = (labels >= 0) & (labels < classes)
         return jnp.where(known[..., None], hot.astype(scores.dtype), jnp.nan)
     if targets.shape == scores.shape:
         return targets.astype(scores.dtype)
@@ -44,7 +46,15 @@ def _distribution(scores: jax.Array, targets: jax.Array, loss: str) -> jax.Array
     )
 
 
+def _checked(scores: jax.Array, targets: jax.Array, loss: str) -> jax.Array:
+    """The targets as an array; whole-number scores would cut off the targets' fractions."""
+    if not jnp.issubdtype(scores.dtype, jnp.floating):
+        raise ValueError(f"{loss}: expected scores of a float dtype, got {scores.dtype}")
+    return jnp.asarray(targets)
+
+
 def _same_shape(scores: jax.Array, targets: jax.Array, loss: str) -> jax.Array:
+    targets = _checked(scores, targets, loss)
     if targets.shape != scores.shape:
         raise ValueError(
             f"{loss}: scores of shape {scores.shape} need targets of the same shape, "
@@ -104,9 +114,10 @@ def _sigmoid_cross_entropy_forward(
 ) -> tuple[jax.Array, _Residuals]:
     t = _same_shape(scores, targets, "sigmoid_cross_entropy")
     zero = jnp.zeros_like(scores)
+    # The where keep 0 * inf from arising at an infinite score that is right.
     per_element = (
-        (1 - t) * jnp.maximum(scores, zero)
-        + t * jnp.maximum(-scores, zero)
+        jnp.where(t == 1, zero, (1 - t) * jnp.maximum(scores, zero))
+        + jnp.where(t == 0, zero, t * jnp.maximum(-scores, zero))
         + jnp.log1p(jnp.exp(-jnp.abs(scores)))
     )
     return jnp.mean(per_element), _Residuals(scores, t)

@@ -2,7 +2,9 @@
 
 import os
 import zipfile
+import zlib
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +24,7 @@ def save(path: str | Path, params: Params) -> None:
         params: a pytree of arrays.
 
     Raises:
-        ValueError: if there is an array that the file format cannot hold.
+        ValueError: if something in the tree is not an array of numbers.
         OSError: if the file cannot be written.
 
     Example:
@@ -35,10 +37,7 @@ def save(path: str | Path, params: Params) -> None:
         True
     """
     path = Path(path)
-    arrays = {name: np.asarray(leaf) for name, leaf in _named(params)}
-    for name, array in arrays.items():
-        if array.dtype.hasobject:
-            raise ValueError(f"save: {name} is not an array of numbers but {array.dtype}")
+    arrays = {name: _storable(name, leaf) for name, leaf in _named(params).items()}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -63,40 +62,57 @@ def load(path: str | Path, like: Params) -> Params:
         FileNotFoundError: if there is no such file.
         ValueError: if it is not such a file or does not fit `like`; the message names the array.
 
-    Example: see `save`.
+    Example:
+        >>> import jax, nnjax as nn, pathlib, tempfile
+        >>> params, _ = nn.dense(2).init(jax.random.key(0), (3,))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "net.npz"
+        ...     nn.save(path, params)
+        ...     nn.load(path, like=params).bias.shape
+        (2,)
     """
-    path = Path(path)
+    path, expected = Path(path), _named(like)
     if not path.is_file():
         raise FileNotFoundError(f"load: there is no file {path}")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("one array instead of an archive")
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            arrays = {
+                name.removesuffix(".npy"): np.lib.format.read_array(archive.open(name))
+                for name in archive.namelist()
+            }
+    except (ValueError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"load: {path} is not a file written by nnjax.save ({error})") from None
 
-    expected = _named(like)
-    names = {name for name, _ in expected}
-    if names != set(arrays):
+    if set(expected) != set(arrays):
         raise ValueError(
-            f"load: {path} does not hold this network: missing {sorted(names - set(arrays))}, "
-            f"not expected {sorted(set(arrays) - names)}"
+            f"load: {path} does not hold this network: "
+            f"missing {sorted(set(expected) - set(arrays))}"
+            f", not expected {sorted(set(arrays) - set(expected))}"
         )
     leaves = []
-    for name, leaf in expected:
-        array = arrays[name]
-        if array.dtype.kind == "V" and array.dtype.itemsize == leaf.dtype.itemsize:
-            array = array.view(leaf.dtype)  # numpy's format has no name for bfloat16
-        if (array.shape, array.dtype) != (leaf.shape, leaf.dtype):
+    for name, leaf in expected.items():
+        array, dtype, shape = arrays[name], jnp.result_type(leaf), getattr(leaf, "shape", ())
+        if array.dtype.names == (dtype.name,):
+            array = array[dtype.name].view(dtype)
+        if (array.shape, array.dtype) != (shape, dtype):
             raise ValueError(
-                f"load: {name} in {path} is {array.dtype}{array.shape}, "
-                f"expected {leaf.dtype}{leaf.shape}"
+                f"load: {name} in {path} is {array.dtype}{array.shape}, expected {dtype}{shape}"
             )
         leaves.append(jnp.asarray(array))
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
-def _named(params: Params) -> list[tuple[str, jax.Array]]:
+def _named(params: Params) -> dict[str, Any]:
     leaves, _ = jax.tree.flatten_with_path(params)
-    return [(jax.tree_util.keystr(place) or "params", leaf) for place, leaf in leaves]
+    return {jax.tree_util.keystr(place) or "params": leaf for place, leaf in leaves}
+
+
+def _storable(name: str, leaf: Any) -> np.ndarray:
+    try:
+        array = np.asarray(jnp.asarray(leaf))
+    except (TypeError, ValueError):
+        raise ValueError(f"save: {name} is not an array of numbers but {leaf!r}") from None
+    if array.dtype.kind == "V":
+        # The format has no word for bfloat16 and its kin: their bits, in a field of that name.
+        return array.view([(array.dtype.name, f"u{array.dtype.itemsize}")])
+    return array

@@ -75,28 +75,26 @@ def sweep(
 
     Source: common random numbers: Glasserman & Yao, Management Science 38, 1992.
     """
-    lengths = {len(values) for values in arms.values()}
-    if len(lengths) != 1 or not min(lengths) or not len(seeds):
-        shapes = {name: len(values) for name, values in arms.items()}
+    shapes = {name: np.shape(values) for name, values in arms.items()}
+    if len(set(shapes.values())) != 1 or any(len(s) != 1 or not s[0] for s in shapes.values()):
         raise ValueError(
-            f"sweep needs at least one seed and arms of one common length, got {len(seeds)} seeds "
-            f"and arms {shapes}"
+            f"sweep needs arms as lists of one common length, got arms of shape {shapes}"
         )
-    (n_arms,), n_seeds = lengths, len(seeds)
+    if not len(seeds):
+        raise ValueError("sweep needs at least one seed")
+    n_arms, n_seeds = len(next(iter(arms.values()))), len(seeds)
     in_shape = np.shape(data[0])[1:]
     abstract = jax.eval_shape(lambda key: network.init(key, in_shape)[0], jax.random.key(0))
-    rows = check_training(network, loss, abstract, data, validation, metric, epochs, batch_size)
-    dtype = jnp.result_type(*jax.tree.leaves(abstract)) if jax.tree.leaves(abstract) else float
-    columns = {name: jnp.asarray(values, dtype=dtype) for name, values in arms.items()}
-    arrays = jax.tree.map(jnp.asarray, data)
-    held_out = None if validation is None else jax.tree.map(jnp.asarray, validation)
-    settings = (network, loss, optimizer, epochs, min(batch_size, rows), shuffle, metric)
+    checked = check_training(network, loss, abstract, data, validation, metric, epochs, batch_size)
+    leaves = jax.tree.leaves(abstract)
+    if not leaves:
+        raise ValueError("sweep needs a network with parameters")
+    columns = {name: jnp.asarray(values, dtype=leaves[0].dtype) for name, values in arms.items()}
+    settings = (network, loss, optimizer, epochs, checked.batch_size, shuffle, metric)
 
     # Replicas are numbered seed by seed. With shuffling only arms of one seed share their batches.
     sharing = n_arms if shuffle else n_arms * n_seeds
-    size = _group_size(
-        sharing, sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(abstract))
-    )
+    size = _group_size(sharing, sum(leaf.size * leaf.dtype.itemsize for leaf in leaves))
     replicas = [(a, s) for s in range(n_seeds) for a in range(n_arms)]
     groups = [replicas[i : i + size] for i in range(0, len(replicas), size)]
     hide = None if progress is None else not progress
@@ -105,7 +103,9 @@ def sweep(
         arm_index = jnp.array([a for a, _ in group])
         keys = jnp.stack([jax.random.key(seeds[s]) for _, s in group])
         hyperparams = {name: values[arm_index] for name, values in columns.items()}
-        params, history = _sweep_group(settings, keys, hyperparams, arrays, held_out)
+        params, history = _sweep_group(
+            settings, keys, hyperparams, checked.data, checked.validation
+        )
         # Fetched from the device at once: what is finished does not compete with what runs.
         trained.append(jax.device_get(params))
         histories.append(jax.device_get(history))
@@ -163,9 +163,8 @@ def _sweep_group(
         return train_step(network, loss, optimizer(**arm), state, x, targets, key)
 
     def one_measure(state: State, train_loss: jax.Array, arm: dict[str, jax.Array]) -> History:
-        record = measure(network, loss, metric, state, train_loss, validation)
         rate = arm.get("learning_rate")
-        return record if rate is None else record._replace(learning_rate=rate)
+        return measure(network, loss, metric, state, train_loss, validation, rate)
 
     def run_epoch(states: State, epoch: jax.Array) -> tuple[State, History]:
         # The group shares its batches, so the first replica's key orders them for all.

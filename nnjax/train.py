@@ -1,7 +1,8 @@
 """Training one network by mini-batch gradient descent, compiled once."""
 
 import functools
-from typing import Any
+from numbers import Integral
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -109,17 +110,14 @@ def fit(
     shuffle = key is not None if shuffle is None else shuffle
     if shuffle and key is None:
         raise ValueError("fit(shuffle=True) needs a key, for instance key=jax.random.key(0)")
-    rows = check_training(network, loss, params, data, validation, metric, epochs, batch_size)
-    batch_size = min(batch_size, rows)
-    arrays = jax.tree.map(jnp.asarray, data)
-    held_out = None if validation is None else jax.tree.map(jnp.asarray, validation)
-    settings = (network, loss, optimizer, batch_size, shuffle, metric)
+    checked = check_training(network, loss, params, data, validation, metric, epochs, batch_size)
+    settings = (network, loss, optimizer, checked.batch_size, shuffle, metric)
     state = State(params, optimizer.init(params))
     records = []
     # disable=None is tqdm's word for "only in a terminal"; delay keeps short runs quiet.
     hide = None if progress is None else not progress
     for epoch in tqdm(range(epochs), desc="epochs", disable=hide, delay=2 if hide is None else 0):
-        state, record = _fit_epoch(settings, state, arrays, held_out, key, epoch)
+        state, record = _fit_epoch(settings, state, checked.data, checked.validation, key, epoch)
         records.append(record)
     return state.params, History(*(jnp.stack(column) for column in zip(*records, strict=True)))
 
@@ -152,8 +150,10 @@ def predict(
     x = jnp.asarray(x)
     if batch_size is None:
         return _forward(network, params, x)
-    if batch_size < 1:
-        raise ValueError(f"predict: expected batch_size >= 1, got {batch_size}")
+    if not isinstance(batch_size, Integral) or isinstance(batch_size, bool) or batch_size < 1:
+        raise ValueError(
+            f"predict: expected batch_size to be a positive whole number, got {batch_size!r}"
+        )
     pieces = [
         _forward(network, params, x[i : i + batch_size]) for i in range(0, len(x), batch_size)
     ]
@@ -191,6 +191,14 @@ def _fit_epoch(
 # --- checks at the boundary, before anything is traced --------------------------------------------
 
 
+class Checked(NamedTuple):
+    """Training data and settings that fit together, as arrays."""
+
+    data: tuple[jax.Array, jax.Array]
+    validation: tuple[jax.Array, jax.Array] | None
+    batch_size: int
+
+
 def check_training(
     network: Layer,
     loss: Loss,
@@ -200,30 +208,38 @@ def check_training(
     metric: Metric | None,
     epochs: int,
     batch_size: int,
-) -> int:
-    """Raise a readable ValueError for input that cannot be trained on; return the rows."""
+) -> Checked:
+    """Data as arrays and a batch size no larger than them; a readable ValueError if they misfit."""
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{name}: expected a positive whole number, got {value!r}")
-    for name, pair in (("data", data), ("validation", validation)):
-        if pair is None:
-            continue
-        x, targets = (np.asarray(array) for array in pair)
-        if x.ndim < 2 or not len(x) or len(x) != len(targets):
+    arrays = _check_data("data", network, loss, params, data, None)
+    held_out = validation and _check_data("validation", network, loss, params, validation, metric)
+    return Checked(arrays, held_out or None, min(int(batch_size), len(arrays[0])))
+
+
+def _check_data(
+    name: str, network: Layer, loss: Loss, params: Params, pair: Data, metric: Metric | None
+) -> tuple[jax.Array, jax.Array]:
+    x, targets = (jnp.asarray(array) for array in pair)
+    if x.ndim < 2 or not targets.ndim or not len(x) or len(x) != len(targets):
+        raise ValueError(
+            f"{name}: expected inputs (rows, ...) and as many targets, got inputs of shape "
+            f"{x.shape} and targets of shape {targets.shape}"
+        )
+    try:
+        scores = jax.eval_shape(lambda p, x: network.forward(p, x)[0], params, x)
+        jax.eval_shape(loss.forward, scores, targets)
+        if metric is not None:
+            jax.eval_shape(metric, scores, targets)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    if jnp.issubdtype(targets.dtype, jnp.integer) and targets.shape == scores.shape[:-1]:
+        classes, labels = scores.shape[-1], np.asarray(targets)
+        wrong = np.argwhere((labels < 0) | (labels >= classes))
+        if len(wrong):
             raise ValueError(
-                f"{name}: expected inputs (rows, ...) and as many targets, got inputs of shape "
-                f"{x.shape} and targets of shape {targets.shape}"
+                f"{name}: labels go from 0 to {classes - 1} for a network with {classes} outputs, "
+                f"but row {wrong[0][0]} has {labels[tuple(wrong[0])]}"
             )
-        scores = jax.eval_shape(lambda p, x: network.forward(p, x)[0], params, jnp.asarray(x[:1]))
-        jax.eval_shape(loss.forward, scores, jnp.asarray(targets[:1]))
-        if np.issubdtype(targets.dtype, np.integer) and targets.ndim == len(scores.shape) - 1:
-            classes = scores.shape[-1]
-            wrong = np.flatnonzero((targets < 0) | (targets >= classes))
-            if len(wrong):
-                raise ValueError(
-                    f"{name}: labels go from 0 to {classes - 1} for a network with {classes} "
-                    f"outputs, but row {wrong[0]} has {targets.flat[wrong[0]]}"
-                )
-        if validation is not None and metric is not None and name == "validation":
-            jax.eval_shape(metric, scores, jnp.asarray(targets[:1]))
-    return len(np.asarray(data[0]))
+    return x, targets

@@ -66,7 +66,9 @@ def test_nothing_is_pickled(tmp_path: Path) -> None:
         assert not any(archive[name].dtype.hasobject for name in archive.files)
 
 
-@pytest.mark.parametrize("params", [np.array([None]), {"a": "text"}, {"a": object()}], ids=str)
+@pytest.mark.parametrize(
+    "params", [np.array([None]), {"a": "text"}, {"a": object()}], ids=["none", "text", "object"]
+)
 def test_save_refuses_what_is_no_number(params: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"save: .*not an array of numbers"):
         nn.save(tmp_path / "net.npz", params)

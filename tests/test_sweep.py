@@ -116,10 +116,10 @@ def test_diverged_replica_stays_in_its_place() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"seeds": []}, "at least one seed.*got 0 seeds"),
-        ({"arms": {}}, "at least one seed and arms"),
-        ({"arms": {"learning_rate": []}}, "arms.*'learning_rate': 0"),
-        ({"arms": {"learning_rate": [0.1], "momentum": [0.1, 0.2]}}, "'momentum': 2"),
+        ({"seeds": []}, "at least one seed"),
+        ({"arms": {}}, "arms as lists of one common length"),
+        ({"arms": {"learning_rate": []}}, r"arms.*'learning_rate': \(0,\)"),
+        ({"arms": {"learning_rate": [0.1], "momentum": [0.1, 0.2]}}, r"'momentum': \(2,\)"),
         ({"arms": {"learning_rate": 0.1}}, "arms"),
         ({"epochs": 1.5}, "epochs: expected a positive whole number"),
         ({"data": (X, LABELS + 1)}, "data: labels go from 0 to 1"),

@@ -4,6 +4,7 @@ For an elementwise function y = f(x), J depends on x_i only through y_i, so dx =
 left to derive is f', and to say how it is computed where the textbook form loses its digits.
 """
 
+import math
 from collections.abc import Callable
 
 import jax
@@ -74,6 +75,9 @@ def leaky_relu(slope: float = 0.01) -> Layer:
     Returns:
         A layer that keeps the shape, with params `()`. The residual is the mask x > 0.
 
+    Raises:
+        ValueError: if the slope is not finite.
+
     Example:
         >>> import jax.numpy as jnp, nnjax as nn
         >>> layer = nn.leaky_relu(0.1)
@@ -83,6 +87,8 @@ def leaky_relu(slope: float = 0.01) -> Layer:
 
     Source: Maas, Hannun & Ng, ICML 2013.
     """
+    if not math.isfinite(slope):
+        raise ValueError(f"leaky_relu(slope): expected a finite number, got {slope}")
     return _elementwise(
         f=lambda x: jnp.where(x > 0, x, slope * x),
         save=lambda x: x > 0,

@@ -1,5 +1,6 @@
 """The dense (fully connected, affine) layer."""
 
+from numbers import Integral
 from typing import NamedTuple
 
 import jax
@@ -10,7 +11,14 @@ from nnjax.initializers import Initializer, normal, zeros
 
 
 class Dense(NamedTuple):
-    """Parameters of a dense layer: weights (n_in, n_out) and bias (n_out,)."""
+    """Parameters of a dense layer: weights (n_in, n_out) and bias (n_out,).
+
+    Example:
+        >>> import jax, nnjax as nn
+        >>> weights, bias = nn.dense(44).init(jax.random.key(0), (617,))[0]
+        >>> weights.shape, bias.shape
+        ((617, 44), (44,))
+    """
 
     weights: jax.Array
     bias: jax.Array
@@ -57,7 +65,7 @@ def dense(n_out: int, init: Initializer | None = None, bias: Initializer | None 
 
     Source: Rumelhart, Hinton & Williams 1986; Goodfellow, Bengio & Courville 2016, section 6.5.
     """
-    if not isinstance(n_out, int) or isinstance(n_out, bool) or n_out < 1:
+    if not isinstance(n_out, Integral) or isinstance(n_out, bool) or n_out < 1:
         raise ValueError(f"dense(n_out): expected a positive whole number, got {n_out!r}")
     init_weights = normal(0.01) if init is None else init
     init_bias = zeros() if bias is None else bias
@@ -85,6 +93,9 @@ def dense(n_out: int, init: Initializer | None = None, bias: Initializer | None 
     def backward(params: Dense, residuals: jax.Array, dy: jax.Array) -> tuple[Dense, jax.Array]:
         x, examples = residuals, tuple(range(dy.ndim - 1))
         dweights = jnp.tensordot(x, dy, axes=(examples, examples))
-        return Dense(dweights, dy.sum(examples)), dy @ params.weights.T
+        dbias, dx = dy.sum(examples), dy @ params.weights.T
+        # Where dtypes were mixed going forward, each gradient goes back to its own.
+        grads = Dense(dweights.astype(params.weights.dtype), dbias.astype(params.bias.dtype))
+        return grads, dx.astype(x.dtype) if jnp.issubdtype(x.dtype, jnp.floating) else dx
 
     return Layer(init_params, forward, backward)
