@@ -1,4 +1,4 @@
-"""nnjax: neural networks in JAX whose backward passes are derived by hand and proved by machine."""
+"""Neural networks in JAX whose backward passes are derived by hand and checked by machine."""
 
 from nnjax import initializers
 from nnjax.combine import serial

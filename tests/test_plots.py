@@ -77,7 +77,7 @@ def xor(n: int, settings: tuple[str, ...] = ("sigmoid, lr 0.1", "tanh, lr 0.5"))
             columns = {"epoch": epoch, "loss_median": median, "solved": solved}
             columns |= {"loss_q25": 0.9 * median, "loss_q75": median * 1.08}
             columns |= {"lo": max(solved - 0.02, 0.0), "hi": solved + 0.02, "n": n}
-            columns |= {"network": network, "setting": setting, "published_setting": place == 0}
+            columns |= {"network": network, "setting": setting, "reference": place == 0}
             parts.append(pl.DataFrame(columns))
     return pl.concat(parts)
 

@@ -48,6 +48,7 @@ class Record(TypedDict):
     data: str
     source: str
     fingerprint: dict[str, str]
+    coded_rows: int
     rows: dict[str, int]
     speakers: dict[str, int]
 
@@ -203,6 +204,7 @@ def _recorded(table: pl.DataFrame, data: str, source: str) -> Fetched:
         data=data,
         source=source,
         fingerprint={**isolet.fingerprints(table)},
+        coded_rows=isolet.coded_rows(table),
         rows={split: counts[split][0][0] for split in isolet.SPLITS},
         speakers={split: counts[split][0][1] for split in isolet.SPLITS},
     )

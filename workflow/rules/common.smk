@@ -1,5 +1,6 @@
 # What every rule needs: the checked configuration, the names of things, and the digest of code.
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 from workflow.scripts.digest import code_digest
@@ -8,21 +9,34 @@ from workflow.scripts.settings import checked, programs
 ENV = "../envs/study.yaml"
 CODE = "workflow/scripts"
 
+# What computes: another version of it may give other numbers, so it trains anew.
+VERSIONS = {name: version(name) for name in ("jax", "jaxlib", "numpy", "optax")}
+
 config = checked(config)
 PROGRAMS = programs(config["experiments"])
 
 SKETCHES = ["sketch_neuron", "sketch_xor", "sketch_isolet"]
 FIGURES = ["xor", *(f"fig{i}" for i in range(1, 9))]
+# Tables without a figure, read by the numbers alone.
+TABLES = ["experiments", "differences"]
 # Which experiments a table is made from.
 SOURCES = {
     **{f"fig{i}": ["momentum"] for i in range(1, 5)},
     **{f"fig{i}": [f"fig{i}"] for i in range(5, 9)},
     "experiments": ["momentum", "long", "high_rate", "sigmoid", "standard_normal"],
+    "differences": [
+        "momentum",
+        "long",
+        "high_rate",
+        "sigmoid",
+        "standard_normal",
+        "fig7",
+    ],
 }
 
 
 wildcard_constraints:
-    figure="|".join([*FIGURES, *SKETCHES, "experiments"]),
+    figure="|".join([*FIGURES, *SKETCHES, *TABLES]),
     experiment="|".join(PROGRAMS),
 
 

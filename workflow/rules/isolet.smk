@@ -20,6 +20,7 @@ rule train_isolet:
     params:
         program=lambda wildcards: PROGRAMS[wildcards.experiment][wildcards.program][1],
         code=code_digest(f"{CODE}/train_isolet.py"),
+        versions=VERSIONS,
     script:
         "../scripts/train_isolet.py"
 

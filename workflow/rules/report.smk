@@ -16,7 +16,7 @@ STUDY_CODE = [
 
 rule numbers:
     input:
-        tables=expand("reports/tables/{name}.csv", name=[*FIGURES, "experiments"]),
+        tables=expand("reports/tables/{name}.csv", name=FIGURES + TABLES),
         record=rules.fetch_isolet.output.record,
     output:
         numbers="reports/numbers.json",

@@ -15,8 +15,9 @@ rule train_xor:
         mem_mb=2000,
         gpu=1,
     params:
-        xor={key: value for key, value in config["xor"].items() if key != "published"},
+        xor={key: value for key, value in config["xor"].items() if key != "reference"},
         code=code_digest(f"{CODE}/train_xor.py"),
+        versions=VERSIONS,
     script:
         "../scripts/train_xor.py"
 
@@ -34,7 +35,7 @@ rule summarise_xor:
         ENV
     params:
         sources={"xor": ["results/runs/xor.parquet"]},
-        settings={"accuracy": None, "xor": config["xor"]["published"]},
+        settings={"accuracy": None, "xor": config["xor"]["reference"]},
         code=code_digest(f"{CODE}/summarise.py"),
     script:
         "../scripts/summarise.py"

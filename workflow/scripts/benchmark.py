@@ -134,7 +134,7 @@ def measure(threads: int) -> list[dict[str, Any]]:
             peers.append(2 * SIDE**3 / ((before + after) / 2) / 1e9)
         rows.append(
             {
-                "name": f"sweep.{case.name}.threads{threads}.share_of_sgemm",
+                "name": f"sweep.{case.name}.{'' if threads == 1 else 'all_cores.'}share_of_sgemm",
                 "ours": statistics.median(ours),
                 "peer": statistics.median(peers),
                 "limit": 0.7,
@@ -177,6 +177,9 @@ def main(output: Path | None) -> None:
 
 
 if "snakemake" in globals():
+    import job
+
+    job.begin(snakemake.log[0])
     main(Path(snakemake.output.rows))
 elif __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)

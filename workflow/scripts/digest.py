@@ -53,7 +53,7 @@ def _without_docstrings(file: Path) -> str:
         if isinstance(body, list):
             # A bare string is a docstring wherever it stands: it does nothing.
             node.body = [s for s in body if not _is_text(s)] or [ast.Pass()]  # type: ignore[attr-defined]
-    return ast.dump(tree)
+    return ast.unparse(tree)
 
 
 def _is_text(statement: ast.stmt) -> bool:

@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+import jax
+
 
 def begin(log: str, threads: int = 1) -> None:
     """Send standard error to the job's log and bind JAX to the job's threads.
@@ -22,4 +24,4 @@ def begin(log: str, threads: int = 1) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stderr = path.open("w", encoding="utf-8", buffering=1)
     os.environ["NPROC"] = str(threads)
-    os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
+    jax.config.update("jax_default_matmul_precision", "highest")

@@ -1,4 +1,4 @@
-"""Figure 8: test accuracy of four optimizers, every seed shown."""
+"""Figure 8: test accuracy by optimizer, every seed shown."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +16,16 @@ if TYPE_CHECKING:
 
 TITLE = "Figure 8. Test accuracy by optimizer"
 COLUMNS = {"optimizer": pl.String, "seed": pl.Int64, "test_accuracy": pl.Float64}
-NAMES = {"sgd": "SGD", "adagrad": "Adagrad", "rmsprop": "RMSprop", "adam": "Adam"}
-COLOURS = dict(zip(NAMES, (style.GREY, style.GREEN, style.BLUE, style.ORANGE), strict=True))
+NAMES = {
+    "sgd": "SGD",
+    "sgd_momentum": "SGD, momentum",
+    "adagrad": "Adagrad",
+    "rmsprop": "RMSprop",
+    "adam": "Adam",
+}
+COLOURS = dict(
+    zip(NAMES, (style.GREY, style.GREY, style.GREEN, style.BLUE, style.ORANGE), strict=True)
+)
 # Medians this close to the best (percentage points) share the enlarged panel.
 CLOSE = 3.0
 
@@ -45,7 +53,7 @@ def main(table: Path, svg: Path, png: Path) -> None:
         "1.5 box heights; number: median."
         + (" k/n div. = k of n seeds diverged." if _lost(read.rows) else "")
     )
-    page = style.Page(8.2, 4.4, TITLE, footer, read.stand_in)
+    page = style.Page(8.8, 4.4, TITLE, footer, read.stand_in)
     style.render(page, lambda figure: draw(figure, read.rows), svg, png)
 
 

@@ -27,7 +27,7 @@ COLUMNS = {
     "lo": pl.Float64,
     "hi": pl.Float64,
     "n": pl.Int64,
-    "published_setting": pl.Boolean,
+    "reference": pl.Boolean,
 }
 LINES = {"2-3-2": (style.BLUE, "solid", "o"), "2-2": (style.ORANGE, (0, (4, 2)), "s")}
 
@@ -60,24 +60,24 @@ def main(table: Path, svg: Path, png: Path) -> None:
 
 
 def draw(figure: Figure, rows: pl.DataFrame) -> None:
-    """Two columns of panels, one line per setting, the published setting first.
+    """Two columns of panels, one line per setting, the reference first.
 
     Args:
         figure: receives the axes.
         rows: the columns of COLUMNS, one row per network, setting and epoch.
     """
-    settings = rows.sort("published_setting", descending=True, maintain_order=True)
-    names = settings.select("setting", "published_setting").unique(maintain_order=True).rows()
+    settings = rows.sort("reference", descending=True, maintain_order=True)
+    names = settings.select("setting", "reference").unique(maintain_order=True).rows()
     panels = figure.subplots(
         len(names), 2, squeeze=False, sharex="col", sharey="col", width_ratios=(2, 1)
     )
-    for (curve, solved), (name, published) in zip(panels, names, strict=True):
+    for (curve, solved), (name, reference) in zip(panels, names, strict=True):
         part = rows.filter(pl.col("setting") == name).sort("epoch")
         _losses(curve, part)
         _solved(solved, part)
-        title = f"{name} (nearest to the published setting)" if published else name
+        title = f"{name} (reference)" if reference else name
         curve.set_title(title, loc="left", fontsize=9, fontweight="bold")
-        curve.set_ylabel("loss")
+        curve.set_ylabel("loss (nats)")
     panels[0, 0].set_ylim(bottom=0)
     for curve, (name, _) in zip(panels[:, 0], names, strict=True):
         _name_lines(curve, rows.filter(pl.col("setting") == name).sort("epoch"))

@@ -19,6 +19,10 @@ BOOTSTRAP_SEED = 0
 """Seed of the generator behind every bootstrap interval."""
 
 
+GUESSING = 0.053
+"""Accuracy of guessing one of 26 letters for 1559 rows, 1/26, plus three standard errors."""
+
+
 class Runs:
     """The runs of one experiment: every program's history and speaker counts in one table each."""
 
@@ -35,13 +39,37 @@ class Runs:
         """The last epoch of every run."""
         return self.epochs.filter(pl.col("epoch") == pl.col("epoch").max())
 
+    def counts(self, **cell: float | str) -> tuple[np.ndarray, np.ndarray]:
+        """Correct rows (seeds, speakers) of one cell after the last epoch, and each speaker's rows.
+
+        Raises:
+            ValueError: if the cell mixes arms, so that a seed stands in it twice.
+        """
+        rows = self.speakers.filter(**cell).sort("seed", "speaker")
+        if rows.select("seed", "speaker").is_duplicated().any():
+            raise ValueError(f"the cell {cell} holds several arms; name all that are varied")
+        seeds = rows["seed"].n_unique()
+        correct = rows["correct"].to_numpy().reshape(seeds, -1)
+        return correct, rows["rows"].to_numpy().reshape(seeds, -1)[0]
+
     def accuracy(self, **cell: float | str) -> stats.Interval:
         """Final test accuracy of one cell, with the two-level interval over speakers and seeds."""
-        rows = self.speakers.filter(**cell).sort("seed", "speaker")
-        wide = rows.pivot("speaker", index="seed", values="correct").drop("seed").to_numpy()
-        per_speaker = rows.unique("speaker").sort("speaker")["rows"].to_numpy()
-        rng = np.random.default_rng(BOOTSTRAP_SEED)
-        return stats.two_level_interval(wide, per_speaker, rng)
+        return stats.two_level_interval(*self.counts(**cell), _rng())
+
+
+def difference(
+    a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]
+) -> stats.Interval:
+    """Final test accuracy of cell a minus cell b, paired: the same seeds and the same speakers.
+
+    The accuracy is linear in the counts, so the interval of a difference is the interval of the
+    counts' differences, with both cells resampled alike.
+    """
+    return stats.two_level_interval(a[0] - b[0], a[1], _rng())
+
+
+def _rng() -> np.random.Generator:
+    return np.random.default_rng(BOOTSTRAP_SEED)
 
 
 def _concat(programs: dict[Path, dict[str, Any]], file: str) -> pl.DataFrame:
@@ -94,22 +122,27 @@ def epoch_cells(runs: Runs, key: str) -> pl.DataFrame:
     """Figure 6: test accuracy by epoch and one setting; the interval is over seeds alone."""
     rows = []
     for (value, epoch), cell in runs.epochs.group_by(key, "epoch", maintain_order=True):
-        interval = stats.mean_interval(cell["test_accuracy"].to_numpy())
+        interval = stats.mean_interval(cell["test_accuracy"].cast(pl.Float64).to_numpy())
         rows.append({key: value, "epoch": epoch} | _spread(cell, interval))
     return pl.DataFrame(rows).sort(key, "epoch")
 
 
 def _spread(cell: pl.DataFrame, interval: stats.Interval) -> dict[str, float | int]:
-    accuracy = cell["test_accuracy"].to_numpy()
-    lost = ~np.isfinite(cell["test_loss"].to_numpy()) | ~np.isfinite(cell["train_loss"].to_numpy())
+    accuracy = cell["test_accuracy"].cast(pl.Float64).to_numpy()
     return {
-        "mean": float(accuracy.mean()),
+        "mean": interval.value,
         "sd": float(accuracy.std(ddof=1)) if len(accuracy) > 1 else float("nan"),
         "lo": interval.lo,
         "hi": interval.hi,
         "n": interval.n,
-        "diverged": int(lost.sum()),
+        "diverged": int(_diverged(cell).sum()),
     }
+
+
+def _diverged(runs: pl.DataFrame) -> pl.Series:
+    """Runs that ended without finite losses, or guessing: NaN scores all name the first letter."""
+    finite = runs["train_loss"].is_finite() & runs["test_loss"].is_finite()
+    return ~finite | (runs["test_accuracy"] < GUESSING)
 
 
 def boxes(runs: Runs) -> pl.DataFrame:
@@ -118,8 +151,16 @@ def boxes(runs: Runs) -> pl.DataFrame:
     for (optimizer,), cell in runs.final().group_by("optimizer", maintain_order=True):
         interval = runs.accuracy(optimizer=str(optimizer))
         parts.append(
-            cell.select("optimizer", "seed", "test_accuracy").with_columns(
-                lo=pl.lit(interval.lo), hi=pl.lit(interval.hi), n=pl.lit(interval.n)
+            cell.with_columns(
+                # A diverged run has no accuracy; the figure counts it.
+                test_accuracy=pl.when(~_diverged(cell)).then(pl.col("test_accuracy")),
+            )
+            .select("optimizer", "seed", "test_accuracy")
+            .with_columns(
+                mean=pl.lit(interval.value),
+                lo=pl.lit(interval.lo),
+                hi=pl.lit(interval.hi),
+                n=pl.lit(interval.n),
             )
         )
     return pl.concat(parts)
@@ -144,15 +185,60 @@ def experiments(all_runs: dict[str, Runs]) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-def xor(runs: pl.DataFrame, published: dict[str, Any]) -> pl.DataFrame:
+def differences(runs: dict[str, Runs]) -> pl.DataFrame:
+    """Paired differences between two cells that share their seeds, for the claims that compare."""
+    momentum, fig7 = runs["momentum"], runs["fig7"]
+    best = _best_rate(runs["sigmoid"])
+    with_momentum = momentum.counts(momentum=0.9)
+    pairs = {
+        "k4": (momentum.counts(momentum=0.0), with_momentum, "momentum 0 minus momentum 0.9"),
+        "k5": (runs["long"].counts(), with_momentum, "momentum 0, long, minus momentum 0.9"),
+        "k5.high_rate": (
+            runs["high_rate"].counts(),
+            with_momentum,
+            "momentum 0, high rate, minus momentum 0.9",
+        ),
+        "k7": (runs["sigmoid"].counts(learning_rate=0.01), with_momentum, "sigmoid minus ReLU"),
+        "k7.best_rate": (
+            runs["sigmoid"].counts(learning_rate=best),
+            with_momentum,
+            f"sigmoid at its best rate on the test set ({best:g}) minus ReLU",
+        ),
+        "k13": (
+            fig7.counts(layers=0, b1=0.9),
+            fig7.counts(layers=1, b1=0.9),
+            "no hidden layer minus one, Adam, beta1 0.9",
+        ),
+        "k16": (
+            runs["standard_normal"].counts(),
+            with_momentum,
+            "initial weights from N(0, 1) minus N(0, 0.01^2)",
+        ),
+    }
+    return pl.DataFrame(
+        [
+            {"claim": claim, "what": what, **difference(a, b)._asdict()}
+            for claim, (a, b, what) in pairs.items()
+        ]
+    )
+
+
+def _best_rate(runs: Runs) -> float:
+    rates = runs.final().group_by("learning_rate").agg(pl.col("test_accuracy").mean())
+    return float(rates.sort("test_accuracy", "learning_rate")["learning_rate"][-1])
+
+
+def xor(runs: pl.DataFrame, reference: dict[str, Any]) -> pl.DataFrame:
     """XOR: median loss with quartiles by epoch, and the fraction of seeds that solve it."""
-    settings = [c for c in runs.columns if c in published]
+    settings = [c for c in runs.columns if c in reference]
     rows = []
     for key, cell in runs.group_by("network", *settings, "epoch", maintain_order=True):
         network, *values, epoch = key
         setting = dict(zip(settings, values, strict=True))
-        solved = int((cell["rows_right"] == 4).sum())
-        fraction = stats.proportion_interval(solved, cell.height)
+        fraction: dict[str, float | None] = {"solved": None, "lo": None, "hi": None}
+        if cell["rows_right"].null_count() == 0:
+            solved = stats.proportion_interval(int((cell["rows_right"] == 4).sum()), cell.height)
+            fraction = {"solved": solved.value, "lo": solved.lo, "hi": solved.hi}
         rows.append(
             {
                 "network": network,
@@ -161,15 +247,13 @@ def xor(runs: pl.DataFrame, published: dict[str, Any]) -> pl.DataFrame:
                 "loss_median": cell["loss"].median(),
                 "loss_q25": cell["loss"].quantile(0.25, "linear"),
                 "loss_q75": cell["loss"].quantile(0.75, "linear"),
-                "solved": fraction.value,
-                "lo": fraction.lo,
-                "hi": fraction.hi,
-                "n": fraction.n,
+                **fraction,
+                "n": cell.height,
                 "most_rows_right": cell["rows_right"].max(),
-                "published_setting": setting == published,
+                "reference": setting == reference,
             }
         )
-    return pl.DataFrame(rows)
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def _words(name: str, value: Any) -> str:
@@ -189,7 +273,7 @@ def main(
         figure: its name.
         sources: experiment to folder of each program to the setting it varies.
         record: the data's source record (JSON); None for XOR, which needs no data.
-        settings: `accuracy` (the published test accuracy) and `xor` (the published setting).
+        settings: `accuracy` (the published test accuracy) and `xor` (the reference setting).
         output: CSV to write.
     """
     runs = {
@@ -208,6 +292,7 @@ def main(
         "fig7": lambda: cells(runs["fig7"], {"layers": "hidden_layers", "b1": "beta1"}),
         "fig8": lambda: boxes(runs["fig8"]),
         "experiments": lambda: experiments(runs),
+        "differences": lambda: differences(runs),
         "xor": lambda: xor(pl.concat(map(pl.read_parquet, sources["xor"])), settings["xor"]),
     }
     data = "xor" if record is None else json.loads(record.read_text(encoding="utf-8"))["data"]

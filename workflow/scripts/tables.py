@@ -30,7 +30,7 @@ def write_parquet(table: pl.DataFrame, path: Path) -> None:
 
 
 def write_csv(table: pl.DataFrame, path: Path) -> None:
-    """Write a table as CSV, under a temporary name and renamed; floats with six digits or more.
+    """Write a table as CSV, under a temporary name and renamed.
 
     Args:
         table: the table.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 INPUTS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
 TARGETS = [[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
-"""One-hot: the first output says that the inputs differ, as in the source."""
+"""One-hot: the first output says that the inputs differ, as the source codes its targets."""
 
 
 def main(xor: dict[str, Any], runs: Path) -> None:
@@ -23,8 +23,8 @@ def main(xor: dict[str, Any], runs: Path) -> None:
     Args:
         xor: the configuration's `xor` section.
         runs: Parquet to write, one row per network, setting, seed and recorded epoch: loss before
-            the epoch's update, and, in the last epoch, `rows_right` (0..4), the rows whose two
-            outputs both lie on the right side of 0.5.
+            the epoch's update, and `rows_right` (0..4), the rows whose two outputs both lie on the
+            right side of 0.5, after the last epoch and null before.
     """
     import jax
     import jax.numpy as jnp
@@ -63,7 +63,7 @@ def main(xor: dict[str, Any], runs: Path) -> None:
                             "seed": np.repeat(seeds, len(recorded)),
                             "epoch": np.tile(recorded, len(seeds)),
                             "loss": loss[a].reshape(-1),
-                            "rows_right": np.repeat(rows_right[a], len(recorded)),
+                            "rows_right": _at_the_end(rows_right[a], len(recorded)),
                         }
                     ).with_columns(
                         network=pl.lit(network_name),
@@ -72,6 +72,11 @@ def main(xor: dict[str, Any], runs: Path) -> None:
                     )
                 )
     write_parquet(pl.concat(tables), runs)
+
+
+def _at_the_end(values: np.ndarray, epochs: int) -> list[int | None]:
+    """One value per seed, at the last of its epochs."""
+    return [v for value in values.tolist() for v in [*[None] * (epochs - 1), value]]
 
 
 if "snakemake" in globals():

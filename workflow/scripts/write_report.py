@@ -14,17 +14,40 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
+TITLES = {
+    "sketch_neuron": "Sketch of a neuron",
+    "sketch_xor": "Sketch of the XOR network",
+    "sketch_isolet": "Sketch of the ISOLET network",
+    "xor": "XOR: loss by epoch and solved fraction",
+    "fig1": "Loss by epoch, momentum 0",
+    "fig2": "Test accuracy by epoch, momentum 0",
+    "fig3": "Loss by epoch, momentum 0.9",
+    "fig4": "Test accuracy by epoch, momentum 0.9",
+    "fig5": "Test accuracy by learning rate and hidden units",
+    "fig6": "Test accuracy by epochs and batch size",
+    "fig7": "Test accuracy by hidden layers and beta1",
+    "fig8": "Test accuracy by optimizer",
+}
+"""What a reader who cannot see a figure is told."""
+
+
 def number(entry: dict[str, Any]) -> str:
-    """A number with its interval: fractions in percent, one digit more than the interval needs.
+    """A number with its interval: fractions in percent, differences of them in points.
 
     Example:
         >>> number({"value": 0.9529, "lo": 0.937, "hi": 0.966, "unit": "fraction"})
         '95.3 % [93.7, 96.6]'
     """
-    value, lo, hi = entry["value"], entry["lo"], entry["hi"]
-    if entry["unit"] == "fraction":
-        return f"{100 * value:.1f} % [{100 * lo:.1f}, {100 * hi:.1f}]"
-    return f"{value:.3f} [{lo:.3f}, {hi:.3f}] {entry['unit']}"
+    form, scale, unit = {
+        "fraction": (".1f", 100, " %"),
+        "difference of fractions": ("+.2f", 100, " points"),
+        "nats": (".3f", 1, " nats"),
+    }[entry["unit"]]
+    value, lo, hi = (
+        "unknown" if entry[key] is None else format(scale * entry[key], form)
+        for key in ("value", "lo", "hi")
+    )
+    return f"{value}{unit} [{lo}, {hi}]"
 
 
 def main(
@@ -57,6 +80,9 @@ def main(
     environment.filters["number"] = number
     entries = json.loads(numbers.read_text(encoding="utf-8"))
     provenance = entries.pop("provenance")
+    solved = pl.read_csv(tables / "xor.csv").filter(
+        pl.col("network") == "2-3-2", pl.col("solved").is_not_null()
+    )
     context = {
         "numbers": entries,
         "provenance": provenance,
@@ -64,11 +90,13 @@ def main(
         "experiments": config["experiments"],
         "data_name": "ISOLET" if provenance["data"] == "isolet" else "STAND-IN (synthetic)",
         "arms": pl.read_csv(tables / "experiments.csv").rows(named=True),
-        "xor_rows": _last_epoch(pl.read_csv(tables / "xor.csv")),
+        "xor_least": solved["solved"].min(),
+        "xor_most": solved["solved"].max(),
     }
     shown = [
         {
             "name": name,
+            "title": TITLES[name],
             "image": base64.b64encode((figures / f"{name}.svg").read_bytes()).decode(),
             "caption": environment.get_template(f"{name}.html").render(context),
         }
@@ -76,10 +104,6 @@ def main(
     ]
     page = environment.get_template("index.html").render(context, figures=shown)
     write_text(page, output)
-
-
-def _last_epoch(table: pl.DataFrame) -> list[dict[str, Any]]:
-    return table.filter(pl.col("epoch") == pl.col("epoch").max()).rows(named=True)
 
 
 if "snakemake" in globals():
