@@ -81,7 +81,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
     _boxes(left, groups)
     _boxes(right, close, floor)
     left.set_title("all optimizers", loc="left", fontsize=9)
-    right.set_title(f"enlarged: within {CLOSE:g} points of the best", loc="left", fontsize=9)
+    right.set_title("enlarged: the best", loc="left", fontsize=9)
 
 
 def _boxes(axes: Axes, groups: dict[str, np.ndarray], floor: float = -np.inf) -> None:
