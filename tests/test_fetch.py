@@ -110,6 +110,7 @@ def assert_official(fetched: fetch.Fetched, source: str) -> None:
         "data": "isolet",
         "source": source,
         "fingerprint": isolet.FINGERPRINTS,
+        "coded_rows": isolet.coded_rows(fetched.table),
         "rows": {"train": 6238, "test": 1559},
         "speakers": {"train": 120, "test": 30},
     }

@@ -302,3 +302,13 @@ def test_standin_is_nearly_linear_and_its_errors_cluster(seed: int) -> None:
     errors = np.bincount(data.speakers_test - 121, wrong, minlength=30)
     # Independent errors would have a variance of about their mean.
     assert errors.var() > 2 * errors.mean()
+
+
+def test_rows_in_8_bits_are_told_from_exact_ones() -> None:
+    """The stand-in has four decimals; the same rows, kept in the fingerprint's 8 bits, do not."""
+    exact = standin(0).tail(50)
+    assert isolet.coded_rows(exact) == 0
+    steps = ((pl.col(isolet.COLUMNS).cast(pl.Float64) + 1) * 127.5).floor().clip(0, 254)
+    coded = exact.with_columns(((steps + 0.5) / 127.5 - 1).round(4).cast(pl.Float32))
+    assert isolet.coded_rows(coded) == 50
+    assert isolet.coded_rows(pl.concat([exact, coded])) == 50

@@ -136,7 +136,7 @@ def coded_rows(table: pl.DataFrame) -> int:
 
     Example:
         >>> import polars as pl
-        >>> row = dict.fromkeys(COLUMNS, 0.5 / 255)
+        >>> row = dict.fromkeys(COLUMNS, 0.0)
         >>> coded_rows(pl.DataFrame([row, row | {"f001": 0.123}]))
         1
     """
