@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-REPEATS = 7
+REPEATS = 5
 SIDE = 2048
 ROWS, FEATURES, CLASSES, TEST_ROWS = 6238, 617, 26, 1559
 
@@ -53,7 +53,7 @@ CASES = [
         {"learning_rate": [0.01], "momentum": [0.9]},
         30,
         False,
-        2,
+        6,
     ),
     Case(
         "617-44-26.batch512",
@@ -63,10 +63,10 @@ CASES = [
         {"learning_rate": [0.01], "momentum": [0.9]},
         30,
         False,
-        2,
+        6,
     ),
-    Case("617-128-26.batch128.adam", 128, 128, "adam", {"learning_rate": RATES}, 4, True, 2),
-    Case("617-512-26.batch128.adam", 512, 128, "adam", {"learning_rate": RATES}, 1, True, 2),
+    Case("617-128-26.batch128.adam", 128, 128, "adam", {"learning_rate": RATES}, 4, True, 6),
+    Case("617-512-26.batch128.adam", 512, 128, "adam", {"learning_rate": RATES}, 1, True, 6),
 ]
 
 
