@@ -43,7 +43,11 @@ NUMBERS = [
     "k15.adam_accuracy",
     "k16.test_accuracy",
 ]
-FIGURES = ["xor", *(f"fig{i}" for i in range(1, 9)), *(f"sketch_{n}" for n in ("neuron", "xor"))]
+FIGURES = [
+    "xor",
+    *(f"fig{i}" for i in range(1, 9)),
+    *(f"sketch_{n}" for n in ("neuron", "xor", "isolet")),
+]
 
 
 def snakemake(folder: Path, *arguments: str, data: Path | None = None) -> tuple[int, str]:
