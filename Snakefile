@@ -14,6 +14,7 @@ include: "workflow/rules/xor.smk"
 include: "workflow/rules/isolet.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/rules.smk"
 include: "workflow/rules/benchmark.smk"
 
 
@@ -26,6 +27,7 @@ rule all:
     input:
         "reports/index.html",
         "reports/numbers.json",
+        "reports/rules.html",
         expand(
             "reports/figures/{figure}.{form}",
             figure=FIGURES + SKETCHES,

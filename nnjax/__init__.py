@@ -1,45 +1,137 @@
 """Neural networks in JAX whose backward passes are derived by hand and checked by machine."""
 
 from nnjax import initializers
-from nnjax.combine import serial
-from nnjax.core import Layer, Loss, value_and_grad
+from nnjax.codes import coded_cross_entropy, decode, output_codes
+from nnjax.combine import parallel, residual, serial
+from nnjax.core import Layer, Loss, Penalty, value_and_grad
 from nnjax.datasets.errors import DataError
+from nnjax.differentiable import differentiable
 from nnjax.epoch import History
-from nnjax.layers.activations import leaky_relu, relu, sigmoid, softmax, tanh
+from nnjax.layers.activations import (
+    elu,
+    gelu,
+    leaky_relu,
+    relu,
+    sigmoid,
+    silu,
+    softplus,
+    tanh,
+)
+from nnjax.layers.attention import attention, multi_head_attention
+from nnjax.layers.batch_norm import BatchNorm, batch_norm, population_statistics
+from nnjax.layers.conv import Convolution, conv1d, conv1d_transpose, conv2d, conv2d_transpose
 from nnjax.layers.dense import Dense, dense
+from nnjax.layers.dropout import dropout
+from nnjax.layers.embedding import Embedding, PositionEmbedding, embedding, position_embedding
+from nnjax.layers.gru import GRU, gru
+from nnjax.layers.lstm import LSTM, lstm
+from nnjax.layers.norm import GroupNorm, LayerNorm, RMSNorm, group_norm, layer_norm, rms_norm
+from nnjax.layers.pool import avg_pool, global_avg_pool, global_max_pool, max_pool
+from nnjax.layers.rnn import RNN, rnn
+from nnjax.layers.shape import flatten, reshape
+from nnjax.layers.softmax import log_softmax, softmax
 from nnjax.losses import (
+    Weighted,
+    binary_cross_entropy,
     categorical_cross_entropy,
+    hinge,
+    huber,
+    label_smoothing,
+    mean_absolute_error,
     mean_squared_error,
+    multiclass_hinge,
     sigmoid_cross_entropy,
     softmax_cross_entropy,
 )
+from nnjax.penalty import l2
+from nnjax.share import shared
 from nnjax.store import load, save
 from nnjax.sweep import sweep
 from nnjax.train import accuracy, fit, predict
+from nnjax.transformer import transformer_block
+from nnjax.verify import verify
+from nnjax.verify.report import Report
 
 __all__ = [
+    "BatchNorm",
+    "Convolution",
     "DataError",
     "Dense",
+    "Embedding",
+    "GRU",
+    "GroupNorm",
     "History",
+    "LSTM",
     "Layer",
+    "LayerNorm",
     "Loss",
+    "Penalty",
+    "PositionEmbedding",
+    "RMSNorm",
+    "RNN",
+    "Report",
+    "Weighted",
     "accuracy",
+    "attention",
+    "avg_pool",
+    "batch_norm",
+    "binary_cross_entropy",
     "categorical_cross_entropy",
+    "coded_cross_entropy",
+    "conv1d",
+    "conv1d_transpose",
+    "conv2d",
+    "conv2d_transpose",
+    "decode",
     "dense",
+    "differentiable",
+    "dropout",
+    "elu",
+    "embedding",
     "fit",
+    "flatten",
+    "gelu",
+    "global_avg_pool",
+    "global_max_pool",
+    "group_norm",
+    "gru",
+    "hinge",
+    "huber",
     "initializers",
+    "l2",
+    "label_smoothing",
+    "layer_norm",
     "leaky_relu",
     "load",
+    "log_softmax",
+    "lstm",
+    "max_pool",
+    "mean_absolute_error",
     "mean_squared_error",
+    "multi_head_attention",
+    "multiclass_hinge",
+    "output_codes",
+    "parallel",
+    "population_statistics",
+    "position_embedding",
     "predict",
     "relu",
+    "reshape",
+    "residual",
+    "rms_norm",
+    "rnn",
     "save",
     "serial",
+    "shared",
     "sigmoid",
     "sigmoid_cross_entropy",
+    "silu",
     "softmax",
     "softmax_cross_entropy",
+    "softplus",
     "sweep",
     "tanh",
+    "transformer_block",
     "value_and_grad",
+    "verify",
 ]

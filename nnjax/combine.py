@@ -1,8 +1,28 @@
-"""Combinators: networks made of layers. They own the routing; layers know nothing of each other."""
+"""Combinators: networks made of layers. They own the routing; layers know nothing of each other.
+
+Going backward, a fork adds up the error signals of its branches, since J depends on the forked
+value by way of every one of them. What each branch receives is the law of the join: a sum copies
+the error signal, a concatenation splits it, a product multiplies it by the other factors.
+"""
+
+import operator
+from functools import reduce
+from itertools import accumulate
+from typing import Literal, NamedTuple, get_args
 
 import jax
+import jax.numpy as jnp
 
 from nnjax.core import Layer, Params, Residuals, Shape
+
+Join = Literal["sum", "concat", "multiply"]
+
+
+def _check_layer(layer: Layer, place: str) -> None:
+    if not isinstance(layer, Layer):
+        raise TypeError(
+            f"{place}: expected a layer, got {layer!r}; layers are made by a call, as in nn.relu()"
+        )
 
 
 def serial(*layers: Layer) -> Layer:
@@ -35,13 +55,8 @@ def serial(*layers: Layer) -> Layer:
 
     Source: the chain rule; Goodfellow, Bengio & Courville, Deep Learning, 2016, section 6.5.
     """
-
     for i, layer in enumerate(layers):
-        if not isinstance(layer, Layer):
-            raise TypeError(
-                f"layer {i} of serial: expected a layer, got {layer!r}; layers are made by a call, "
-                "as in nn.relu()"
-            )
+        _check_layer(layer, f"layer {i} of serial")
 
     def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
         params, shape = [], tuple(in_shape)
@@ -76,5 +91,206 @@ def serial(*layers: Layer) -> Layer:
             layer_grads, dy = layer.backward(layer_params, layer_residuals, dy)
             grads.append(layer_grads)
         return tuple(reversed(grads)), dy
+
+    return Layer(init, forward, backward)
+
+
+def residual(branch: Layer) -> Layer:
+    """A branch beside a path that leaves the input as it is, joined by a sum.
+
+        y = x + f(x)        dx = dy + f' dy
+
+    with f' the transposed Jacobian of the branch. Derivation. x is forked into the sum and the
+    branch. The sum copies dy to both; the straight path hands it on unchanged, the branch turns it
+    into its own error signal; the fork adds the two up. However small f' is, dx keeps all of dy:
+    this is why very deep networks of such blocks can be trained.
+
+    Args:
+        branch: a layer that keeps the shape.
+
+    Returns:
+        A layer that keeps the shape, with the branch's params and the branch's residuals: the block
+        itself adds no level to either.
+
+    Raises:
+        TypeError: if the branch is not a layer.
+        ValueError: (init, forward) if the branch changes the shape; the message names both.
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn
+        >>> layer = nn.residual(nn.relu())
+        >>> y, residuals = layer.forward((), jnp.array([[-1.0, 2.0]]))
+        >>> print(y, layer.backward((), residuals, jnp.ones((1, 2)))[1])
+        [[-1.  4.]] [[1. 2.]]
+
+    Source: He, Zhang, Ren & Sun, Deep residual learning for image recognition, CVPR 2016; Identity
+    mappings in deep residual networks, ECCV 2016, eq. 5.
+    """
+    _check_layer(branch, "residual")
+
+    def check(in_shape: Shape, out_shape: Shape) -> None:
+        if in_shape != out_shape:
+            raise ValueError(
+                f"residual: x of shape {in_shape} cannot be added to branch(x) of shape {out_shape}"
+            )
+
+    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
+        params, out_shape = branch.init(key, tuple(in_shape))
+        check(tuple(in_shape), out_shape)
+        return params, out_shape
+
+    def forward(
+        params: Params, x: jax.Array, key: jax.Array | None = None
+    ) -> tuple[jax.Array, Residuals]:
+        y, residuals = branch.forward(params, x, key)
+        check(x.shape, y.shape)
+        return x + y, residuals
+
+    def backward(params: Params, residuals: Residuals, dy: jax.Array) -> tuple[Params, jax.Array]:
+        grads, dx = branch.backward(params, residuals, dy)
+        return grads, dy.astype(dx.dtype) + dx
+
+    return Layer(init, forward, backward)
+
+
+class _Joined(NamedTuple):
+    """Residuals of `parallel`: those of the branches, and the outputs as far as the join needs."""
+
+    branches: tuple[Residuals, ...]
+    outputs: tuple[jax.Array, ...]
+
+
+def _joined_shape(shapes: list[Shape], join: Join) -> Shape:
+    """The shape of the join of branches with these shapes; ValueError if they do not fit."""
+    first = shapes[0]
+    if join != "concat":
+        if any(shape != first for shape in shapes):
+            raise ValueError(f"parallel, join={join!r}: branches of different shapes {shapes}")
+        return first
+    if any(not shape or shape[:-1] != first[:-1] for shape in shapes):
+        raise ValueError(
+            f"parallel, join='concat': branches of shapes {shapes}, which may differ only in the "
+            "last axis"
+        )
+    return (*first[:-1], sum(shape[-1] for shape in shapes))
+
+
+def _split(dy: jax.Array, outputs: tuple[jax.Array, ...]) -> list[jax.Array]:
+    """The parts of dy that belong to the outputs, side by side on the last axis."""
+    ends = list(accumulate(y.shape[-1] for y in outputs))
+    return jnp.split(dy, ends[:-1], axis=-1)
+
+
+def _times_the_others(dy: jax.Array, outputs: tuple[jax.Array, ...]) -> list[jax.Array]:
+    """For each output, dy times the product of all outputs but that one.
+
+    The product of those before it and the product of those after it: n outputs cost 3n products,
+    and nothing is divided by an output, which may be 0.
+    """
+    before = list(accumulate(outputs[:-1], operator.mul, initial=dy))
+    after = list(accumulate(reversed(outputs[1:]), operator.mul))[::-1]
+    return [*map(operator.mul, before[:-1], after), before[-1]]
+
+
+def parallel(*branches: Layer, join: Join = "sum") -> Layer:
+    """Layers side by side: each gets the whole of x, and their outputs are joined.
+
+        y = y_1 + ... + y_n           dy_i = dy                         join="sum"
+        y = [y_1, ..., y_n]           dy_i = the part of dy at y_i      join="concat"
+        y = y_1 * ... * y_n           dy_i = dy * prod_(j != i) y_j     join="multiply"
+        with y_i = f_i(x)             dx   = sum_i f_i' dy_i
+
+    and f_i' the transposed Jacobian of branch i. Derivation, element by element. Sum:
+    dy/dy_i = 1, so each branch receives a copy. Concat: each element of y is one element of one
+    y_i, with derivative 1, so each branch receives the part that it gave. Multiply: dy/dy_i is the
+    product of the other factors; it is computed as that, not as y / y_i, which would be 0/0 at a
+    factor of 0. The fork: J depends on x by way of every branch, so by the chain rule the error
+    signals that the branches return add up.
+
+    Args:
+        branches: one or more layers that take the same input.
+        join: "sum" and "multiply" act element by element and take branches of one shape; "concat"
+            puts the outputs side by side on the last axis, in the order of the branches.
+
+    Returns:
+        A layer whose params are the tuple of the branches' params. The residuals are those of the
+        branches, in the same order, and then for "multiply" the outputs, for "concat" empty arrays
+        that keep the outputs' widths.
+
+    Raises:
+        TypeError: if something is not a layer.
+        ValueError: if there is no branch or no such join; (init) if a branch cannot take the
+            shape, naming the branch; (init, forward) if the outputs' shapes do not fit together,
+            naming them; (forward) if the params are those of another network.
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn
+        >>> x = jnp.array([[-1.0, 2.0]])
+        >>> for join in ("sum", "concat", "multiply"):
+        ...     layer = nn.parallel(nn.serial(), nn.relu(), join=join)
+        ...     y, residuals = layer.forward(((), ()), x)
+        ...     print(y, layer.backward(((), ()), residuals, jnp.ones_like(y))[1])
+        [[-1.  4.]] [[1. 2.]]
+        [[-1.  2.  0.  2.]] [[1. 2.]]
+        [[-0.  4.]] [[0. 4.]]
+
+    Source: the chain rule; Goodfellow, Bengio & Courville 2016, section 6.5.2. Concatenated
+    branches: Szegedy et al., Going deeper with convolutions, CVPR 2015; multiplied ones: Dauphin,
+    Fan, Auli & Grangier, Language modeling with gated convolutional networks, ICML 2017.
+    """
+    if not branches:
+        raise ValueError("parallel: expected at least one branch, got none")
+    for i, branch in enumerate(branches):
+        _check_layer(branch, f"branch {i} of parallel")
+    if join not in get_args(Join):
+        raise ValueError(f"parallel(join): expected one of {get_args(Join)}, got {join!r}")
+
+    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
+        params, shapes = [], []
+        for i, branch in enumerate(branches):
+            try:
+                branch_params, shape = branch.init(jax.random.fold_in(key, i), tuple(in_shape))
+            except ValueError as error:
+                raise ValueError(f"branch {i} of parallel: {error}") from None
+            params.append(branch_params)
+            shapes.append(tuple(shape))
+        return tuple(params), _joined_shape(shapes, join)
+
+    def forward(
+        params: Params, x: jax.Array, key: jax.Array | None = None
+    ) -> tuple[jax.Array, _Joined]:
+        if len(params) != len(branches):
+            raise ValueError(
+                f"parallel of {len(branches)} branches got params for {len(params)}; "
+                "are they those of another network?"
+            )
+        outputs, residuals = [], []
+        for i, (branch, branch_params) in enumerate(zip(branches, params, strict=True)):
+            branch_key = None if key is None else jax.random.fold_in(key, i)
+            y, branch_residuals = branch.forward(branch_params, x, branch_key)
+            outputs.append(y)
+            residuals.append(branch_residuals)
+        _joined_shape([y.shape for y in outputs], join)
+        if join == "sum":
+            return reduce(operator.add, outputs), _Joined(tuple(residuals), ())
+        if join == "multiply":
+            return reduce(operator.mul, outputs), _Joined(tuple(residuals), tuple(outputs))
+        # Arrays without a single example: they hold no numbers, but the width is in their shape.
+        widths = tuple(y[:0] for y in outputs)
+        return jnp.concatenate(outputs, axis=-1), _Joined(tuple(residuals), widths)
+
+    def backward(params: Params, residuals: _Joined, dy: jax.Array) -> tuple[Params, jax.Array]:
+        if join == "sum":
+            signals = [dy] * len(branches)
+        elif join == "multiply":
+            signals = _times_the_others(dy, residuals.outputs)
+        else:
+            signals = _split(dy, residuals.outputs)
+        grads, dxs = [], []
+        for branch, *its in zip(branches, params, residuals.branches, signals, strict=True):
+            branch_grads, branch_dx = branch.backward(*its)
+            grads.append(branch_grads)
+            dxs.append(branch_dx)
+        return tuple(grads), reduce(operator.add, dxs)
 
     return Layer(init, forward, backward)

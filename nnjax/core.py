@@ -1,13 +1,14 @@
-"""The two nouns of the library, `Layer` and `Loss`, and the gradient of a network made of them.
+"""The nouns of the library, `Layer`, `Loss` and `Penalty`, and the gradient of what they make.
 
-A layer is three pure functions, a loss is two, and the gradient of a network is its backward pass
-started from the backward pass of the loss. There is no other machinery.
+A layer is three pure functions, a loss and a penalty are two each, and the gradient of a network is
+its backward pass started from the backward pass of the loss. There is no other machinery.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 Params = Any
 """A pytree of arrays; a layer without parameters has the empty tuple `()`."""
@@ -61,21 +62,46 @@ class Loss(NamedTuple):
         4.0 [[4.]]
     """
 
-    forward: Callable[[jax.Array, jax.Array], tuple[jax.Array, Residuals]]
+    forward: Callable[[jax.Array, Any], tuple[jax.Array, Residuals]]
     backward: Callable[[Residuals], jax.Array]
 
 
-def value_and_grad(network: Layer, loss: Loss) -> Callable[..., tuple[jax.Array, Params]]:
+class Penalty(NamedTuple):
+    """A scalar made of the parameters alone, as two pure functions.
+
+        forward:  (params)    -> (P, residuals)   a scalar, to be added to the loss
+        backward: (residuals) -> dparams          dP/dparams, the tree, shapes and dtypes of params
+
+    The parameters are forked into the network and the penalty, whose outputs are summed:
+    J = loss(network(params, x), targets) + P(params). So both receive dJ/dJ = 1, and the gradients
+    that they return add up.
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn
+        >>> P, residuals = nn.l2(0.5).forward(nn.Dense(jnp.array([[3.0]]), jnp.array([4.0])))
+        >>> print(P, nn.l2(0.5).backward(residuals).weights)
+        4.5 [[3.]]
+    """
+
+    forward: Callable[[Params], tuple[jax.Array, Residuals]]
+    backward: Callable[[Residuals], Params]
+
+
+def value_and_grad(
+    network: Layer, loss: Loss, penalty: Penalty | None = None
+) -> Callable[..., tuple[jax.Array, Params]]:
     """The loss of a network and its gradient, by the hand-derived backward passes.
 
-        J = loss(network(params, x), targets)        grads = dJ/dparams
+        J = loss(network(params, x), targets) + penalty(params)        grads = dJ/dparams
 
     The chain rule in one line: the loss turns scores into dJ/dscores, the network turns dJ/dscores
-    into dJ/dparams. The error signal that reaches the input x is not returned.
+    into dJ/dparams. The error signal that reaches the input x is not returned. With a penalty the
+    parameters are a fork into network and penalty, and the gradients of its two branches add up.
 
     Args:
         network: the layer (usually a `serial`) to differentiate.
         loss: the loss on its output.
+        penalty: a term on the parameters alone, such as `l2`, or None.
 
     Returns:
         A pure function `(params, x, targets, key=None) -> (J, grads)`; `x` is (batch, ...),
@@ -100,11 +126,15 @@ def value_and_grad(network: Layer, loss: Loss) -> Callable[..., tuple[jax.Array,
     """
 
     def value_and_gradients(
-        params: Params, x: jax.Array, targets: jax.Array, key: jax.Array | None = None
+        params: Params, x: jax.Array, targets: Any, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params]:
         scores, residuals = network.forward(params, x, key)
         J, loss_residuals = loss.forward(scores, targets)
         grads, _ = network.backward(params, residuals, loss.backward(loss_residuals))
+        if penalty is not None:
+            P, penalty_residuals = penalty.forward(params)
+            J = J + P.astype(J.dtype)
+            grads = jax.tree.map(jnp.add, grads, penalty.backward(penalty_residuals))
         return J, grads
 
     return value_and_gradients

@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
-from nnjax.core import Layer, Loss, Params, value_and_grad
+from nnjax.core import Layer, Loss, Params, Penalty, value_and_grad
+from nnjax.layers.batch_norm import has_batch_norm, population_statistics
 
-Metric = Callable[[jax.Array, jax.Array], jax.Array]
+Metric = Callable[[jax.Array, Any], jax.Array]
 """`(scores, targets) -> scalar`."""
 
 
@@ -57,16 +58,27 @@ def train_step(
     optimizer: optax.GradientTransformation,
     state: State,
     x: jax.Array,
-    targets: jax.Array,
+    targets: Any,
     key: jax.Array | None,
+    penalty: Penalty | None = None,
 ) -> tuple[State, jax.Array]:
-    """One update from one batch; returns the loss before it."""
-    J, grads = value_and_grad(network, loss)(state.params, x, targets, key)
+    """One update from one batch; returns the loss before it, with its penalty."""
+    J, grads = value_and_grad(network, loss, penalty)(state.params, x, targets, key)
     # optax multiplies its whole-number step count with hyper-parameters; where those are traced,
     # strict promotion (which our own code obeys) would refuse that.
     with jax.numpy_dtype_promotion("standard"):
         updates, optimizer_state = optimizer.update(grads, state.optimizer, state.params)
     return State(optax.apply_updates(state.params, updates), optimizer_state), J
+
+
+def refreshed(network: Layer, state: State, x: jax.Array) -> State:
+    """The state with every batch normalisation's population statistics taken from the data.
+
+    Done after each epoch, so that what is measured and returned is never stale.
+    """
+    if not has_batch_norm(state.params):
+        return state
+    return state._replace(params=population_statistics(network, state.params, x))
 
 
 def measure(
@@ -75,7 +87,7 @@ def measure(
     metric: Metric | None,
     state: State,
     train_loss: jax.Array,
-    validation: tuple[jax.Array, jax.Array] | None,
+    validation: tuple[jax.Array, Any] | None,
     learning_rate: jax.Array | None = None,
 ) -> History:
     """The history's entry for the parameters after an epoch.

@@ -11,8 +11,17 @@ import numpy as np
 import optax
 from tqdm import tqdm
 
-from nnjax.core import Layer, Loss, Params
-from nnjax.epoch import History, Metric, State, batch_rows, measure, step_key, train_step
+from nnjax.core import Layer, Loss, Params, Penalty
+from nnjax.epoch import (
+    History,
+    Metric,
+    State,
+    batch_rows,
+    measure,
+    refreshed,
+    step_key,
+    train_step,
+)
 from nnjax.train import Data, accuracy, check_training
 
 
@@ -29,6 +38,7 @@ def sweep(
     shuffle: bool = True,
     validation: Data | None = None,
     metric: Metric | None = accuracy,
+    penalty: Penalty | None = None,
     progress: bool | None = None,
 ) -> tuple[Params, History]:
     """Train many replicas of a network, seeds times hyper-parameters, as one compiled program.
@@ -48,11 +58,11 @@ def sweep(
         loss: the loss on its output.
         optimizer: makes an optax transformation from one arm's hyper-parameters, `optax.adam` for
             instance; they arrive as traced scalars.
-        data: inputs (rows, ...) and targets (rows, ...).
+        data: inputs (rows, ...) and targets (rows, ...), `Weighted` or not.
         seeds: one whole number per seed.
         arms: hyper-parameter name to its value in each arm; all of the same length. A value that
             should not vary belongs into the optimizer (`functools.partial`).
-        epochs, batch_size, validation, metric: as in `fit`.
+        epochs, batch_size, validation, metric, penalty: as in `fit`.
         shuffle: a new order of rows for each seed and epoch; False keeps the order of the data, so
             that all replicas share their batches.
         progress: as in `fit`.
@@ -90,7 +100,7 @@ def sweep(
     if not leaves:
         raise ValueError("sweep needs a network with parameters")
     columns = {name: jnp.asarray(values, dtype=leaves[0].dtype) for name, values in arms.items()}
-    settings = (network, loss, optimizer, epochs, checked.batch_size, shuffle, metric)
+    settings = (network, loss, optimizer, epochs, checked.batch_size, shuffle, metric, penalty)
 
     # Replicas are numbered seed by seed. With shuffling only arms of one seed share their batches.
     sharing = n_arms if shuffle else n_arms * n_seeds
@@ -140,11 +150,11 @@ def _sweep_group(
     settings: tuple[Any, ...],
     keys: jax.Array,
     hyperparams: dict[str, jax.Array],
-    data: tuple[jax.Array, jax.Array],
-    validation: tuple[jax.Array, jax.Array] | None,
+    data: tuple[jax.Array, Any],
+    validation: tuple[jax.Array, Any] | None,
 ) -> tuple[Params, History]:
     """Train replicas that share their batches; replica axis first in what is returned."""
-    network, loss, optimizer, epochs, batch_size, shuffle, metric = settings
+    network, loss, optimizer, epochs, batch_size, shuffle, metric, penalty = settings
     in_shape = data[0].shape[1:]
 
     def start(key: jax.Array, arm: dict[str, jax.Array]) -> State:
@@ -158,9 +168,9 @@ def _sweep_group(
     order_keys, layer_keys = jax.vmap(jax.random.split, out_axes=1)(fit_keys)
 
     def one_step(
-        state: State, key: jax.Array, arm: dict[str, jax.Array], x: jax.Array, targets: jax.Array
+        state: State, key: jax.Array, arm: dict[str, jax.Array], x: jax.Array, targets: Any
     ) -> tuple[State, jax.Array]:
-        return train_step(network, loss, optimizer(**arm), state, x, targets, key)
+        return train_step(network, loss, optimizer(**arm), state, x, targets, key, penalty)
 
     def one_measure(state: State, train_loss: jax.Array, arm: dict[str, jax.Array]) -> History:
         rate = arm.get("learning_rate")
@@ -173,12 +183,15 @@ def _sweep_group(
         def step(states: State, numbered: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
             number, rows = numbered
             step_keys = jax.vmap(lambda key: step_key(key, epoch, number))(layer_keys)
-            x, targets = (array[rows] for array in data)
+            x, targets = jax.tree.map(lambda array: array[rows], data)
             return jax.vmap(one_step, in_axes=(axes, 0, 0, None, None), out_axes=(axes, 0))(
                 states, step_keys, hyperparams, x, targets
             )
 
         states, losses = jax.lax.scan(step, states, (jnp.arange(len(batches)), batches))
+        states = jax.vmap(
+            lambda state: refreshed(network, state, data[0]), in_axes=(axes,), out_axes=axes
+        )(states)
         record = jax.vmap(one_measure, in_axes=(axes, 0, 0))(
             states, losses.mean(axis=0), hyperparams
         )

@@ -11,24 +11,39 @@ import optax
 from jax.typing import ArrayLike
 from tqdm import tqdm
 
-from nnjax.core import Layer, Loss, Params
-from nnjax.epoch import History, Metric, State, batch_rows, measure, step_key, train_step
+from nnjax.core import Layer, Loss, Params, Penalty
+from nnjax.epoch import (
+    History,
+    Metric,
+    State,
+    batch_rows,
+    measure,
+    refreshed,
+    step_key,
+    train_step,
+)
+from nnjax.losses.reduction import split, weighted_mean
+from nnjax.losses.targets import are_labels
 
-Data = tuple[ArrayLike, ArrayLike]
-"""Inputs (rows, ...) and targets (rows, ...)."""
+Data = tuple[ArrayLike, Any]
+"""Inputs (rows, ...) and targets (rows, ...), or a tree of such targets as `Weighted` is."""
 
 
-def accuracy(scores: jax.Array, targets: jax.Array) -> jax.Array:
+def accuracy(scores: jax.Array, targets: Any) -> jax.Array:
     """Fraction of rows whose largest score is at the target class.
 
         1/n sum_b [argmax_k scores_bk = class of row b]
 
+    With `Weighted` targets every hit counts its weight: sum_b w_b [...] / sum_b w_b.
+
     Args:
         scores: (batch, ..., classes) with at least two classes.
-        targets: whole-number labels (batch, ...), or one-hot rows of the scores' shape.
+        targets: whole-number labels (batch, ...), or one-hot rows of the scores' shape; or
+            `Weighted` with one weight per label.
 
     Returns:
-        A scalar in [0, 1], in the dtype of the scores. Ties go to the first class.
+        A scalar in [0, 1], in the dtype of the scores; NaN if all weights are 0. Ties go to the
+        first class.
 
     Raises:
         ValueError: if the shapes do not fit; regression has no accuracy (pass `metric=None`).
@@ -38,12 +53,18 @@ def accuracy(scores: jax.Array, targets: jax.Array) -> jax.Array:
         >>> print(nn.accuracy(jnp.array([[0.1, 0.9], [0.8, 0.2]]), jnp.array([1, 1])))
         0.5
     """
+    targets, weights = split(targets)
+    if weights is not None and np.shape(weights) != scores.shape[:-1]:
+        raise ValueError(
+            f"accuracy: scores {scores.shape} need weights {scores.shape[:-1]}, "
+            f"got {np.shape(weights)}"
+        )
     if scores.ndim >= 2 and scores.shape[-1] >= 2:
         if targets.shape == scores.shape:
             targets = targets.argmax(axis=-1)
         if targets.shape == scores.shape[:-1]:
             hits = scores.argmax(axis=-1) == targets
-            return hits.astype(scores.dtype).mean()
+            return weighted_mean(hits.astype(scores.dtype), weights)
     raise ValueError(
         f"accuracy: scores {scores.shape} and targets {targets.shape} do not name classes; "
         "expected (batch, classes) with labels (batch,) or one-hot rows; else pass metric=None"
@@ -63,18 +84,23 @@ def fit(
     shuffle: bool | None = None,
     validation: Data | None = None,
     metric: Metric | None = accuracy,
+    penalty: Penalty | None = None,
     progress: bool | None = None,
 ) -> tuple[Params, History]:
     """Train a network by mini-batch gradient descent.
 
         params <- params + optimizer(dJ/dparams)    for every batch of every epoch
 
+    After each epoch the batch normalisations of the network, if it has any, get the population
+    statistics of all training inputs (`population_statistics`).
+
     Args:
         network: the layer to train.
         loss: the loss on its output.
         optimizer: any optax transformation, `optax.sgd(0.01, momentum=0.9)` for instance.
         params: parameters to start from, as `network.init` returns them. They are not changed.
-        data: inputs (rows, ...) and targets (rows, ...).
+        data: inputs (rows, ...) and targets (rows, ...), or `Weighted(targets, weights)`. A batch
+            without any weight has loss NaN and gradient 0.
         epochs: passes over the data.
         batch_size: rows in a batch. More than there are rows means all of them in one batch; rows
             left over after the last whole batch are not used in that epoch.
@@ -84,6 +110,7 @@ def fit(
             False keeps the order of the data.
         validation: inputs and targets to measure after each epoch.
         metric: what `validation_accuracy` records; None for nothing (regression).
+        penalty: a term on the parameters to be added to the loss, such as `l2`.
         progress: show a progress bar on standard error; default: only in a terminal, and only if
             training takes longer than two seconds.
 
@@ -92,7 +119,8 @@ def fit(
 
     Raises:
         ValueError: if the data does not fit the network or the loss, a label is outside the
-            classes, or a setting is out of range; raised before anything is trained.
+            classes, an index is out of an embedding's range, weights are not finite, negative or
+            all 0, or a setting is out of range; raised before anything is trained.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn, optax
@@ -111,7 +139,7 @@ def fit(
     if shuffle and key is None:
         raise ValueError("fit(shuffle=True) needs a key, for instance key=jax.random.key(0)")
     checked = check_training(network, loss, params, data, validation, metric, epochs, batch_size)
-    settings = (network, loss, optimizer, checked.batch_size, shuffle, metric)
+    settings = (network, loss, optimizer, checked.batch_size, shuffle, metric, penalty)
     state = State(params, optimizer.init(params))
     records = []
     # disable=None is tqdm's word for "only in a terminal"; delay keeps short runs quiet.
@@ -139,7 +167,8 @@ def predict(
         Scores (rows, ...).
 
     Raises:
-        ValueError: if x does not fit the network, or batch_size is not positive.
+        ValueError: if x does not fit the network, an index is out of an embedding's range, or
+            batch_size is not positive.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn
@@ -148,6 +177,7 @@ def predict(
         (5, 2)
     """
     x = jnp.asarray(x)
+    _check_indices(network, params, x)
     if batch_size is None:
         return _forward(network, params, x)
     if not isinstance(batch_size, Integral) or isinstance(batch_size, bool) or batch_size < 1:
@@ -169,22 +199,23 @@ def _forward(network: Layer, params: Params, x: jax.Array) -> jax.Array:
 def _fit_epoch(
     settings: tuple[Any, ...],
     state: State,
-    data: tuple[jax.Array, jax.Array],
-    validation: tuple[jax.Array, jax.Array] | None,
+    data: tuple[jax.Array, Any],
+    validation: tuple[jax.Array, Any] | None,
     key: jax.Array | None,
     epoch: ArrayLike,
 ) -> tuple[State, History]:
-    network, loss, optimizer, batch_size, shuffle, metric = settings
+    network, loss, optimizer, batch_size, shuffle, metric, penalty = settings
     order_key, layer_key = (None, None) if key is None else jax.random.split(key)
     batches = batch_rows(len(data[0]), batch_size, shuffle, order_key, epoch)
 
     def step(state: State, numbered: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
         number, rows = numbered
         key = None if layer_key is None else step_key(layer_key, epoch, number)
-        x, targets = (array[rows] for array in data)
-        return train_step(network, loss, optimizer, state, x, targets, key)
+        x, targets = jax.tree.map(lambda array: array[rows], data)
+        return train_step(network, loss, optimizer, state, x, targets, key, penalty)
 
     state, losses = jax.lax.scan(step, state, (jnp.arange(len(batches)), batches))
+    state = refreshed(network, state, data[0])
     return state, measure(network, loss, metric, state, losses.mean(), validation)
 
 
@@ -194,8 +225,8 @@ def _fit_epoch(
 class Checked(NamedTuple):
     """Training data and settings that fit together, as arrays."""
 
-    data: tuple[jax.Array, jax.Array]
-    validation: tuple[jax.Array, jax.Array] | None
+    data: tuple[jax.Array, Any]
+    validation: tuple[jax.Array, Any] | None
     batch_size: int
 
 
@@ -220,26 +251,67 @@ def check_training(
 
 def _check_data(
     name: str, network: Layer, loss: Loss, params: Params, pair: Data, metric: Metric | None
-) -> tuple[jax.Array, jax.Array]:
-    x, targets = (jnp.asarray(array) for array in pair)
-    if x.ndim < 2 or not targets.ndim or not len(x) or len(x) != len(targets):
+) -> tuple[jax.Array, Any]:
+    x = jnp.asarray(pair[0])
+    # A plain list or tuple of numbers is an array, as ever; other trees are kept.
+    targets = jax.tree.map(jnp.asarray, pair[1], is_leaf=lambda node: type(node) in (list, tuple))
+    lengths = {leaf.shape[:1] for leaf in jax.tree.leaves(targets)}
+    if x.ndim < 2 or not len(x) or lengths != {x.shape[:1]}:
+        shapes = jax.tree.map(jnp.shape, targets)
         raise ValueError(
             f"{name}: expected inputs (rows, ...) and as many targets, got inputs of shape "
-            f"{x.shape} and targets of shape {targets.shape}"
+            f"{x.shape} and targets of shape {shapes}"
         )
     try:
         scores = jax.eval_shape(lambda p, x: network.forward(p, x)[0], params, x)
         jax.eval_shape(loss.forward, scores, targets)
         if metric is not None:
             jax.eval_shape(metric, scores, targets)
+        _check_indices(network, params, x)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    if jnp.issubdtype(targets.dtype, jnp.integer) and targets.shape == scores.shape[:-1]:
-        classes, labels = scores.shape[-1], np.asarray(targets)
-        wrong = np.argwhere((labels < 0) | (labels >= classes))
+    plain, weights = split(targets)
+    real = None if weights is None else _check_weights(name, np.asarray(weights))
+    if isinstance(plain, jax.Array) and are_labels(scores, plain):
+        labels = np.asarray(plain)
+        # An output code has more classes than the network has outputs, or fewer, and knows it.
+        classes = getattr(loss.forward, "classes", scores.shape[-1])
+        unknown = (labels < 0) | (labels >= classes)
+        wrong = np.argwhere(unknown if real is None else unknown & real)
         if len(wrong):
             raise ValueError(
-                f"{name}: labels go from 0 to {classes - 1} for a network with {classes} outputs, "
-                f"but row {wrong[0][0]} has {labels[tuple(wrong[0])]}"
+                f"{name}: labels go from 0 to {classes - 1} for a network with {scores.shape[-1]} "
+                f"outputs, but row {wrong[0][0]} has {labels[tuple(wrong[0])]}"
             )
     return x, targets
+
+
+def _check_indices(network: Layer, params: Params, x: jax.Array) -> None:
+    """Refuse indices that an embedding does not have, which no compiled program can.
+
+    The rows with the smallest and the largest index are run outside of `jit`, where an embedding
+    sees values. The parameters matter by their shapes only.
+    """
+    if isinstance(x, jax.core.Tracer) or not jnp.issubdtype(x.dtype, jnp.integer) or not x.size:
+        return
+    by_row = x.reshape(len(x), -1)
+    extremes = jnp.stack([by_row.min(axis=1).argmin(), by_row.max(axis=1).argmax()])
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), params)
+    try:
+        network.forward(zeros, x[extremes])
+    except ValueError:
+        network.forward(zeros, x)  # says the place among all rows
+        raise
+
+
+def _check_weights(name: str, weights: np.ndarray) -> np.ndarray:
+    """Which weights are not 0; ValueError unless all are finite, none negative and some not 0."""
+    wrong = np.argwhere(~(np.isfinite(weights) & (weights >= 0)))
+    if len(wrong):
+        raise ValueError(
+            f"{name}: weights are finite and not negative, but row {wrong[0][0]} has "
+            f"{weights[tuple(wrong[0])]}"
+        )
+    if not weights.any():
+        raise ValueError(f"{name}: all weights are 0, so there is nothing to average over")
+    return weights != 0

@@ -11,10 +11,11 @@ from typing import Any
 
 import jax
 import pytest
-from cases import INITIALIZERS, LAYERS, LOSSES
+from test_initializers import INITIALIZERS
 
 import nnjax as nn
 import nnjax.losses
+from nnjax.verify.cases import LAYERS, LOSSES
 
 PUBLIC: dict[str, Any] = {
     name: getattr(nn, name) for name in nn.__all__ if not isinstance(getattr(nn, name), ModuleType)
@@ -32,22 +33,24 @@ RULES = [
     *(
         name
         for name, value in FUNCTIONS.items()
-        if inspect.signature(value).return_annotation is nn.Layer
+        if inspect.signature(value).return_annotation in (nn.Layer, nn.Loss)
     ),
 ]
 
 
 def constants() -> Iterator[tuple[str, str]]:
     """Names and texts of the losses: a string below an assignment, which Python does not keep."""
-    body = ast.parse(Path(nnjax.losses.__file__).read_text()).body
-    for assignment, text in itertools.pairwise(body):
+    files = sorted(Path(nnjax.losses.__file__).parent.glob("*.py"))
+    statements = [s for file in files for s in ast.parse(file.read_text()).body]
+    for assignment, text in itertools.pairwise(statements):
         if (
             isinstance(assignment, ast.Assign)
             and isinstance(assignment.targets[0], ast.Name)
             and isinstance(text, ast.Expr)
             and isinstance(text.value, ast.Constant)
         ):
-            yield assignment.targets[0].id, str(text.value.value)
+            if isinstance(getattr(nn, assignment.targets[0].id, None), nn.Loss):
+                yield assignment.targets[0].id, str(text.value.value)
 
 
 TEXTS = {
@@ -67,9 +70,14 @@ def test_every_layer_is_in_the_table() -> None:
 
 
 def test_every_loss_is_in_the_table() -> None:
-    losses = {name for name, value in PUBLIC.items() if isinstance(value, nn.Loss)}
-    assert losses == {case.of for case in LOSSES}
-    assert all(case.loss is PUBLIC[case.of] for case in LOSSES)
+    constants = {name for name, value in PUBLIC.items() if isinstance(value, nn.Loss)}
+    made = {
+        name
+        for name, value in FUNCTIONS.items()
+        if inspect.signature(value).return_annotation is nn.Loss
+    }
+    assert constants | made == {case.of for case in LOSSES}
+    assert all(case.loss is PUBLIC[case.of] for case in LOSSES if case.of in constants)
 
 
 def test_every_initializer_is_in_the_table() -> None:

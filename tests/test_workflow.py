@@ -22,6 +22,8 @@ import yaml
 from digest import code_digest
 from settings import checked, programs
 
+pytestmark = pytest.mark.xdist_group("workflow")  # its fixtures are dear
+
 ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "data"
 QUICK = "workflow/config/quick.yaml"
@@ -218,7 +220,7 @@ def test_a_second_run_has_nothing_to_do(study: Path) -> None:
 
 
 def test_a_comment_or_docstring_in_the_library_reruns_nothing(changed: Path) -> None:
-    replace(changed / "nnjax/losses.py", '"""Losses.', '# a comment\n"""Other words.')
+    replace(changed / "nnjax/losses/__init__.py", '"""Losses.', '# a comment\n"""Other words.')
     assert would_run(changed) == []
 
 

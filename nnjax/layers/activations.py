@@ -1,4 +1,4 @@
-"""Activation functions: layers without parameters. All but softmax act on each element alone.
+"""Activation functions: layers without parameters that act on each element alone.
 
 For an elementwise function y = f(x), J depends on x_i only through y_i, so dx = dy * f'(x). What is
 left to derive is f', and to say how it is computed where the textbook form loses its digits.
@@ -89,6 +89,7 @@ def leaky_relu(slope: float = 0.01) -> Layer:
     """
     if not math.isfinite(slope):
         raise ValueError(f"leaky_relu(slope): expected a finite number, got {slope}")
+    slope = float(slope)  # a numpy scalar would bring its own dtype along
     return _elementwise(
         f=lambda x: jnp.where(x > 0, x, slope * x),
         save=lambda x: x > 0,
@@ -99,11 +100,12 @@ def leaky_relu(slope: float = 0.01) -> Layer:
 def sigmoid() -> Layer:
     """Logistic sigmoid.
 
-        y = s(x) = 1 / (1 + exp(-x))        f'(x) = s(x) (1 - s(x)) = s(x) s(-x)
+        y = s(x) = 1 / (1 + exp(-x))        f'(x) = s(x) (1 - s(x)) = s(x)^2 exp(-x)
 
-    Derivation. f'(x) = exp(-x) / (1 + exp(-x))^2 = s(x) * exp(-x) / (1 + exp(-x)), and the last
-    factor is 1 - s(x) = s(-x). The form s(x) s(-x) is the one computed: once s(x) has rounded to
-    1 (x > 17 in float32, x > 37 in float64), 1 - s(x) is 0 while s(-x) keeps all its digits.
+    Derivation. f'(x) = exp(-x) / (1 + exp(-x))^2 = s(x)^2 exp(-x), and s(x) exp(-x) is
+    exp(-x) / (1 + exp(-x)) = 1 - s(x). The textbook form s (1 - s) is computed for x < 0; for
+    x >= 0 it is s^2 exp(-x), because once s(x) has rounded to 1 (x > 17 in float32, x > 37 in
+    float64) 1 - s(x) is 0, while exp(-x) keeps all its digits.
 
     Returns:
         A layer that keeps the shape, with params `()`. The residual is x.
@@ -117,21 +119,23 @@ def sigmoid() -> Layer:
 
     Source: Bishop, Pattern Recognition and Machine Learning, 2006, eq. 4.88.
     """
-    return _elementwise(
-        f=jax.nn.sigmoid,
-        save=lambda x: x,
-        derivative=lambda x: jax.nn.sigmoid(x) * jax.nn.sigmoid(-x),
-    )
+
+    def derivative(x: jax.Array) -> jax.Array:
+        s = jax.nn.sigmoid(x)
+        return s * jnp.where(x < 0, 1 - s, s * jnp.exp(-x))
+
+    return _elementwise(f=jax.nn.sigmoid, save=lambda x: x, derivative=derivative)
 
 
 def tanh() -> Layer:
     """Hyperbolic tangent.
 
-        y = tanh(x)        f'(x) = 1 - tanh(x)^2 = 4 s(2x) s(-2x)
+        y = tanh(x)        f'(x) = 1 - y^2 = (1 + |y|)^2 exp(-2 |x|)
 
-    Derivation. tanh(x) = 2 s(2x) - 1 with the logistic sigmoid s, so f'(x) = 4 s'(2x), and
-    s'(u) = s(u) s(-u). That form is the one computed, because 1 - tanh(x)^2 is 0 once tanh(x) has
-    rounded to 1 (x > 9 in float32).
+    Derivation. With u = |x|, tanh(u) = (1 - exp(-2u)) / (1 + exp(-2u)), so
+    1 - tanh(u) = 2 exp(-2u) / (1 + exp(-2u)) = exp(-2u) (1 + tanh(u)). Hence
+    1 - y^2 = (1 - |y|) (1 + |y|) = exp(-2 |x|) (1 + |y|)^2. That form is the one computed, because
+    1 - y^2 is 0 once y has rounded to 1 (x > 9 in float32).
 
     Returns:
         A layer that keeps the shape, with params `()`. The residual is x.
@@ -145,48 +149,211 @@ def tanh() -> Layer:
 
     Source: LeCun, Bottou, Orr & Mueller, Efficient BackProp, 1998, section 4.4.
     """
-    return _elementwise(
-        f=jnp.tanh,
-        save=lambda x: x,
-        derivative=lambda x: 4 * jax.nn.sigmoid(2 * x) * jax.nn.sigmoid(-2 * x),
-    )
+
+    def derivative(x: jax.Array) -> jax.Array:
+        return (1 + jnp.abs(jnp.tanh(x))) ** 2 * jnp.exp(-2 * jnp.abs(x))
+
+    return _elementwise(f=jnp.tanh, save=lambda x: x, derivative=derivative)
 
 
-def softmax() -> Layer:
-    """Probabilities from scores, over the last axis.
+def elu(alpha: float = 1.0) -> Layer:
+    """Exponential linear unit.
 
-        y_i = exp(x_i) / sum_k exp(x_k)        dx = y * (dy - sum_k dy_k y_k)
+        y = x for x > 0, else alpha (exp(x) - 1)        f'(x) = 1 for x > 0, else alpha exp(x)
 
-    Derivation. dy_k/dx_i = y_k ([i = k] - y_i): each output depends on every input through the
-    common denominator. Hence dx_i = sum_k dy_k y_k ([i = k] - y_i) = y_i (dy_i - sum_k dy_k y_k).
-    The largest score is subtracted before exp, which changes nothing and cannot overflow.
+    Derivation. Each branch is differentiated by itself. With alpha = 1 both meet at x = 0 with
+    slope 1; with another alpha the function has a kink there, and f'(0) = alpha is taken, the
+    slope on the negative side as in `leaky_relu`, `jax.nn.elu` and PyTorch.
 
-    For training with cross-entropy use `softmax_cross_entropy` on the scores: a probability that
-    has rounded to 0 cannot be mended by a loss that sees it afterwards.
+    exp(x) - 1 is computed by expm1, which keeps its digits near 0, and f' from x as alpha exp(x).
+    The textbook form y + alpha is the same number, but 0 once y has rounded to -alpha (x < -17 in
+    float32, x < -37 in float64).
+
+    Args:
+        alpha: y tends to -alpha far on the negative side.
 
     Returns:
-        A layer that keeps the shape (batch, ..., classes), with params `()`. The residual is y.
+        A layer that keeps the shape, with params `()`. The residual is x.
+
+    Raises:
+        ValueError: if alpha is not finite.
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn
-        >>> y, residuals = nn.softmax().forward((), jnp.array([[0.0, 0.0]]))
-        >>> print(y, nn.softmax().backward((), residuals, jnp.array([[1.0, 0.0]]))[1])
-        [[0.5 0.5]] [[ 0.25 -0.25]]
+        >>> y, x = nn.elu(2.0).forward((), jnp.array([[-1.0, 0.0, 3.0]]))
+        >>> dx = nn.elu(2.0).backward((), x, jnp.ones((1, 3)))[1]
+        >>> print([f"{v:.4f}" for v in y[0]], [f"{v:.4f}" for v in dx[0]])
+        ['-1.2642', '0.0000', '3.0000'] ['0.7358', '2.0000', '1.0000']
 
-    Source: Bridle 1990; Bishop 2006, eq. 4.106.
+    Source: Clevert, Unterthiner & Hochreiter, ICLR 2016.
+    """
+    if not math.isfinite(alpha):
+        raise ValueError(f"elu(alpha): expected a finite number, got {alpha}")
+    alpha = float(alpha)  # a numpy float64 would turn float32 inputs into float64
+
+    def negative_part(x: jax.Array) -> jax.Array:
+        return jnp.where(x > 0, jnp.zeros_like(x), x)  # exp of a large x would be inf
+
+    return _elementwise(
+        f=lambda x: jnp.where(x > 0, x, alpha * jnp.expm1(negative_part(x))),
+        save=lambda x: x,
+        derivative=lambda x: jnp.where(x > 0, 1.0, alpha * jnp.exp(negative_part(x))),
+    )
+
+
+def softplus() -> Layer:
+    """Smooth rectifier.
+
+        y = log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|))        f'(x) = s(x)
+
+    Derivation. f'(x) = exp(x) / (1 + exp(x)) = 1 / (1 + exp(-x)), the logistic sigmoid. The second
+    form of y is the one computed: exp(-|x|) cannot overflow, and log1p keeps the digits of
+    exp(-|x|) where it is far below 1. At x = 200 y is 200 and f' is 1; at x = -200 both are
+    exp(-200) = 1.4e-87 (0 in float32). The definition gives inf at x > 89 in float32, and a
+    switch to y = x beyond a threshold, as in PyTorch, a small step there.
+
+    Returns:
+        A layer that keeps the shape, with params `()`. The residual is x.
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn
+        >>> y, x = nn.softplus().forward((), jnp.array([[-20.0, 0.0, 200.0]]))
+        >>> dx = nn.softplus().backward((), x, jnp.ones((1, 3)))[1]
+        >>> print([f"{v:.4g}" for v in y[0]], [f"{v:.4g}" for v in dx[0]])
+        ['2.061e-09', '0.6931', '200'] ['2.061e-09', '0.5', '1']
+
+    Source: Dugas, Bengio, Belisle, Nadeau & Garcia, NIPS 2000; Glorot, Bordes & Bengio, AISTATS
+    2011.
     """
 
-    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
-        return (), in_shape
+    def falling(x: jax.Array) -> jax.Array:
+        # |x| as a choice between x and -x: its derivative at 0 is then that of one branch, not 0.
+        return jnp.exp(jnp.where(x > 0, -x, x))
 
-    def forward(
-        params: Params, x: jax.Array, key: jax.Array | None = None
-    ) -> tuple[jax.Array, jax.Array]:
-        y = jax.nn.softmax(x, axis=-1)
-        return y, y
+    return _elementwise(
+        f=lambda x: jnp.where(x > 0, x, jnp.zeros_like(x)) + jnp.log1p(falling(x)),
+        save=lambda x: x,
+        # s(x) in terms of the same exp(-|x|), so that a compiler computes it once for both passes.
+        derivative=lambda x: jnp.where(x > 0, 1.0, falling(x)) / (1 + falling(x)),
+    )
 
-    def backward(params: Params, residuals: jax.Array, dy: jax.Array) -> tuple[Params, jax.Array]:
-        y = residuals
-        return (), y * (dy - jnp.sum(dy * y, axis=-1, keepdims=True))
 
-    return Layer(init, forward, backward)
+def gelu(approximate: bool = False) -> Layer:
+    """Gaussian error linear unit, exact or by the tanh approximation.
+
+    With Phi and phi the distribution function and density of the standard normal distribution:
+
+        exact:  y = x Phi(x)      Phi(x) = (1 + erf(x / sqrt(2))) / 2 = erfc(-x / sqrt(2)) / 2
+                f'(x) = Phi(x) + x phi(x),        phi(x) = exp(-x^2 / 2) / sqrt(2 pi)
+
+        tanh:   y = x (1 + tanh(u)) / 2 = x s(2u)        u = c (x + 0.044715 x^3), c = sqrt(2 / pi)
+                f'(x) = s(2u) + 2 x u' s(2u) s(-2u),     u' = c (1 + 3 * 0.044715 x^2)
+
+    Derivation. Both are products, x times a function that rises from 0 to 1. Exact: Phi' = phi is
+    the definition of the density. Tanh: (1 + tanh(u)) / 2 is the logistic sigmoid s(2u), whose
+    derivative by its argument is s(2u) s(-2u), and the argument's by x is 2 u'.
+
+    The forms with erfc and s are the ones computed: 1 + erf and 1 + tanh are 0 once erf and tanh
+    have rounded to -1. For s(-2u) the computed 1 - s(2u) will do: the digits it loses where s has
+    rounded to 1 are added to 1. Far out, x^2 and x^3 would overflow and 0 * inf be NaN, so x is cut
+    off in those terms at a point where they have long since reached their limits.
+
+    The default is the exact form, as in the paper's definition and PyTorch; `jax.nn.gelu` takes the
+    approximation unless told otherwise. They differ by up to 5e-4: at x = 1 exact gives 0.841345,
+    the approximation 0.841192.
+
+    Args:
+        approximate: False for the exact form, True for the tanh form.
+
+    Returns:
+        A layer that keeps the shape, with params `()`. The residual is x.
+
+    Raises:
+        ValueError: if `approximate` is neither True nor False.
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn
+        >>> for approximate in (False, True):
+        ...     y, x = nn.gelu(approximate).forward((), jnp.array([[1.0]]))
+        ...     dx = nn.gelu(approximate).backward((), x, jnp.ones((1, 1)))[1]
+        ...     print(f"{y[0, 0]:.6f} {dx[0, 0]:.6f}")
+        0.841345 1.083315
+        0.841192 1.082964
+
+    Source: Hendrycks & Gimpel, arXiv 1606.08415, section 2.
+    """
+    if not isinstance(approximate, bool):
+        raise ValueError(f"gelu(approximate): expected True or False, got {approximate!r}")
+    return _gelu_tanh() if approximate else _gelu_exact()
+
+
+def _gelu_exact() -> Layer:
+    def z(x: jax.Array) -> jax.Array:
+        return -math.sqrt(0.5) * x
+
+    def derivative(x: jax.Array) -> jax.Array:
+        near = jnp.clip(x, -40.0, 40.0)  # phi(40) is 0 even in float64
+        phi = jnp.exp(-jnp.square(z(x))) / math.sqrt(2 * math.pi)
+        return 0.5 * jax.lax.erfc(z(x)) + near * phi
+
+    return _elementwise(
+        f=lambda x: jnp.maximum(x, -40.0) * (0.5 * jax.lax.erfc(z(x))),  # -inf * 0 would be NaN
+        save=lambda x: x,
+        derivative=derivative,
+    )
+
+
+def _gelu_tanh() -> Layer:
+    c, cubic = math.sqrt(2 / math.pi), 0.044715
+
+    def twice_u(x: jax.Array) -> jax.Array:
+        return 2 * c * (x + cubic * x * x * x)
+
+    def cut(x: jax.Array) -> jax.Array:
+        return jnp.maximum(x, -32.0)  # s(2u) is 0 there, and -32^3 a number even in float16
+
+    def derivative(x: jax.Array) -> jax.Array:
+        near = jnp.clip(x, -32.0, 32.0)
+        s, slope = jax.nn.sigmoid(twice_u(cut(x))), 2 * c * (1 + 3 * cubic * near * near)
+        return s + near * slope * s * (1 - s)
+
+    return _elementwise(
+        f=lambda x: cut(x) * jax.nn.sigmoid(twice_u(cut(x))),
+        save=lambda x: x,
+        derivative=derivative,
+    )
+
+
+def silu() -> Layer:
+    """Sigmoid linear unit, also called swish.
+
+        y = x s(x)        f'(x) = s(x) + x s(x) s(-x) = s(x) (1 + x s(-x))
+
+    Derivation. The product rule with s'(x) = s(x) s(-x) of `sigmoid`. For s(-x) the computed
+    1 - s(x) will do here: the digits it loses where s has rounded to 1 are added to 1. Far out f'
+    tends to 1 and 0; x is cut off where it multiplies an s that has reached 0, as 0 * inf would be
+    NaN.
+
+    Returns:
+        A layer that keeps the shape, with params `()`. The residual is x.
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn
+        >>> y, x = nn.silu().forward((), jnp.array([[1.0]]))
+        >>> dx = nn.silu().backward((), x, jnp.ones((1, 1)))[1]
+        >>> print(f"{y[0, 0]:.4f} {dx[0, 0]:.4f}")
+        0.7311 0.9277
+
+    Source: Elfwing, Uchibe & Doya, Neural Networks 107, 2018; Ramachandran, Zoph & Le, arXiv
+    1710.05941.
+    """
+
+    def derivative(x: jax.Array) -> jax.Array:
+        s, near = jax.nn.sigmoid(x), jnp.clip(x, -1000.0, 1000.0)  # s(-1000) is 0 even in float64
+        return s * (1 + near * (1 - s))
+
+    return _elementwise(
+        f=lambda x: jnp.maximum(x, -1000.0) * jax.nn.sigmoid(x),
+        save=lambda x: x,
+        derivative=derivative,
+    )

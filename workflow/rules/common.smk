@@ -3,7 +3,7 @@ import os
 from importlib.metadata import version
 from pathlib import Path
 
-from workflow.scripts.digest import code_digest
+from workflow.scripts.digest import code_digest, texts_digest
 from workflow.scripts.settings import checked, programs
 
 ENV = "../envs/study.yaml"

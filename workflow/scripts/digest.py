@@ -33,6 +33,21 @@ def code_digest(*scripts: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def texts_digest(folder: str) -> str:
+    """Digest of a folder's Python files as they stand, texts and comments included.
+
+    Args:
+        folder: relative to the project's root or absolute.
+
+    Returns:
+        Sixteen hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for file in sorted((ROOT / folder).rglob("*.py")):
+        digest.update(f"{file.relative_to(ROOT)}\n".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def _imported(file: Path) -> list[Path]:
     """Files of the project that a file imports: packages from the root, siblings by name."""
     names = set[str]()

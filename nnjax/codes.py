@@ -1,0 +1,303 @@
+"""Error-correcting output codes: a head with one sigmoid per bit instead of one score per class.
+
+Every class has a code word of 0s and 1s. The network learns to write the word of the class, and
+the class whose word is nearest to what it wrote is the answer: a few wrong bits do no harm if the
+words are far apart.
+
+    codes = nn.output_codes(26, 30, jax.random.key(0))
+    network = nn.serial(nn.dense(44), nn.relu(), nn.dense(30))       one score per bit
+    loss = nn.coded_cross_entropy(codes)
+    metric = lambda scores, labels: nn.accuracy(nn.decode(codes, scores), labels)
+"""
+
+import dataclasses
+from numbers import Integral
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from nnjax.core import Loss
+from nnjax.losses.cross_entropy import sigmoid_cross_entropy
+from nnjax.losses.reduction import Weighted, split
+from nnjax.losses.targets import are_labels, known
+
+CLIMBS = 20
+"""Codes that are climbed to; the best one is taken."""
+
+NEARNESS = 4.0
+"""How much more a pair of words counts than one that is a bit farther apart. Large enough for the
+nearest pairs to decide, small enough for the next ones to matter where those are equal. A power of
+two, so that sums are exact and the search is the same on every machine."""
+
+
+def output_codes(classes: int, bits: int, key: jax.Array) -> jax.Array:
+    """Code words of 0s and 1s, one for each class, that are far apart.
+
+        d_ij = number of bits in which the words of i and j differ      min d_ij as large as found
+
+    A decoder that takes the nearest word mends any (min d_ij - 1) / 2 wrong bits, rounded down. As
+    bits only help if they err apart, every bit asks another question: no two columns are equal or
+    complementary (which would be the same question), and none is all 0 or all 1 (no question).
+    Complementing a column changes no distance, so all columns begin with 0: the first class has the
+    word of zeros.
+
+    The code is searched for by hill climbing on sum_{i<j} 4^(-d_ij), in which the nearest pairs
+    count most: from a random code the bit is flipped that lowers the sum most, until none does.
+    The best of 20 climbs is returned: largest min d_ij, then fewest pairs at that distance. No
+    search of this size finds the best code for certain.
+
+    Args:
+        classes: number of words, at least 2.
+        bits: length of a word, at least log2(classes) for the words to differ, at most
+            2^(classes - 1) - 1 for the columns to differ. The article takes 10 log2(classes) or
+            more.
+        key: source of the random numbers; the same key gives the same code.
+
+    Returns:
+        A (classes, bits) array of whole numbers 0 and 1.
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    Example:
+        >>> import jax, nnjax as nn
+        >>> print(nn.output_codes(3, 3, jax.random.key(0)).sum(axis=1))  # words 000, 011, 101
+        [0 2 2]
+        >>> nn.output_codes(26, 30, jax.random.key(0)).shape
+        (26, 30)
+
+    Source: Dietterich & Bakiri, Solving multiclass learning problems via error-correcting output
+    codes, Journal of Artificial Intelligence Research 2, 1995, section 2.3 (randomized hill
+    climbing; there pairs of rows and of columns take turns).
+    """
+    for name, value, least in (("classes", classes, 2), ("bits", bits, 1)):
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+            raise ValueError(
+                f"output_codes({name}): expected a whole number of at least {least}, got {value!r}"
+            )
+    classes, bits = int(classes), int(bits)
+    if classes > 2**bits:
+        raise ValueError(
+            f"output_codes: {bits} bits make {2**bits} different words, got {classes} classes"
+        )
+    # Without this guard the power would be a number of many digits for many classes.
+    if bits >= classes and bits > 2 ** (classes - 1) - 1:
+        raise ValueError(
+            f"output_codes: {classes} classes can be divided in {2 ** (classes - 1) - 1} different "
+            f"ways, got {bits} bits"
+        )
+    rng = np.random.default_rng(np.asarray(jax.random.bits(key, (4,), jnp.uint32)))
+    found = (_climb(_random_code(rng, classes, bits)) for _ in range(CLIMBS))
+    return jnp.asarray(max(found, key=_quality).astype(np.int32))
+
+
+def coded_cross_entropy(codes: ArrayLike) -> Loss:
+    """Sigmoid cross-entropy between the scores of the bits and the code word of the label.
+
+        t_bk = codes[y_b, k]
+        J = -1/n sum_bk [ t_bk log s(z_bk) + (1 - t_bk) log s(-z_bk) ],    n = batch * bits
+        dz = (s(z) - t) / n
+
+    Derivation. The words are constants, so it is `sigmoid_cross_entropy` with the words as targets,
+    and its derivation holds: each bit is a question of its own.
+
+    Args:
+        codes: (classes, bits), 0s and 1s, from `output_codes` for instance. `jnp.eye(classes)`
+            gives one question per class.
+
+    Returns:
+        A loss for scores (batch, ..., bits) and labels (batch, ...) of a whole-number dtype, or
+        `Weighted` with one weight per label. A label outside 0..classes-1 makes it NaN.
+
+    Raises:
+        ValueError: if codes are not a (classes, bits) array of 0s and 1s; (the loss) if the shapes
+            do not fit.
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn
+        >>> loss = nn.coded_cross_entropy([[0, 0, 0], [0, 1, 1], [1, 0, 1]])
+        >>> J, residuals = loss.forward(jnp.zeros((1, 3)), jnp.array([2]))
+        >>> print(f"{J:.4f}", loss.backward(residuals) * 3)
+        0.6931 [[-0.5  0.5 -0.5]]
+
+    Source: Dietterich & Bakiri 1995, section 2.4.
+    """
+    array = np.asarray(codes)
+    if array.ndim != 2 or not array.size or not np.isin(array, (0, 1)).all():
+        raise ValueError(
+            "coded_cross_entropy(codes): expected an array (classes, bits) of 0s and 1s, got shape "
+            f"{array.shape}"
+        )
+    forward = CodedForward(array.astype(np.uint8).tobytes(), array.shape)
+    return Loss(forward, sigmoid_cross_entropy.backward)
+
+
+@dataclasses.dataclass(frozen=True)
+class CodedForward:
+    """The forward pass of `coded_cross_entropy`: a function that can be compared and hashed.
+
+    Two losses of equal codes are equal, so that compiled programs are shared. `classes` is read
+    where labels are checked: here it is not the number of scores.
+    """
+
+    codes: bytes
+    shape: tuple[int, ...]
+
+    @property
+    def classes(self) -> int:
+        """How many labels there are."""
+        return self.shape[0]
+
+    def __call__(self, scores: jax.Array, targets: Any) -> tuple[jax.Array, Any]:
+        """J and residuals, as every forward pass of a loss."""
+        plain, weights = split(targets)
+        labels = jnp.asarray(plain)
+        if not are_labels(scores, labels) or scores.shape[-1] != self.shape[1]:
+            raise ValueError(
+                f"coded_cross_entropy: codes of shape {self.shape} need scores (batch, ..., "
+                f"{self.shape[1]}) and whole-number labels (batch, ...), got scores of shape "
+                f"{scores.shape} and labels of shape {labels.shape} and dtype {labels.dtype}"
+            )
+        labels, named = known(labels, self.classes)
+        codes = np.frombuffer(self.codes, np.uint8).reshape(self.shape)
+        words = jnp.asarray(codes, scores.dtype)[jnp.where(named, labels, 0)]
+        words = jnp.where(named[..., None], words, jnp.nan)
+        return sigmoid_cross_entropy.forward(
+            scores,
+            words if weights is None else Weighted(words, weights),  # type: ignore[arg-type]
+        )
+
+
+def decode(codes: ArrayLike, scores: ArrayLike, distance: str = "l1") -> jax.Array:
+    """Scores of the classes from scores of the bits: minus the distance to each code word.
+
+        l1:       -sum_k |p_k - c_k|         p = s(z)
+        hamming:  -sum_k [q_k differs from c_k],    q_k = 1 where z_k > 0, else 0
+
+    so that the largest class score is at the nearest word and `accuracy` works on the result. l1
+    uses how sure each bit is; hamming counts wrong bits, with ties for the first class.
+
+    As c_k is 0 or 1, |p_k - c_k| is p_k or 1 - p_k = s(-z_k): the sum over k is the matrix product
+    p (1 - codes)' + s(-z) codes', and s(-z) keeps its digits where p has rounded to 1.
+
+    Args:
+        codes: (classes, bits), 0s and 1s.
+        scores: of the bits, (batch, ..., bits).
+        distance: "l1" or "hamming".
+
+    Returns:
+        Class scores (batch, ..., classes), between -bits and 0, in the dtype of the scores.
+
+    Raises:
+        ValueError: if the shapes do not fit or the distance is another.
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn
+        >>> codes = [[0, 0, 0], [0, 1, 1], [1, 0, 1]]
+        >>> z = jnp.array([[-9.0, 9.0, -1.0]])  # one bit off the second word
+        >>> print(nn.decode(codes, z, "hamming"), nn.decode(codes, z).argmax(axis=-1))
+        [[-1. -1. -3.]] [1]
+
+    Source: Dietterich & Bakiri 1995, section 2.4 (l1).
+    """
+    z = jnp.asarray(scores)
+    c = jnp.asarray(codes).astype(z.dtype)
+    if c.ndim != 2 or z.ndim < 1 or z.shape[-1] != c.shape[1]:
+        raise ValueError(
+            f"decode: codes (classes, bits) of shape {c.shape} need scores (batch, ..., bits), "
+            f"got shape {z.shape}"
+        )
+    if distance == "l1":
+        one, zero = jax.nn.sigmoid(z), jax.nn.sigmoid(-z)
+    elif distance == "hamming":
+        one = (z > 0).astype(z.dtype)
+        zero = 1 - one
+    else:
+        raise ValueError(f'decode(distance): expected "l1" or "hamming", got {distance!r}')
+    return -(one @ (1 - c).T + zero @ c.T)
+
+
+# --- the search -----------------------------------------------------------------------------------
+
+
+def _random_code(rng: np.random.Generator, classes: int, bits: int) -> np.ndarray:
+    """A random code that keeps the rules: distinct words, distinct columns from 0 to something.
+
+    Where there are many columns distinct words come by themselves, where there are few distinct
+    columns do; so the harder half is drawn distinct and the other half is left to chance.
+    """
+    while True:
+        if bits < classes:
+            words = _distinct(rng, classes, bits)
+            code = words ^ words[:1]
+        else:
+            rest = _distinct(rng, bits, classes - 1, taken={bytes(classes - 1)})
+            code = np.vstack([np.zeros((1, bits), np.uint8), rest.T])
+        if _keeps_rules(code):
+            return code
+
+
+def _distinct(
+    rng: np.random.Generator, n: int, length: int, taken: set[bytes] | None = None
+) -> np.ndarray:
+    """`n` different random rows of bits, none of them taken."""
+    rows: dict[bytes, np.ndarray] = {}
+    while len(rows) < n:
+        for row in rng.integers(2, size=(n, length), dtype=np.uint8):
+            if len(rows) < n and row.tobytes() not in (taken or ()):
+                rows.setdefault(row.tobytes(), row)
+    return np.array(list(rows.values()))
+
+
+def _keeps_rules(code: np.ndarray) -> bool:
+    """Whether words differ, and columns, which begin with 0, differ and are not all 0."""
+    columns = {column.tobytes() for column in code.T}
+    words = {word.tobytes() for word in code}
+    return (
+        len(words) == len(code)
+        and len(columns) == code.shape[1]
+        and bytes(len(code)) not in columns
+    )
+
+
+def _climb(code: np.ndarray) -> np.ndarray:
+    """Flip bits, each time the one that lowers the sum over pairs most, until none lowers it."""
+    code, signs = code.copy(), 1.0 - 2.0 * code
+    nearness = NEARNESS ** -_distances(signs)
+    np.fill_diagonal(nearness, 0)
+    while True:
+        # Flipping a bit moves word i a bit away from the words that agree with it there and a bit
+        # towards the others: their terms are divided or multiplied by NEARNESS.
+        agreeing = signs * (nearness @ signs)
+        total = nearness.sum(axis=1, keepdims=True)
+        change = (total + agreeing) / 2 * (1 / NEARNESS - 1)
+        change += (total - agreeing) / 2 * (NEARNESS - 1)
+        change[0] = 0.0  # the first word stays zero
+        while True:
+            i, k = divmod(int(change.argmin()), code.shape[1])
+            if change[i, k] >= -1e-9 * nearness.max():
+                return code
+            code[i, k] ^= 1
+            if _keeps_rules(code):
+                break
+            code[i, k] ^= 1
+            change[i, k] = 0.0
+        signs[i, k] *= -1
+        row = NEARNESS ** -((code.shape[1] - signs @ signs[i]) / 2)
+        row[i] = 0.0
+        nearness[i], nearness[:, i] = row, row
+
+
+def _distances(signs: np.ndarray) -> np.ndarray:
+    """In how many bits each two words differ."""
+    return (signs.shape[1] - signs @ signs.T) / 2
+
+
+def _quality(code: np.ndarray) -> tuple[float, int]:
+    """Smallest distance of two words, and minus how many pairs have it."""
+    distances = _distances(1.0 - 2.0 * code)[np.triu_indices(len(code), 1)]
+    nearest = distances.min()
+    return float(nearest), -int((distances == nearest).sum())

@@ -1,0 +1,242 @@
+"""Attention: every position of a sequence gathers from the others what it finds relevant."""
+
+import math
+from numbers import Integral
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nnjax.combine import serial
+from nnjax.core import Layer, Params, Residuals, Shape
+from nnjax.initializers import Initializer, glorot
+from nnjax.layers.dense import dense
+from nnjax.layers.norm import wide
+
+
+class _Residuals(NamedTuple):
+    """What attention saves: its input, its weights (batch, heads, queries, keys), its output."""
+
+    x: jax.Array
+    weights: jax.Array
+    y: jax.Array
+
+
+def attention(heads: int = 1, causal: bool = False, masked: bool = False) -> Layer:
+    """Scaled dot-product attention, without parameters.
+
+        Y = A V,    A = softmax(S) over the keys,    S = Q K' / sqrt(d)
+
+    for each example and each head alone, with queries Q, keys K, values V of shape (time, d) and
+    S, A of shape (time, time): y_q is a mean of the values v_k with weights A_qk, large where the
+    key k points where the query q does. The input holds queries, keys and values side by side, in
+    this order; each is split into `heads` neighbouring parts of d = features / heads channels.
+
+    Derivation. The three lines are undone from the left. With G = dJ/dY, (time, d):
+
+    1. Y = A V is a product of matrices, as in `dense`:
+
+        dV = A' G                   dA = G V'
+
+    2. Each row of A is a softmax of the row of S, whose rule is (see `softmax`)
+
+        dS_qk = A_qk (dA_qk - D_q),    D_q = sum_k dA_qk A_qk
+
+       and D_q = sum_k A_qk sum_i G_qi V_ki = sum_i G_qi Y_qi: it is found from the output, without
+       another pass over (time, time).
+    3. S = Q K' / sqrt(d) is a product again, S_qk = sum_i Q_qi K_ki / sqrt(d):
+
+        dQ = dS K / sqrt(d)         dK = dS' Q / sqrt(d)
+
+    Where a key is not allowed, S is replaced by -inf, so A = 0 there; hence dS = 0 there by its
+    rule, and no mask is needed going back. A query without any allowed key has no softmax: its
+    weights, output and gradients are declared to be 0. Before exp, the row's largest score is
+    subtracted, which changes nothing and cannot overflow. The softmax is taken in float32 at least.
+
+    Args:
+        heads: into how many parts the features are split, each with weights of its own.
+        causal: position q sees the keys k <= q only, nothing that comes after it.
+        masked: x has one more channel, the last, which is 1 at real positions and 0 at padding
+            (compared with 0.5). Padded positions are not seen as keys; as queries they get an
+            output like others, which a loss should leave out. The channel's own gradient is 0.
+
+    Returns:
+        A layer from (batch, time, 3 features) to (batch, time, features), with params `()`. With
+        `masked` it takes (batch, time, 3 features + 1). The residuals are x, the weights A and y.
+
+    Raises:
+        ValueError: if heads is not a positive whole number, or (init, forward) if the channels are
+            not three times a multiple of heads.
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn
+        >>> q, k, v = jnp.array([0.0, 1.0]), jnp.log(jnp.array([1.0, 3.0])), jnp.array([1.0, 3.0])
+        >>> layer, x = nn.attention(), jnp.stack([q, k, v], axis=-1)[None]
+        >>> y, residuals = layer.forward((), x)
+        >>> [f"{output:.2f}" for output in y[0, :, 0]]
+        ['2.00', '2.50']
+        >>> dx = layer.backward((), residuals, jnp.array([[[1.0], [0.0]]]))[1]
+        >>> print(dx[0, :, 2])
+        [0.5 0.5]
+
+    Source: Vaswani et al., Attention is all you need, NeurIPS 2017, eq. 1; D_q from the output:
+    Dao, Fu, Ermon, Rudra & Re, FlashAttention, NeurIPS 2022.
+    """
+    _check_heads(heads, "attention")
+    name = f"attention(heads={heads}{', masked=True' if masked else ''})"
+
+    def features_of(channels: int, shape: Shape) -> int:
+        rest = channels - masked
+        if rest < 1 or rest % (3 * heads):
+            extra = " and a mask channel" if masked else ""
+            raise ValueError(
+                f"{name} takes query, key and value side by side: 3 * features channels{extra}, "
+                f"with features a multiple of {heads}; got the shape {shape}"
+            )
+        return rest // 3
+
+    def split(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Queries, keys and values, each (batch, time, heads, d)."""
+        n, time, channels = x.shape
+        d = (channels - masked) // (3 * heads)
+        parts = x[..., : channels - masked].reshape(n, time, 3, heads, d)
+        return parts[:, :, 0], parts[:, :, 1], parts[:, :, 2]
+
+    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
+        if len(in_shape) != 2:
+            raise ValueError(f"{name} takes examples of shape (time, channels), got {in_shape}")
+        return (), (in_shape[0], features_of(in_shape[1], in_shape))
+
+    def forward(
+        params: Params, x: jax.Array, key: jax.Array | None = None
+    ) -> tuple[jax.Array, _Residuals]:
+        if x.ndim != 3:
+            raise ValueError(f"{name} takes inputs of shape (batch, time, channels), got {x.shape}")
+        n, time, channels = x.shape
+        features = features_of(channels, x.shape)
+        q, k, v = split(x)
+        scores = wide(jnp.einsum("nqhd,nkhd->nhqk", q, k)) / math.sqrt(features // heads)
+        allowed = np.tri(time, dtype=bool)[None, None] if causal else None
+        if masked:
+            real = (x[..., -1] > 0.5)[:, None, None, :]
+            allowed = real if allowed is None else real & allowed
+        weights = _softmax(scores, allowed).astype(x.dtype)
+        y = jnp.einsum("nhqk,nkhd->nqhd", weights, v).reshape(n, time, features)
+        return y, _Residuals(x, weights, y)
+
+    def backward(params: Params, residuals: _Residuals, dy: jax.Array) -> tuple[Params, jax.Array]:
+        x, weights, y = residuals
+        q, k, v = split(x)
+        g = dy.reshape(q.shape)
+        d_values = jnp.einsum("nhqk,nqhd->nkhd", weights, g)
+        d_weights = jnp.einsum("nqhd,nkhd->nhqk", g, v)
+        row = jnp.einsum("nqhd,nqhd->nhq", g, y.reshape(q.shape))[..., None]
+        d_scores = weights * (d_weights - row) / math.sqrt(q.shape[-1])
+        d_queries = jnp.einsum("nhqk,nkhd->nqhd", d_scores, k)
+        d_keys = jnp.einsum("nhqk,nqhd->nkhd", d_scores, q)
+        parts = [d.reshape(dy.shape) for d in (d_queries, d_keys, d_values)]
+        if masked:
+            parts.append(jnp.zeros((*dy.shape[:2], 1), dy.dtype))
+        return (), jnp.concatenate(parts, axis=-1).astype(x.dtype)
+
+    return Layer(init, forward, backward)
+
+
+def multi_head_attention(
+    features: int,
+    heads: int,
+    causal: bool = False,
+    masked: bool = False,
+    init: Initializer | None = None,
+) -> Layer:
+    """Multi-head self-attention: attention between two dense layers.
+
+        y = attention(x W_in + b_in) W_out + b_out
+
+    The first dense layer makes queries, keys and values of every position from x, the second mixes
+    what the heads have found. It is `serial(dense(3 features), attention(heads), dense(features))`
+    and so is its derivation: the error signal passes the three backward passes in turn.
+
+    Args:
+        features: channels of the output, and of the queries, of the keys and of the values.
+        heads: into how many parts these are split; divides `features`.
+        causal: position q sees the positions k <= q only.
+        masked: x has one more channel, the last, which is 1 at real positions and 0 at padding; it
+            goes around the first dense layer to the attention and gets the gradient 0.
+        init: initialiser of the weights of both dense layers; default `glorot()`. (The fused matrix
+            of queries, keys and values counts as one.) Biases start at zero.
+
+    Returns:
+        A layer from (batch, time, n_in) to (batch, time, features) with params
+        `(Dense, (), Dense)`, and the residuals of the three layers. With `masked` it takes
+        (batch, time, n_in + 1).
+
+    Raises:
+        ValueError: if features or heads is not a positive whole number or heads does not divide
+            features, or (init, forward) if x does not fit.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, nnjax as nn
+        >>> layer = nn.multi_head_attention(6, heads=2, causal=True)
+        >>> params, out_shape = layer.init(jax.random.key(0), (5, 4))
+        >>> out_shape, params[0].weights.shape, params[2].weights.shape
+        ((5, 6), (4, 18), (6, 6))
+        >>> layer.forward(params, jnp.ones((3, 5, 4)))[0].shape
+        (3, 5, 6)
+
+    Source: Vaswani et al. 2017, section 3.2.2.
+    """
+    _check_heads(heads, "multi_head_attention")
+    if not isinstance(features, Integral) or isinstance(features, bool) or features < 1:
+        raise ValueError(
+            f"multi_head_attention(features): expected a positive whole number, got {features!r}"
+        )
+    if features % heads:
+        raise ValueError(
+            "multi_head_attention: expected features to be a multiple of the heads, "
+            f"got {features} features and {heads} heads"
+        )
+    init = glorot() if init is None else init
+    project = dense(3 * features, init)
+    return serial(
+        _beside_last_channel(project) if masked else project,
+        attention(heads, causal, masked),
+        dense(features, init),
+    )
+
+
+def _check_heads(heads: int, layer: str) -> None:
+    if not isinstance(heads, Integral) or isinstance(heads, bool) or heads < 1:
+        raise ValueError(f"{layer}(heads): expected a positive whole number, got {heads!r}")
+
+
+def _softmax(scores: jax.Array, allowed: jax.Array | np.ndarray | None) -> jax.Array:
+    """Softmax over the last axis among what is allowed; 0 where nothing is."""
+    if allowed is not None:
+        scores = jnp.where(allowed, scores, jnp.asarray(-jnp.inf, scores.dtype))
+    top = jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True))
+    top = jnp.where(top == -jnp.inf, jnp.zeros_like(top), top)
+    e = jnp.exp(scores - top)
+    total = e.sum(axis=-1, keepdims=True)
+    return e / jnp.where(total == 0, jnp.ones_like(total), total)
+
+
+def _beside_last_channel(layer: Layer) -> Layer:
+    """The layer on all channels but the last, which goes by unchanged."""
+
+    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
+        params, out_shape = layer.init(key, (*in_shape[:-1], in_shape[-1] - 1))
+        return params, (*out_shape[:-1], out_shape[-1] + 1)
+
+    def forward(
+        params: Params, x: jax.Array, key: jax.Array | None = None
+    ) -> tuple[jax.Array, Residuals]:
+        y, residuals = layer.forward(params, x[..., :-1], key)
+        return jnp.concatenate([y, x[..., -1:]], axis=-1), residuals
+
+    def backward(params: Params, residuals: Residuals, dy: jax.Array) -> tuple[Params, jax.Array]:
+        grads, dx = layer.backward(params, residuals, dy[..., :-1])
+        return grads, jnp.concatenate([dx, dy[..., -1:]], axis=-1)
+
+    return Layer(init, forward, backward)

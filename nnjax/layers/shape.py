@@ -1,0 +1,103 @@
+"""Layers that only rearrange: the same numbers in another shape. The batch axis stays first."""
+
+import math
+from collections.abc import Sequence
+from numbers import Integral
+
+import jax
+
+from nnjax.core import Layer, Params, Shape
+
+
+def flatten() -> Layer:
+    """All axes but the batch become one.
+
+        (batch, a, b, ...) -> (batch, a b ...)        dx = dy in the shape of x
+
+    Derivation. Each output is one input, and each input one output: dy/dx is a relabelling, and so
+    is its transpose. The last axis runs fastest (C order), as everywhere in JAX and numpy.
+
+    Returns:
+        A layer from (batch, ...) to (batch, features), with params `()`. The residual is an empty
+        array that carries the shape of x.
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn
+        >>> y, residuals = nn.flatten().forward((), jnp.ones((5, 2, 3)))
+        >>> y.shape, nn.flatten().backward((), residuals, y)[1].shape
+        ((5, 6), (5, 2, 3))
+
+    Source: LeCun, Bottou, Bengio & Haffner, Proceedings of the IEEE 86, 1998 (from feature maps to
+    the first full connection).
+    """
+    return _reshape("flatten()", (-1,))
+
+
+def reshape(shape: Sequence[int]) -> Layer:
+    """Another shape for the same numbers of each example.
+
+        (batch, ...) -> (batch, *shape)        dx = dy in the shape of x
+
+    Derivation. As for `flatten`: each output is one input, in C order, so the error signal goes
+    back by the opposite relabelling.
+
+    Args:
+        shape: the new shape without the batch axis; one entry may be -1, and is then what is left.
+
+    Returns:
+        A layer from (batch, ...) to (batch, *shape), with params `()`. The residual is an empty
+        array that carries the shape of x.
+
+    Raises:
+        ValueError: if an entry is neither a positive whole number nor -1, or more than one is -1;
+            (init, forward) if the numbers of elements differ; the message names both shapes.
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn
+        >>> y, residuals = nn.reshape((3, -1)).forward((), jnp.ones((5, 12)))
+        >>> y.shape, nn.reshape((3, -1)).backward((), residuals, y)[1].shape
+        ((5, 3, 4), (5, 12))
+
+    Source: `numpy.reshape`.
+    """
+    if (
+        not isinstance(shape, Sequence)
+        or not all(
+            isinstance(n, Integral) and not isinstance(n, bool) and (n > 0 or n == -1)
+            for n in shape
+        )
+        or list(shape).count(-1) > 1
+    ):
+        raise ValueError(
+            "reshape(shape): expected positive whole numbers, one of which may be -1, "
+            f"got {shape!r}"
+        )
+    return _reshape(f"reshape({tuple(shape)})", tuple(int(n) for n in shape))
+
+
+def _reshape(name: str, shape: Shape) -> Layer:
+    def resolved(in_shape: Shape) -> Shape:
+        size, known = math.prod(in_shape), math.prod(n for n in shape if n != -1)
+        if size % known or (-1 not in shape and size != known):
+            raise ValueError(
+                f"{name} takes examples of "
+                + (f"a multiple of {known}" if -1 in shape else f"{known}")
+                + f" elements, got {size} in shape {tuple(in_shape)}"
+            )
+        return tuple(size // known if n == -1 else n for n in shape)
+
+    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
+        return (), resolved(in_shape)
+
+    def forward(
+        params: Params, x: jax.Array, key: jax.Array | None = None
+    ) -> tuple[jax.Array, jax.Array]:
+        if x.ndim < 1:
+            raise ValueError(f"{name} takes inputs of shape (batch, ...), got {x.shape}")
+        # Residuals are arrays: one without elements carries the shape of x and costs no memory.
+        return x.reshape(x.shape[0], *resolved(x.shape[1:])), x[:0]
+
+    def backward(params: Params, residuals: jax.Array, dy: jax.Array) -> tuple[Params, jax.Array]:
+        return (), dy.reshape(dy.shape[0], *residuals.shape[1:])
+
+    return Layer(init, forward, backward)

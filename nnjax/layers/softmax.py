@@ -1,0 +1,90 @@
+"""Softmax and its logarithm: layers without parameters that act over the last axis."""
+
+import jax
+import jax.numpy as jnp
+
+from nnjax.core import Layer, Params, Shape
+
+
+def softmax() -> Layer:
+    """Probabilities from scores, over the last axis.
+
+        y_i = exp(x_i) / sum_k exp(x_k)        dx = y * (dy - sum_k dy_k y_k)
+
+    Derivation. dy_k/dx_i = y_k ([i = k] - y_i): each output depends on every input through the
+    common denominator. Hence dx_i = sum_k dy_k y_k ([i = k] - y_i) = y_i (dy_i - sum_k dy_k y_k).
+    The largest score is subtracted before exp, which changes nothing and cannot overflow.
+
+    For training with cross-entropy use `softmax_cross_entropy` on the scores: a probability that
+    has rounded to 0 cannot be mended by a loss that sees it afterwards.
+
+    Returns:
+        A layer that keeps the shape (batch, ..., classes), with params `()`. The residual is y.
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn
+        >>> y, residuals = nn.softmax().forward((), jnp.array([[0.0, 0.0]]))
+        >>> print(y, nn.softmax().backward((), residuals, jnp.array([[1.0, 0.0]]))[1])
+        [[0.5 0.5]] [[ 0.25 -0.25]]
+
+    Source: Bridle 1990; Bishop 2006, eq. 4.106.
+    """
+
+    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
+        return (), in_shape
+
+    def forward(
+        params: Params, x: jax.Array, key: jax.Array | None = None
+    ) -> tuple[jax.Array, jax.Array]:
+        y = jax.nn.softmax(x, axis=-1)
+        return y, y
+
+    def backward(params: Params, residuals: jax.Array, dy: jax.Array) -> tuple[Params, jax.Array]:
+        y = residuals
+        return (), y * (dy - jnp.sum(dy * y, axis=-1, keepdims=True))
+
+    return Layer(init, forward, backward)
+
+
+def log_softmax() -> Layer:
+    """Logarithms of the softmax probabilities, over the last axis.
+
+        y_i = x_i - log sum_k exp(x_k)        dx = dy - exp(y) sum_k dy_k
+
+    Derivation. dy_k/dx_i = [i = k] - p_i, where p = exp(y) is the softmax: the logarithm's 1/p_k
+    has cancelled the factor p_k of the softmax's own derivative. Hence
+    dx_i = sum_k dy_k ([i = k] - p_i) = dy_i - p_i sum_k dy_k. The error signal is summed, not
+    averaged, and need not sum to -1 as that of a cross-entropy with one label does.
+
+    The largest score is subtracted before exp, as in `softmax`. Unlike log(softmax(x)), which is
+    -inf with a gradient of NaN once a probability has rounded to 0, y is exact at any gap between
+    the scores. A row of nothing but -inf has no softmax; its y is NaN.
+
+    Returns:
+        A layer that keeps the shape (batch, ..., classes), with params `()`. The residual is y.
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn
+        >>> layer = nn.log_softmax()
+        >>> y, residuals = layer.forward((), jnp.array([[0.0, -1e4]]))
+        >>> print(y, layer.backward((), residuals, jnp.array([[0.0, 1.0]]))[1])
+        [[     0. -10000.]] [[-1.  1.]]
+
+    Source: Bishop 2006, eq. 4.106; the shift: Blanchard, Higham & Higham, Accurately computing the
+    log-sum-exp and softmax functions, IMA Journal of Numerical Analysis 41, 2021.
+    """
+
+    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
+        return (), in_shape
+
+    def forward(
+        params: Params, x: jax.Array, key: jax.Array | None = None
+    ) -> tuple[jax.Array, jax.Array]:
+        y = jax.nn.log_softmax(x, axis=-1)
+        return y, y
+
+    def backward(params: Params, residuals: jax.Array, dy: jax.Array) -> tuple[Params, jax.Array]:
+        y = residuals
+        return (), dy - jnp.exp(y) * jnp.sum(dy, axis=-1, keepdims=True)
+
+    return Layer(init, forward, backward)

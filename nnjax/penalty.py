@@ -1,0 +1,66 @@
+"""Penalties on the parameters: a second branch of the fork that the parameters are."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from nnjax.core import Params, Penalty
+
+
+def l2(strength: float, biases: bool = False) -> Penalty:
+    """The sum of the squared weights, times the strength (ridge, weight decay, Tikhonov).
+
+        P = strength * sum_i w_i^2           dw_i = 2 * strength * w_i
+
+    Derivation. w_i stands in one term of the sum, whose derivative is 2 w_i.
+
+    Conventions: without the factor 1/2 that many texts put in front (their strength is twice this
+    one), and not divided by the batch (scikit-learn divides), so the strength means the same at any
+    batch size. With plain gradient descent this is weight decay: each step shrinks w by the factor
+    1 - 2 * rate * strength. With an optimiser that rescales gradients, such as Adam, it is not the
+    same as the decoupled decay of AdamW, which takes the shrinkage out of the gradient.
+
+    Args:
+        strength: a number from 0.
+        biases: whether the penalty is on all parameters; without it, on those with two axes or more
+            (weights), and not on biases or scales.
+
+    Returns:
+        A `Penalty`. Parameters that are whole numbers are left out; their gradient is 0. The
+        residuals are the parameters. Params without a weight give P = 0.
+
+    Raises:
+        ValueError: if the strength is negative or not finite.
+
+    Example:
+        >>> import jax.numpy as jnp, nnjax as nn
+        >>> params = nn.Dense(jnp.array([[1.0, 2.0]]), jnp.array([3.0, 0.0]))
+        >>> for penalty in (nn.l2(0.1), nn.l2(0.1, biases=True)):
+        ...     P, residuals = penalty.forward(params)
+        ...     grads = penalty.backward(residuals)
+        ...     print(f"{P:.1f}", grads.weights, grads.bias)
+        0.5 [[0.2 0.4]] [0. 0.]
+        1.4 [[0.2 0.4]] [0.6 0. ]
+
+    Source: Krogh & Hertz, A simple weight decay can improve generalization, NIPS 1992; decoupled:
+    Loshchilov & Hutter, ICLR 2019.
+    """
+    if not math.isfinite(strength) or strength < 0:
+        raise ValueError(f"l2(strength): expected a finite number from 0, got {strength}")
+
+    strength = float(strength)
+
+    def counts(leaf: jax.Array) -> bool:
+        return jnp.issubdtype(leaf.dtype, jnp.floating) and (biases or leaf.ndim >= 2)
+
+    def forward(params: Params) -> tuple[jax.Array, Params]:
+        squares = [jnp.sum(leaf**2) for leaf in jax.tree.leaves(params) if counts(leaf)]
+        return strength * sum(squares[1:], squares[0]) if squares else jnp.zeros(()), params
+
+    def backward(residuals: Params) -> Params:
+        return jax.tree.map(
+            lambda leaf: 2 * strength * leaf if counts(leaf) else jnp.zeros_like(leaf), residuals
+        )
+
+    return Penalty(forward, backward)

@@ -1,0 +1,182 @@
+"""Mistakes in attention."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from nnjax.core import Layer
+from nnjax.layers.attention import attention
+from nnjax.verify.case import Defect, LayerCase
+from nnjax.verify.cases.attention import padded
+
+
+def _softmax_rule(a: Any, da: Any) -> Any:
+    return a * (da - (a * da).sum(-1, keepdims=True))
+
+
+def _as_saved(a: Any, q: Any, k: Any) -> Any:
+    return a
+
+
+def _by_hand(
+    right: Layer,
+    heads: int = 1,
+    *,
+    weights: Callable[[Any, Any, Any], Any] = _as_saved,
+    rule: Callable[[Any, Any], Any] = _softmax_rule,
+    scale: Callable[[int], float] = lambda d: 1 / math.sqrt(d),
+    of_output: Callable[[Any, Any], Any] = lambda dy, shape: dy.reshape(shape),
+    order: tuple[int, int, int] = (0, 1, 2),
+) -> Layer:
+    """Attention whose backward pass is written out, with a part of it replaced."""
+
+    def backward(params: Any, residuals: Any, dy: Any) -> Any:
+        x, a, _ = residuals
+        n, time, features = dy.shape
+        parts = x[..., : 3 * features].reshape(n, time, 3, heads, -1)
+        q, k, v = (parts[:, :, i] for i in range(3))
+        a, g = weights(a, q, k), of_output(dy, q.shape)
+        ds = rule(a, jnp.einsum("nqhd,nkhd->nhqk", g, v)) * scale(q.shape[-1])
+        found = [
+            jnp.einsum("nhqk,nkhd->nqhd", ds, k),
+            jnp.einsum("nhqk,nqhd->nkhd", ds, q),
+            jnp.einsum("nhqk,nqhd->nkhd", a, g),
+        ]
+        pieces = [found[i].reshape(dy.shape) for i in order]
+        rest = jnp.zeros((n, time, x.shape[-1] - 3 * features), dy.dtype)
+        return (), jnp.concatenate([*pieces, rest], axis=-1)
+
+    return right._replace(backward=backward)
+
+
+def _scores(q: Any, k: Any) -> Any:
+    return jnp.einsum("nqhd,nkhd->nhqk", q, k) / math.sqrt(q.shape[-1])
+
+
+def _only_causal(a: Any, q: Any, k: Any) -> Any:
+    """The weights again, from the causal mask alone."""
+    seen = jnp.tril(jnp.ones(a.shape[-2:], bool))[None, None]
+    return jax.nn.softmax(jnp.where(seen, _scores(q, k), -jnp.inf))
+
+
+def _masked_afterwards(a: Any, q: Any, k: Any) -> Any:
+    """The softmax over all keys, and only then the mask."""
+    return jnp.tril(jax.nn.softmax(_scores(q, k)))
+
+
+def _not_masked(a: Any, q: Any, k: Any) -> Any:
+    return jax.nn.softmax(_scores(q, k))
+
+
+def _zero_over_zero(a: Any, q: Any, k: Any) -> Any:
+    """The weights again, by a softmax that divides by the sum even where it is 0."""
+    return jnp.where(a.sum(-1, keepdims=True) == 0, jnp.nan, a)
+
+
+def _causal(label: str, weights: Callable[[Any, Any, Any], Any]) -> LayerCase:
+    return LayerCase(
+        "attention", label, _by_hand(attention(causal=True), weights=weights), (4, 6), batch=2
+    )
+
+
+DEFECTS = [
+    Defect(
+        "queries and keys without 1 / sqrt(d)",
+        "the factor of the forward pass is a constant, and is forgotten like one",
+        LayerCase(
+            "attention", "scale lost", _by_hand(attention(), scale=lambda d: 1.0), (3, 6), batch=2
+        ),
+    ),
+    Defect(
+        "d where sqrt(d) belongs",
+        "duoan/TorchCode, issue 17: passed all of its checks; heads of one channel hide it",
+        LayerCase(
+            "attention", "d for its root", _by_hand(attention(), scale=lambda d: 1 / d), (3, 6)
+        ),
+    ),
+    Defect(
+        "the softmax's rule without the sum over the row",
+        "HomericIntelligence/Odyssey, issue 2134: the product of gradient and weights was missing",
+        LayerCase(
+            "attention",
+            "row sum lost",
+            _by_hand(attention(), rule=lambda a, da: a * da),
+            (3, 6),
+            batch=2,
+        ),
+    ),
+    Defect(
+        "only the diagonal of the softmax's Jacobian",
+        "deeplearning4j/libnd4j, issue 440; Apiquet/DeepLearningFrameworkFromScratchCpp, issue 1",
+        LayerCase(
+            "attention",
+            "diagonal",
+            _by_hand(attention(), rule=lambda a, da: a * (1 - a) * da),
+            (3, 6),
+            batch=2,
+        ),
+    ),
+    Defect(
+        "gradients of queries and keys exchanged",
+        "ooples/AiDotNet.Tensors, issue 49: swapped values; in self-attention the shapes agree",
+        LayerCase(
+            "attention", "exchanged", _by_hand(attention(), order=(1, 0, 2)), (3, 6), batch=2
+        ),
+    ),
+    Defect(
+        "heads put together without exchanging heads and positions",
+        "jsbaan/transformer-from-scratch, pull request 6: its training test had passed for years; "
+        "here going back",
+        LayerCase(
+            "attention",
+            "heads mixed",
+            _by_hand(
+                attention(2),
+                2,
+                of_output=lambda dy, shape: jnp.moveaxis(
+                    dy.reshape(shape[0], shape[2], shape[1], shape[3]), 1, 2
+                ),
+            ),
+            (3, 12),
+            batch=2,
+        ),
+    ),
+    Defect(
+        "the causal mask is not in the backward pass",
+        "weights that are computed again going back need every mask again: "
+        "XPU-Forces/mojo_opset, pull request 386",
+        _causal("mask lost", _not_masked),
+    ),
+    Defect(
+        "the causal mask after the softmax, not before",
+        "proposed in PyTorch, issue 103749, against NaN: the rows no longer sum to 1",
+        _causal("masked afterwards", _masked_afterwards),
+    ),
+    Defect(
+        "the padding mask is lost beside the causal one",
+        "XPU-Forces/mojo_opset, pull request 386: gradients included the padding",
+        LayerCase(
+            "attention",
+            "padding lost",
+            _by_hand(attention(causal=True, masked=True), weights=_only_causal),
+            (4, 7),
+            batch=2,
+            inputs=padded(4, 2),
+        ),
+    ),
+    Defect(
+        "NaN from a query that sees nothing",
+        "PyTorch, issue 41508, since 2020: one such row spoils the gradients of the whole batch",
+        LayerCase(
+            "attention",
+            "empty row",
+            _by_hand(attention(masked=True), weights=_zero_over_zero),
+            (3, 7),
+            batch=2,
+            inputs=padded(0, 2),
+        ),
+    ),
+]

@@ -1,0 +1,410 @@
+"""Normalisations: closed forms in numpy, the variance's delicate points, and batch statistics."""
+
+import functools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import nnjax as nn
+from nnjax.combine import parallel, residual
+from nnjax.layers.batch_norm import (
+    BatchNorm,
+    batch_norm,
+    has_batch_norm,
+    population_statistics,
+)
+from nnjax.layers.norm import GroupNorm, LayerNorm, RMSNorm, group_norm, layer_norm, rms_norm
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
+TRAINING = jax.random.key(0)
+
+
+def both(layer: nn.Layer, params: Any, x: Any, dy: Any, key: Any = None) -> tuple[Any, Any, Any]:
+    """Output, gradients of the parameters and of the input."""
+    return _both(layer, params, jnp.asarray(x), jnp.asarray(dy), key)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _both(layer: nn.Layer, params: Any, x: Any, dy: Any, key: Any) -> tuple[Any, Any, Any]:
+    y, residuals = layer.forward(params, x, key)
+    return y, *layer.backward(params, residuals, dy)
+
+
+def fresh(layer: nn.Layer, *shape: int) -> Any:
+    return layer.init(jax.random.key(0), shape)[0]
+
+
+# --- numbers worked by hand -----------------------------------------------------------------------
+
+# x = -3, 1, 5, 5: mean 2, deviations -5, -1, 3, 3 with squares 25, 1, 9, 9, variance 11, and with
+# eps = 5 the root is 4: xhat = -1.25, -0.25, 0.75, 0.75. With scale 2, shift 1: y = 2 xhat + 1.
+# dy = 1, 0, 0, 2: g = 2, 0, 0, 4 with mean 1.5; g xhat = -2.5, 0, 0, 3 with mean 0.125; so
+# dx = (g - 1.5 - 0.125 xhat) / 4, that is 0.65625, -1.46875, -1.59375, 2.40625 over 4.
+COLUMN = np.array([-3.0, 1.0, 5.0, 5.0])
+Y = np.array([-1.5, 0.5, 2.5, 2.5])
+DY = np.array([1.0, 0.0, 0.0, 2.0])
+DX = np.array([0.65625, -1.46875, -1.59375, 2.40625]) / 4
+
+
+def test_batch_norm_by_hand() -> None:
+    params = BatchNorm(*(jnp.array([v]) for v in (2.0, 1.0, 100.0, 100.0)))
+    y, grads, dx = both(batch_norm(5.0), params, COLUMN[:, None], DY[:, None], TRAINING)
+    np.testing.assert_allclose(y[:, 0], Y, rtol=1e-14)
+    np.testing.assert_allclose(dx[:, 0], DX, rtol=1e-14)
+    np.testing.assert_allclose(grads, [[0.25], [3.0], [0.0], [0.0]], rtol=1e-14)
+
+
+def test_batch_norm_in_evaluation_by_hand() -> None:
+    """Population of mean 2 and variance 11: the output is the same, but dx = 2 dy / 4.
+
+    dmean = -2/4 * 3 = -1.5, dvariance = -1/2 * 2 / 16 * 0.25 = -1/64.
+    """
+    params = BatchNorm(*(jnp.array([v]) for v in (2.0, 1.0, 2.0, 11.0)))
+    y, grads, dx = both(batch_norm(5.0), params, COLUMN[:, None], DY[:, None])
+    np.testing.assert_allclose(y[:, 0], Y, rtol=1e-14)
+    np.testing.assert_allclose(dx[:, 0], DY / 2, rtol=1e-14)
+    np.testing.assert_allclose(grads, [[0.25], [3.0], [-1.5], [-1 / 64]], rtol=1e-14)
+
+
+def test_layer_norm_by_hand() -> None:
+    params = LayerNorm(jnp.full(4, 2.0), jnp.ones(4))
+    y, grads, dx = both(layer_norm(5.0), params, COLUMN[None], DY[None])
+    np.testing.assert_allclose(y[0], Y, rtol=1e-14)
+    np.testing.assert_allclose(dx[0], DX, rtol=1e-14)
+    np.testing.assert_allclose(grads.scale, [-1.25, 0.0, 0.0, 1.5], rtol=1e-14)
+    np.testing.assert_array_equal(grads.shift, DY)
+
+
+def test_group_norm_by_hand() -> None:
+    """Two groups of two channels at two places, each holding the same four numbers."""
+    x = COLUMN.reshape(1, 2, 2)
+    params = GroupNorm(jnp.full(4, 2.0), jnp.ones(4))
+    y, grads, dx = both(
+        group_norm(2, 5.0),
+        params,
+        np.concatenate([x, x], -1),
+        np.concatenate([DY.reshape(1, 2, 2)] * 2, -1),
+    )
+    np.testing.assert_allclose(y, np.concatenate([Y.reshape(1, 2, 2)] * 2, -1), rtol=1e-14)
+    np.testing.assert_allclose(dx, np.concatenate([DX.reshape(1, 2, 2)] * 2, -1), rtol=1e-14)
+    np.testing.assert_allclose(grads.scale, [-1.25, 1.5, -1.25, 1.5], rtol=1e-14)
+    np.testing.assert_array_equal(grads.shift, [1.0, 2.0, 1.0, 2.0])
+
+
+def test_rms_norm_by_hand() -> None:
+    """x = 1, 7: mean square 25, root of 25 + 11 is 6; xhat = 1/6, 7/6; g = 2, 0; mean of g xhat is
+    1/6; dx = (2 - 1/36, -7/36) / 6."""
+    params = RMSNorm(jnp.full(2, 2.0))
+    y, grads, dx = both(rms_norm(11.0), params, [[1.0, 7.0]], [[1.0, 0.0]])
+    np.testing.assert_allclose(y, [[1 / 3, 7 / 3]], rtol=1e-14)
+    np.testing.assert_allclose(dx, [[71 / 216, -7 / 216]], rtol=1e-14)
+    np.testing.assert_allclose(grads.scale, [1 / 6, 0.0], rtol=1e-14)
+
+
+# --- which numbers are normalised together --------------------------------------------------------
+
+IMAGE = np.random.default_rng(0).normal(2.0, 3.0, (5, 4, 3, 6))
+
+
+def normalised(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    deviation = np.sqrt(x.var(axes, keepdims=True) + 1e-5)
+    return (x - x.mean(axes, keepdims=True)) / deviation
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected", "key"),
+    [
+        (batch_norm(), normalised(IMAGE, (0, 1, 2)), TRAINING),
+        (layer_norm(), normalised(IMAGE, (3,)), None),
+        (group_norm(1), normalised(IMAGE, (1, 2, 3)), None),
+        (group_norm(6), normalised(IMAGE, (1, 2)), None),
+        (
+            group_norm(2),
+            np.concatenate([normalised(half, (1, 2, 3)) for half in np.split(IMAGE, 2, -1)], -1),
+            None,
+        ),
+    ],
+    ids=["batch", "layer", "one group", "instance", "two groups"],
+)
+def test_of_images(layer: nn.Layer, expected: np.ndarray, key: Any) -> None:
+    y = output(layer, fresh(layer, 4, 3, 6), jnp.asarray(IMAGE), key)
+    np.testing.assert_allclose(y, expected, rtol=1e-11, atol=1e-13)
+
+
+# --- variance -------------------------------------------------------------------------------------
+
+LAYERS = [
+    pytest.param(batch_norm(), TRAINING, id="batch_norm"),
+    pytest.param(layer_norm(), None, id="layer_norm"),
+    pytest.param(group_norm(1), None, id="group_norm"),
+]
+
+
+@pytest.mark.parametrize(("layer", "key"), LAYERS)
+def test_mean_far_above_deviation(layer: nn.Layer, key: Any) -> None:
+    """Mean 1e4 and deviation 1 in float32, where E[x^2] - E[x]^2 has no digit left: half of the
+    numbers are 1 above the mean, half 1 below."""
+    x = np.float32(1e4) + np.where(np.indices((64, 64)).sum(0) % 2, -1, 1).astype(np.float32)
+    params = jax.tree.map(lambda p: p.astype(jnp.float32), fresh(layer, 64))
+    one_pass = np.mean(x * x, axis=0) - np.mean(x, axis=0) ** 2
+    assert not np.allclose(one_pass, 1, rtol=0.1)
+    y, _, dx = both(layer, params, x, x - np.float32(1e4), key)
+    np.testing.assert_allclose(y, (x - 1e4) / math.sqrt(1 + 1e-5), rtol=1e-6)
+    # dy is along xhat, which is taken out but for eps: dx = xhat eps / (1 + eps).
+    np.testing.assert_allclose(dx, 0, atol=2e-5)
+    assert y.dtype == dx.dtype == jnp.float32
+
+
+@pytest.mark.parametrize(("layer", "key"), LAYERS)
+def test_no_variance(layer: nn.Layer, key: Any) -> None:
+    """Equal numbers give the shift, and a gradient that is finite: r (g - mean of g)."""
+    params = fresh(layer, 4)._replace(shift=jnp.full(4, 0.5))
+    dy = np.random.default_rng(0).normal(size=(4, 4))
+    y, grads, dx = both(layer, params, np.full((4, 4), 3.0), dy, key)
+    axis = 0 if key is not None else 1
+    np.testing.assert_array_equal(y, np.full((4, 4), 0.5))
+    np.testing.assert_allclose(dx, (dy - dy.mean(axis, keepdims=True)) / math.sqrt(1e-5))
+    np.testing.assert_array_equal(grads.scale, np.zeros(4))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "key"),
+    [
+        (batch_norm(), (1, 3), TRAINING),
+        (layer_norm(), (3, 1), None),
+        (group_norm(3), (2, 3), None),
+        (group_norm(3), (2, 1, 1, 3), None),
+    ],
+)
+def test_one_number_alone(layer: nn.Layer, shape: tuple[int, ...], key: Any) -> None:
+    """It is its own mean: the output does not depend on it, and its gradient is exactly 0."""
+    params = fresh(layer, *shape[1:])._replace(shift=jnp.full(shape[-1], 0.5))
+    x = np.random.default_rng(0).normal(size=shape)
+    y, _, dx = both(layer, params, x, np.ones(shape), key)
+    np.testing.assert_array_equal(y, np.full(shape, 0.5))
+    np.testing.assert_array_equal(dx, np.zeros(shape))
+
+
+def test_rms_norm_of_nothing() -> None:
+    y, grads, dx = both(rms_norm(), fresh(rms_norm(), 2), np.zeros((1, 2)), [[1.0, -2.0]])
+    np.testing.assert_array_equal(y, np.zeros((1, 2)))
+    np.testing.assert_allclose(dx, [[1e3, -2e3]])
+    np.testing.assert_array_equal(grads.scale, np.zeros(2))
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+@pytest.mark.parametrize(("layer", "key"), [*LAYERS, pytest.param(rms_norm(), None, id="rms_norm")])
+def test_half_precision(layer: nn.Layer, key: Any, dtype: Any) -> None:
+    """Squares of deviations of 400 overflow float16; dtypes stay."""
+    params = jax.tree.map(lambda p: p.astype(dtype), fresh(layer, 8))
+    x = jnp.asarray(400 * np.random.default_rng(0).normal(size=(8, 8)), dtype)
+    y, grads, dx = both(layer, params, x, jnp.ones_like(x) * jnp.arange(8, dtype=dtype)[None], key)
+    wide = jax.tree.map(lambda p: p.astype(jnp.float64), params)
+    expected = output(layer, wide, x.astype(jnp.float64), key)
+    np.testing.assert_allclose(
+        y.astype(jnp.float64), expected, atol=4 * float(jnp.finfo(dtype).eps)
+    )
+    assert {a.dtype for a in jax.tree.leaves((y, grads, dx))} == {jnp.dtype(dtype)}
+    assert all(jnp.isfinite(a).all() for a in jax.tree.leaves((grads, dx)))
+
+
+@pytest.mark.parametrize("key", [None, TRAINING])
+@pytest.mark.parametrize("layer", [batch_norm(), layer_norm(), group_norm(2), rms_norm()])
+def test_empty_batch(layer: nn.Layer, key: Any) -> None:
+    y, grads, dx = both(layer, fresh(layer, 3, 4), np.zeros((0, 3, 4)), np.zeros((0, 3, 4)), key)
+    assert y.shape == dx.shape == (0, 3, 4)
+    assert all((leaf == 0).all() for leaf in jax.tree.leaves(grads))
+
+
+# --- messages -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [batch_norm, layer_norm, rms_norm, lambda eps: group_norm(1, eps)])
+@pytest.mark.parametrize("eps", [0.0, -1.0, math.inf, math.nan])
+def test_eps_must_be_positive(make: Any, eps: float) -> None:
+    with pytest.raises(ValueError, match=r"norm\(eps\): expected a positive finite number"):
+        make(eps=eps)
+
+
+@pytest.mark.parametrize("groups", [0, -1, 1.5, True, "2"])
+def test_groups_must_be_a_positive_whole_number(groups: Any) -> None:
+    with pytest.raises(ValueError, match="positive whole number, got"):
+        group_norm(groups)
+
+
+def test_groups_must_divide_the_channels() -> None:
+    with pytest.raises(ValueError, match=r"group_norm\(4\) cannot divide 6 channels"):
+        fresh(group_norm(4), 6)
+
+
+@pytest.mark.parametrize("layer", [batch_norm(), layer_norm(), group_norm(1), rms_norm()])
+def test_wrong_shapes_are_named(layer: nn.Layer) -> None:
+    with pytest.raises(ValueError, match=r"scale of shape \(3,\) .*got \(2, 4\)"):
+        layer.forward(fresh(layer, 3), jnp.ones((2, 4)))
+    with pytest.raises(ValueError, match=r"needs an input with a feature axis, got shape \(\)"):
+        layer.init(jax.random.key(0), ())
+
+
+# --- population statistics ------------------------------------------------------------------------
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def output(network: nn.Layer, params: Any, x: Any, key: Any = None) -> jax.Array:
+    return network.forward(params, x, key)[0]
+
+
+@functools.cache
+def some_network() -> nn.Layer:
+    """Batch normalisations in a row, in a branch and beside other layers."""
+    branch = nn.serial(nn.dense(4, nn.initializers.normal(1.0)), batch_norm(), nn.tanh())
+    sides = parallel(batch_norm(), nn.serial(batch_norm(), branch), join="concat")
+    return nn.serial(
+        nn.dense(4, nn.initializers.normal(1.0)),
+        batch_norm(),
+        nn.relu(),
+        residual(branch),
+        sides,
+        nn.dense(2, nn.initializers.normal(1.0)),
+        batch_norm(),
+    )
+
+
+def with_wild_statistics(params: Any) -> Any:
+    return jax.tree.map(
+        lambda p: (
+            p._replace(mean=p.mean - 7, variance=p.variance * 9, scale=p.scale * 2)
+            if isinstance(p, BatchNorm)
+            else p
+        ),
+        params,
+        is_leaf=lambda p: isinstance(p, BatchNorm),
+    )
+
+
+X = np.random.default_rng(1).normal(3.0, 2.0, (20, 3))
+
+
+@pytest.mark.parametrize("batch_size", [None, 5, 7, 1, 100])
+def test_evaluation_is_training_on_everything(batch_size: int | None) -> None:
+    """Rows 5 at a time divide 20, 7 leave a rest, 1 is a variance between pieces alone."""
+    network, x = some_network(), jnp.asarray(X)
+    params = with_wild_statistics(fresh(network, 3))
+    found = population_statistics(network, params, x, batch_size=batch_size)
+    trained = output(network, params, x, TRAINING)
+    np.testing.assert_allclose(output(network, found, x), trained, rtol=1e-10, atol=1e-12)
+    assert not np.allclose(output(network, params, x), trained, rtol=0.1)
+    assert jax.tree.structure(found) == jax.tree.structure(params)
+    np.testing.assert_array_equal(found[1].scale, params[1].scale)
+    np.testing.assert_array_equal(found[0].weights, params[0].weights)
+
+
+def test_statistics_of_images() -> None:
+    params = population_statistics(batch_norm(), fresh(batch_norm(), 4, 3, 6), IMAGE, batch_size=2)
+    np.testing.assert_allclose(params.mean, IMAGE.mean((0, 1, 2)), rtol=1e-13)
+    np.testing.assert_allclose(params.variance, IMAGE.var((0, 1, 2)), rtol=1e-13)
+
+
+def test_statistics_far_from_zero() -> None:
+    x = (1e4 + np.where(np.arange(64) % 2, -1.0, 1.0))[:, None].astype(np.float32)
+    params = jax.tree.map(lambda p: p.astype(jnp.float32), fresh(batch_norm(), 1))
+    for batch_size in (None, 8, 1):
+        found = population_statistics(batch_norm(), params, x, batch_size=batch_size)
+        np.testing.assert_allclose(found.variance, [1.0], rtol=1e-5)
+        assert found.mean.dtype == jnp.float32
+
+
+def test_statistics_under_vmap_and_jit() -> None:
+    network = some_network()
+    keys = jax.random.split(jax.random.key(3), 2)
+    params = jax.vmap(lambda key: with_wild_statistics(network.init(key, (3,))[0]))(keys)
+    measure = jax.jit(jax.vmap(lambda p: population_statistics(network, p, X)))
+    found = measure(params)
+    for i in range(2):
+        alone = population_statistics(network, jax.tree.map(lambda p, i=i: p[i], params), X)
+        jax.tree.map(
+            lambda a, b, i=i: np.testing.assert_allclose(a[i], b, rtol=1e-12, atol=1e-14),
+            found,
+            alone,
+        )
+
+
+def test_without_batch_norm_nothing_changes() -> None:
+    network = nn.serial(nn.dense(2), layer_norm())
+    params = fresh(network, 3)
+    found = population_statistics(network, params, X)
+    jax.tree.map(np.testing.assert_array_equal, found, params)
+    assert not has_batch_norm(params)
+    assert has_batch_norm(fresh(some_network(), 3))
+
+
+def test_a_batch_norm_at_two_places_has_no_population() -> None:
+    norm = batch_norm()
+
+    def forward(params: Any, x: jax.Array, key: Any = None) -> Any:
+        first, residuals = norm.forward(params, x, key)
+        second, more = norm.forward(params, jnp.tanh(first), key)
+        return second, (residuals, more)
+
+    twice = nn.Layer(norm.init, forward, norm.backward)
+    with pytest.raises(ValueError, match="params hold 1 batch_norm, which the network uses at 2"):
+        population_statistics(twice, fresh(twice, 3), X)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 1.5, True])
+def test_batch_size_must_be_a_positive_whole_number(batch_size: Any) -> None:
+    with pytest.raises(ValueError, match="batch_size to be a positive whole number"):
+        population_statistics(batch_norm(), fresh(batch_norm(), 3), X, batch_size=batch_size)
+
+
+def test_no_data_have_no_statistics() -> None:
+    with pytest.raises(ValueError, match=r"expected rows of data, got shape \(0, 3\)"):
+        population_statistics(batch_norm(), fresh(batch_norm(), 3), np.zeros((0, 3)))
+
+
+def test_training_learns_scale_and_shift_but_no_statistics() -> None:
+    network = nn.serial(nn.dense(4), batch_norm(), nn.tanh(), nn.dense(2))
+    params = fresh(network, 3)
+    labels = jnp.arange(20) % 2
+    gradient = nn.value_and_grad(network, nn.softmax_cross_entropy)
+    _, grads = jax.jit(gradient)(params, jnp.asarray(X), labels, TRAINING)
+    np.testing.assert_array_equal(grads[1].mean, np.zeros(4))
+    np.testing.assert_array_equal(grads[1].variance, np.zeros(4))
+    assert (grads[1].scale != 0).all()
+    # What the batch normalisation takes out again: the bias before it, up to rounding.
+    np.testing.assert_allclose(grads[0].bias, 0, atol=1e-14)
+
+
+# --- another implementation -----------------------------------------------------------------------
+
+
+def test_torch_agrees() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is the extra 'torch'")
+    rng = np.random.default_rng(2)
+    scale, shift = rng.normal(size=(2, 6))
+    dy = rng.normal(size=IMAGE.shape)
+    functional = torch.nn.functional
+    theirs = {
+        "batch": lambda x, w, b: functional.batch_norm(x, None, None, w, b, training=True),
+        "group": lambda x, w, b: functional.group_norm(x, 3, w, b),
+        "layer": lambda x, w, b: functional.layer_norm(x.movedim(1, -1), (6,), w, b).movedim(-1, 1),
+    }
+    ours = {
+        "batch": (batch_norm(), BatchNorm(scale, shift, shift, shift)),
+        "group": (group_norm(3), GroupNorm(scale, shift)),
+        "layer": (layer_norm(), LayerNorm(scale, shift)),
+    }
+    for name, (layer, params) in ours.items():
+        x, w, b = (torch.tensor(a, requires_grad=True) for a in (IMAGE, scale, shift))
+        y = theirs[name](x.movedim(-1, 1), w, b).movedim(1, -1)
+        y.backward(torch.tensor(dy))
+        params = jax.tree.map(jnp.asarray, params)
+        found_y, grads, dx = both(layer, params, IMAGE, dy, TRAINING)
+        np.testing.assert_allclose(found_y, y.detach().numpy(), rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(dx, x.grad.numpy(), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(grads.scale, w.grad.numpy(), rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(grads.shift, b.grad.numpy(), rtol=1e-10, atol=1e-12)

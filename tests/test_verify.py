@@ -1,0 +1,224 @@
+"""The verifier as a user meets it: right rules pass, wrong ones are named, doubtful oracles say so."""
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import nnjax as nn
+from nnjax.verify import __main__ as command
+from nnjax.verify.judge import TOLERANCE
+
+
+def rows(report: nn.Report) -> dict[str, Any]:
+    return {row.oracle: row for row in report.rows}
+
+
+def test_own_layer_and_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """A layer that the library does not have: y = x^3."""
+    cube = nn.Layer(
+        init=lambda key, in_shape: ((), in_shape),
+        forward=lambda params, x, key=None: (x**3, x),
+        backward=lambda params, x, dy: ((), 3 * x**2 * dy),
+    )
+    report = nn.verify(cube, (3,), name="cube")
+    assert report.passed
+    assert [row.oracle for row in report.rows] == list(TOLERANCE)
+    assert all(row.error64 <= TOLERANCE[row.oracle] for row in report.rows)
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 5
+    assert re.match(r"cube +jax\.grad +\S+ +\S+ +right$", printed[1])
+
+
+def test_first_disagreement_is_named() -> None:
+    right = nn.dense(2)
+
+    def backward(params: Any, residuals: Any, dy: Any) -> Any:
+        grads, dx = right.backward(params, residuals, dy)
+        return grads._replace(weights=grads.weights.at[1, 1].mul(1.5)), dx
+
+    report = nn.verify(right._replace(backward=backward), (3,), show=False)
+    assert not report.passed
+    for row in report.wrong[:3]:
+        found = re.match(r"params\.weights\[1, 1\]: rule (\S+), [\w. ]+ (\S+) \(float64\)", row.detail)
+        assert found, row.detail
+        assert math.isclose(float(found[1]), 1.5 * float(found[2]), rel_tol=1e-4)
+
+
+def test_network_with_loss() -> None:
+    network = nn.serial(nn.dense(4), nn.tanh(), nn.dense(3))
+    for loss in (nn.softmax_cross_entropy, nn.mean_squared_error, nn.hinge, nn.huber(0.3)):
+        assert nn.verify(network, (2,), loss, show=False).passed
+    lost = network._replace(backward=lambda p, r, dy: network.backward(p, r, 1.001 * dy))
+    assert not nn.verify(lost, (2,), nn.softmax_cross_entropy, show=False).passed
+
+
+def test_loss_alone() -> None:
+    wrong = nn.softmax_cross_entropy._replace(backward=lambda r: jax.nn.softmax(r[0]) - r[1])
+    assert nn.verify(nn.softmax_cross_entropy, (3,), show=False).passed
+    assert not nn.verify(wrong, (3,), show=False).passed
+    assert nn.verify(nn.coded_cross_entropy(np.eye(4)), (4,), show=False).passed
+
+
+def test_training_and_evaluation_are_both_verified() -> None:
+    report = nn.verify(nn.serial(nn.batch_norm(), nn.dropout(0.4)), (3,), show=False)
+    assert report.passed
+    assert {row.options for row in report.rows} == {"evaluation", "training"}
+    stale = nn.batch_norm()
+
+    def backward(params: Any, residuals: Any, dy: Any) -> Any:
+        """Evaluation's rule in training too."""
+        return stale.backward(params, residuals._replace(statistics=None), dy)
+
+    wrong = nn.verify(stale._replace(backward=backward), (3,), show=False).wrong
+    assert {row.options for row in wrong} == {"training"}
+
+
+def test_indices_are_not_differentiated_by() -> None:
+    report = nn.verify(
+        nn.serial(nn.embedding(4, 2), nn.flatten(), nn.dense(3)),
+        (5,),
+        nn.softmax_cross_entropy,
+        inputs=lambda rng, shape: rng.integers(4, size=shape, dtype=np.int32),
+        show=False,
+    )
+    assert report.passed
+
+
+def test_function_that_is_not_analytic_is_left_to_the_other_oracles() -> None:
+    absolute = nn.Layer(
+        init=lambda key, in_shape: ((), in_shape),
+        forward=lambda params, x, key=None: (jnp.abs(x), x),
+        backward=lambda params, x, dy: ((), dy * jnp.sign(x)),
+    )
+    report = nn.verify(absolute, (3,), show=False)
+    assert report.passed
+    assert rows(report)["complex step"].verdict == "cannot judge"
+
+
+def test_forward_that_jax_cannot_reverse_is_judged_by_differences() -> None:
+    """A `while` loop has no reverse mode: x doubled until it is past 100, whole numbers of times."""
+
+    def doubled(params: Any, x: Any, key: Any = None) -> Any:
+        times = 3
+        return jax.lax.while_loop(
+            lambda c: c[0] < times, lambda c: (c[0] + 1, 2 * c[1]), (0, x)
+        )[1], ()
+
+    layer = nn.Layer(lambda key, s: ((), s), doubled, lambda params, r, dy: ((), 8 * dy))
+    report = nn.verify(layer, (2,), show=False)
+    assert report.passed
+    assert rows(report)["jax.grad"].verdict == "cannot judge"
+    assert "cannot differentiate" in rows(report)["jax.grad"].detail
+    assert not nn.verify(
+        layer._replace(backward=lambda p, r, dy: ((), 4 * dy)), (2,), show=False
+    ).passed
+
+
+@pytest.mark.parametrize("wrong", [jnp.nan, jnp.inf])
+def test_not_a_number_is_wrong(wrong: float) -> None:
+    layer = nn.tanh()._replace(backward=lambda params, x, dy: ((), dy.at[0, 0].set(wrong)))
+    report = nn.verify(layer, (3,), show=False)
+    assert {row.verdict for row in report.rows} == {"wrong"}
+
+
+def test_forward_of_not_a_number_does_not_pass() -> None:
+    layer = nn.Layer(
+        init=lambda key, in_shape: ((), in_shape),
+        forward=lambda params, x, key=None: (jnp.log(x - 100), x),
+        backward=lambda params, x, dy: ((), dy / (x - 100) * jnp.nan),
+    )
+    assert not nn.verify(layer, (3,), show=False).passed
+
+
+@pytest.mark.parametrize(
+    ("backward", "said"),
+    [
+        (lambda p, x, dy: ((), dy[0]), r"x: expected float64\(4, 3\), got float64\(3,\)"),
+        (lambda p, x, dy: ((), dy.astype(jnp.float32)), "x: expected float64.*got float32"),
+        (lambda p, x, dy: (dy, dy), "expected gradients of the form"),
+        (lambda p, x, dy: ((), dy * float(dy.sum())), "cannot be traced"),
+        (lambda p, x, dy: ((), x.nothing), "cannot be traced: AttributeError"),
+        (lambda p, x, dy: dy, "form|traced"),
+    ],
+)
+def test_wrong_form_is_said(backward: Any, said: str) -> None:
+    layer = nn.Layer(
+        lambda key, in_shape: ((), in_shape), lambda p, x, key=None: (x, x), backward
+    )
+    report = nn.verify(layer, (3,), show=False)
+    assert [row.oracle for row in report.rows] == ["form"]
+    assert re.search(said, report.rows[0].detail), report.rows[0].detail
+
+
+def test_digits_lost_in_float32_are_found() -> None:
+    """One-pass variance: right in float64, without digits in float32 for data far from 0."""
+
+    def one_pass(params: Any, x: Any, key: Any = None) -> Any:
+        mean = x.mean(axis=-1, keepdims=True)
+        variance = (x**2).mean(axis=-1, keepdims=True) - mean**2
+        return (x - mean) / jnp.sqrt(variance + 1e-5), (x, mean, variance)
+
+    def backward(params: Any, residuals: Any, dy: Any) -> Any:
+        x, mean, variance = residuals
+        rstd = 1 / jnp.sqrt(variance + 1e-5)
+        xhat = (x - mean) * rstd
+        m = x.shape[-1]
+        return (), rstd / m * (
+            m * dy - dy.sum(-1, keepdims=True) - xhat * (dy * xhat).sum(-1, keepdims=True)
+        )
+
+    layer = nn.Layer(lambda key, s: ((), s), one_pass, backward)
+    near = nn.verify(layer, (6,), show=False)
+    far = nn.verify(
+        layer, (6,), inputs=lambda rng, shape: 1e4 + rng.normal(size=shape), show=False
+    )
+    assert near.passed
+    assert not far.passed
+    assert any("float32" in row.detail for row in far.wrong)
+
+
+def test_wrong_arguments() -> None:
+    with pytest.raises(TypeError, match=r"expected a layer or a loss.*nn\.relu\(\)"):
+        nn.verify(nn.relu, (3,))  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="layer 0 of serial"):
+        nn.verify(nn.serial(nn.conv2d(2, 3)), (3,))
+
+
+# --- python -m nnjax.verify -----------------------------------------------------------------------
+
+
+def test_command_for_one_block(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["dense", "--json", str(tmp_path / "rows.json")]) == 0
+    printed = capsys.readouterr().out
+    assert "1 blocks, 8 cases: all right" in printed
+    written = json.loads((tmp_path / "rows.json").read_text())
+    assert {row["block"] for row in written} == {"dense"}
+    assert [file.name for file in tmp_path.iterdir()] == ["rows.json"]
+
+
+def test_command_finds_planted_defects(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["dense", "--defects"]) == 0
+    assert "0 missed" in capsys.readouterr().out
+
+
+def test_command_with_an_unknown_block(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["convolution"]) == 2
+    assert "no block is called convolution; there are: " in capsys.readouterr().err
+
+
+def test_command_ends_with_1_if_a_rule_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from nnjax.verify.defects import DEFECTS
+
+    monkeypatch.setattr(command, "LAYERS", [DEFECTS[0].case])
+    monkeypatch.setattr(command, "LOSSES", [])
+    assert command.main([]) == 1
+    assert "WRONG" in capsys.readouterr().out

@@ -1,0 +1,162 @@
+"""Docstrings of the public rules as pieces of a page: paragraphs, formulas, sections.
+
+A docstring is text in paragraphs; a paragraph that is indented is a formula or a table; "Args:" and
+its like begin a section. Losses that are constants have their text below them, which Python does
+not keep, so it is read from the source.
+"""
+
+import ast
+import importlib
+import inspect
+import itertools
+import pkgutil
+import re
+import textwrap
+from pathlib import Path
+from typing import NamedTuple
+
+import nnjax
+from nnjax.core import Layer, Loss
+
+SECTIONS = ("Args", "Returns", "Raises", "Example", "Source")
+
+
+class Piece(NamedTuple):
+    """A paragraph of kind "text", "formula", "heading" or "example"."""
+
+    kind: str
+    text: str
+
+
+class Rule(NamedTuple):
+    """A public rule: its name, how it is called, the module it is in, and its text."""
+
+    name: str
+    call: str
+    module: str
+    family: str
+    pieces: list[Piece]
+
+
+def pieces(text: str) -> list[Piece]:
+    """Cut a docstring into pieces.
+
+    Args:
+        text: the docstring, without the common indentation.
+
+    Returns:
+        The pieces in order; sections begin with a heading.
+
+    Example:
+        >>> for piece in pieces("One line.\\n\\n    y = x W\\n\\nArgs:\\n    x: inputs."):
+        ...     print(piece)
+        Piece(kind='text', text='One line.')
+        Piece(kind='formula', text='y = x W')
+        Piece(kind='heading', text='Args')
+        Piece(kind='text', text='x: inputs.')
+    """
+    found: list[Piece] = []
+    section = ""
+    for block in re.split(r"\n\s*\n", text.strip("\n")):
+        # A formula may stand right below the sentence that announces it.
+        for indented, group in itertools.groupby(block.splitlines(), lambda s: s.startswith(" ")):
+            lines = list(group)
+            while lines:
+                name, _, rest = lines[0].partition(":")
+                if not indented and name in SECTIONS:
+                    section = name
+                    found.append(Piece("heading", name))
+                    lines = ([rest.strip()] if rest.strip() else []) + lines[1:]
+                    continue
+                body = textwrap.dedent("\n".join(lines))
+                if section == "Example":
+                    found.append(Piece("example", body))
+                elif section in ("Args", "Raises"):
+                    found += [Piece("text", entry) for entry in _entries(body)]
+                elif section in ("Returns", "Source"):
+                    found.append(Piece("text", " ".join(body.split())))
+                elif indented:
+                    found.append(Piece("formula", body))
+                else:
+                    found.append(Piece("text", " ".join(body.split())))
+                lines = []
+    return _joined(found)
+
+
+def _entries(body: str) -> list[str]:
+    """Entries of a list whose further lines are indented."""
+    entries: list[str] = []
+    for line in body.splitlines():
+        if line.startswith(" ") and entries:
+            entries[-1] += " " + line.strip()
+        else:
+            entries.append(line.strip())
+    return entries
+
+
+def _joined(found: list[Piece]) -> list[Piece]:
+    """Neighbouring pieces of an example are one; so are formulas."""
+    joined: list[Piece] = []
+    for piece in found:
+        if joined and piece.kind in ("example",) and joined[-1].kind == piece.kind:
+            joined[-1] = piece._replace(text=f"{joined[-1].text}\n{piece.text}")
+        else:
+            joined.append(piece)
+    return joined
+
+
+def rules() -> list[Rule]:
+    """All public rules (functions that make layers or losses, and losses), by module."""
+    constants = _constants()
+    found = []
+    for name in nnjax.__all__:
+        value = getattr(nnjax, name)
+        if isinstance(value, Loss):
+            module, text = constants[name]
+            call = f"nn.{name}"
+        elif inspect.isfunction(value) and _makes(value) in (Layer, Loss, nnjax.Penalty):
+            module, text = value.__module__, inspect.getdoc(value) or ""
+            arguments = ", ".join(
+                str(p.replace(annotation=inspect.Parameter.empty))
+                for p in inspect.signature(value).parameters.values()
+            )
+            call = f"nn.{name}({arguments})"
+        else:
+            continue
+        family = (importlib.import_module(module).__doc__ or "").strip().splitlines()[0]
+        found.append(Rule(name, call, module, family, pieces(text)))
+    order = list(dict.fromkeys(_modules()))
+    return sorted(found, key=lambda rule: (order.index(rule.module), rule.name))
+
+
+def _makes(value: object) -> object:
+    return inspect.signature(value).return_annotation  # pyright: ignore[reportArgumentType]
+
+
+def _modules() -> list[str]:
+    """Modules of rules in the order of the page: layers, then combinators, then losses."""
+    layers = [f"nnjax.layers.{m.name}" for m in pkgutil.iter_modules(nnjax.layers.__path__)]
+    first = ["nnjax.layers.dense", "nnjax.layers.activations", "nnjax.layers.softmax"]
+    rest = [m.name for m in pkgutil.walk_packages(nnjax.__path__, "nnjax.")]
+    return [*first, *layers, "nnjax.transformer", "nnjax.combine", "nnjax.share", *rest]
+
+
+def _constants() -> dict[str, tuple[str, str]]:
+    """Losses that are constants: name to module and text."""
+    found = {}
+    for module in pkgutil.walk_packages(nnjax.__path__, "nnjax."):
+        if not module.name.startswith("nnjax.losses"):
+            continue
+        file = Path(inspect.getfile(importlib.import_module(module.name)))
+        for assignment, text in itertools.pairwise(ast.parse(file.read_text()).body):
+            if (
+                isinstance(assignment, ast.Assign)
+                and isinstance(assignment.targets[0], ast.Name)
+                and isinstance(text, ast.Expr)
+                and isinstance(text.value, ast.Constant)
+            ):
+                found[assignment.targets[0].id] = (
+                    module.name,
+                    inspect.cleandoc(str(text.value.value)),
+                )
+    return found

@@ -1,0 +1,79 @@
+"""The verifier's run over all rules, the planted defects and the sources' errata, as one file."""
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import job
+from errata import ERRATA, unbounded_cross_entropy
+from tables import write_text
+from tqdm import tqdm
+
+from nnjax.verify import verify_case
+from nnjax.verify.cases import LAYERS, LOSSES
+from nnjax.verify.defects import DEFECTS
+from nnjax.verify.judge import TOLERANCE, ULPS
+from nnjax.verify.report import Report, Row
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def plain(row: Row) -> dict[str, Any]:
+    """A row for JSON, where a number that is not there is null."""
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in row._asdict().items()
+    }
+
+
+def _worst(report: Report) -> dict[str, Any]:
+    """The first wrong row, or the row with the largest error."""
+    judged = [row for row in report.rows if row.verdict == "right"]
+    return plain(report.wrong[0] if report.wrong else max(judged, key=lambda row: row.error64))
+
+
+def main(output: Path) -> None:
+    """Verify everything; a wrong rule is written down, not raised: the page shows it.
+
+    Args:
+        output: JSON to write.
+    """
+    reports = [verify_case(case) for case in tqdm([*LAYERS, *LOSSES], desc="rules")]
+    found = [(defect, verify_case(defect.case)) for defect in tqdm(DEFECTS, desc="defects")]
+    result = {
+        "tolerance": TOLERANCE,
+        "ulps": ULPS,
+        "passed": all(report.passed for report in reports),
+        "rows": [plain(row) for report in reports for row in report.rows],
+        "defects": [
+            {
+                "block": defect.case.of,
+                "name": defect.name,
+                "seen": defect.seen,
+                "found_by": [row.oracle for row in report.wrong],
+                "detail": report.wrong[0].detail if report.wrong else "",
+            }
+            for defect, report in found
+        ],
+        "errata": [
+            {
+                "name": erratum.name,
+                "source": erratum.source,
+                "printed": erratum.printed,
+                "meant": erratum.meant,
+                "remark": erratum.remark,
+                "printed_row": _worst(erratum.printed_report()),
+                "meant_row": _worst(erratum.meant_report()),
+            }
+            for erratum in ERRATA
+        ],
+        "cross_entropy": unbounded_cross_entropy(),
+    }
+    write_text(json.dumps(result, indent=1) + "\n", output)
+
+
+if "snakemake" in globals():
+    job.begin(snakemake.log[0])
+    main(Path(snakemake.output.result))
