@@ -29,8 +29,9 @@ def differentiable(layer: Layer) -> Callable[..., jax.Array]:
         A function `(params, x, key=None) -> y`.
 
     Raises:
-        TypeError: (the returned function) in forward mode (`jax.jvp`, `jax.jacfwd`); or if the backward pass returns a gradient whose shape or dtype is not
-            that of its parameter, which JAX would take without a word.
+        TypeError: (the returned function) in forward mode (`jax.jvp`, `jax.jacfwd`); or if the
+            backward pass returns a gradient whose shape or dtype is not that of its parameter,
+            which JAX would take without a word.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn

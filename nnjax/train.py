@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.core import Tracer
 from jax.typing import ArrayLike
 from tqdm import tqdm
 
@@ -292,7 +293,7 @@ def _check_indices(network: Layer, params: Params, x: jax.Array) -> None:
     The rows with the smallest and the largest index are run outside of `jit`, where an embedding
     sees values. The parameters matter by their shapes only.
     """
-    if isinstance(x, jax.core.Tracer) or not jnp.issubdtype(x.dtype, jnp.integer) or not x.size:
+    if isinstance(x, Tracer) or not jnp.issubdtype(x.dtype, jnp.integer) or not x.size:
         return
     by_row = x.reshape(len(x), -1)
     extremes = jnp.stack([by_row.min(axis=1).argmin(), by_row.max(axis=1).argmax()])

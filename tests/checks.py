@@ -126,7 +126,8 @@ def promised_shape(case: LayerCase) -> None:
 def transformations(case: LayerCase) -> None:
     """The rule is the same compiled, and `vmap` over stacked parameters equals a loop."""
     *inputs, key = layer_inputs(case)
-    one = by_hand(case.layer, *inputs, key)
+    params, x, dy = inputs
+    one = by_hand(case.layer, params, x, dy, key)
     assert_close(compiled(case.layer, *inputs, key), one, 1e-12, rounding(one))
     flipped = jax.tree.map(lambda leaf: np.flip(leaf, 0), inputs)
     other = compiled(case.layer, *flipped, key)
@@ -142,7 +143,8 @@ def inputs_unchanged(case: LayerCase) -> None:
     *arrays, key = layer_inputs(case)
     inputs = jax.tree.map(np.array, arrays)
     kept = jax.tree.map(np.copy, inputs)
-    by_hand(case.layer, *inputs, key)
+    params, x, dy = inputs
+    by_hand(case.layer, params, x, dy, key)
     jax.tree.map(np.testing.assert_array_equal, inputs, kept)
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnjax as nn
+from nnjax.combine import Join
 from nnjax.core import Params, Shape
 from nnjax.verify.case import LayerCase
 
@@ -87,9 +88,7 @@ def shape_changing(draw: st.DrawFn, shape: Shape) -> nn.Layer:
     strides = st.sampled_from([1, 2, 3])
     options = [st.sampled_from([1, 2, 3]).map(nn.dense)]
     if len(shape) > 1:
-        options.append(
-            st.sampled_from([nn.flatten(), nn.global_avg_pool(), nn.global_max_pool()])
-        )
+        options.append(st.sampled_from([nn.flatten(), nn.global_avg_pool(), nn.global_max_pool()]))
         options += [
             st.builds(pool, st.just(2), stride=strides, padding=padding)
             for pool in (nn.max_pool, nn.avg_pool)
@@ -128,7 +127,8 @@ def networks(draw: st.DrawFn, shape: Shape, depth: int = 2, keep: bool = False) 
         between = draw(networks(shape, depth - 1, keep=True))
         return nn.shared(nn.serial(twice, between, twice), [0, 2])
     if kind == "parallel":
-        join = draw(st.sampled_from(["sum", "multiply"] if keep else ["sum", "concat", "multiply"]))
+        joins: list[Join] = ["sum", "multiply"] if keep else ["sum", "concat", "multiply"]
+        join = draw(st.sampled_from(joins))
         branch = networks(shape, depth - 1, keep=True)
         return nn.parallel(*draw(st.lists(branch, min_size=1, max_size=3)), join=join)
     layers = []

@@ -1,5 +1,6 @@
 """The dense (fully connected, affine) layer."""
 
+import math
 from numbers import Integral
 from typing import NamedTuple
 
@@ -92,7 +93,9 @@ def dense(n_out: int, init: Initializer | None = None, bias: Initializer | None 
 
     def backward(params: Dense, residuals: jax.Array, dy: jax.Array) -> tuple[Dense, jax.Array]:
         x, examples = residuals, tuple(range(dy.ndim - 1))
-        dweights = jnp.tensordot(x, dy, axes=(examples, examples))
+        # All examples in one axis: contracting over several would transpose the larger operand.
+        rows, drows = (a.reshape(math.prod(a.shape[:-1]), a.shape[-1]) for a in (x, dy))
+        dweights = jnp.tensordot(rows, drows, axes=(0, 0))
         dbias, dx = dy.sum(examples), dy @ params.weights.T
         # Where dtypes were mixed going forward, each gradient goes back to its own.
         grads = Dense(dweights.astype(params.weights.dtype), dbias.astype(params.bias.dtype))

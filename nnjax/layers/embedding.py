@@ -108,8 +108,10 @@ def embedding(vocabulary: int, features: int, init: Initializer | None = None) -
         if not isinstance(x, Tracer):
             _all_known(np.asarray(x), vocabulary, name)
         ids = _known_or_minus_1(jnp.asarray(x), vocabulary)
-        rows = jnp.asarray(params.table).at[ids].get(
-            mode="fill", fill_value=jnp.nan, wrap_negative_indices=False
+        rows = (
+            jnp.asarray(params.table)
+            .at[ids]
+            .get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
         )
         return rows, ids
 

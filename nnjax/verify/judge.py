@@ -263,7 +263,9 @@ def _gather(problem: Problem, unsuited: dict[str, str]) -> Evidence:
     return Evidence(hand, hand32, lost_by_jax, float(size), said, silent)
 
 
-def _refusal(name: str, oracle: Callable[..., Any], problem: Problem, inputs: Any) -> dict[str, str]:
+def _refusal(
+    name: str, oracle: Callable[..., Any], problem: Problem, inputs: Any
+) -> dict[str, str]:
     """The oracle's name and the reason, if it cannot even be traced."""
     try:
         jax.eval_shape(lambda inputs: oracle(problem, inputs), inputs)

@@ -28,7 +28,9 @@ class Problem(NamedTuple):
     inputs: Any
 
 
-def problem_of(case: LayerCase | LossCase, loss: Loss | None = None, targets: Any = None) -> Problem:
+def problem_of(
+    case: LayerCase | LossCase, loss: Loss | None = None, targets: Any = None
+) -> Problem:
     """The problem of a row of the table; of a network with a loss on top, if one is given."""
     rng = np.random.default_rng(3)
     if isinstance(case, LossCase):

@@ -193,7 +193,7 @@ def measure(
         pairs.append((times[0], times[1]))
     ratios = [a / b for a, b in pairs]
     low, middle, high = statistics.quantiles(ratios, n=4)
-    held = [p.memory_analysis().temp_size_in_bytes + _outputs(p) for p in programs]
+    held = [_bytes(p) for p in programs]
     return [
         {
             "name": f"rule.{name}.time_over_autodiff",
@@ -217,8 +217,10 @@ def measure(
     ]
 
 
-def _outputs(program: Any) -> int:
-    return program.memory_analysis().output_size_in_bytes
+def _bytes(program: Any) -> int:
+    """What a compiled program holds at most, besides its arguments."""
+    memory = program.memory_analysis()
+    return memory.temp_size_in_bytes + memory.output_size_in_bytes
 
 
 def main(output: Path | None, only: list[str]) -> None:

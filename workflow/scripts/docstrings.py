@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import nnjax
+from nnjax import layers
 from nnjax.core import Layer, Loss
 
 SECTIONS = ("Args", "Returns", "Raises", "Example", "Source")
@@ -135,10 +136,10 @@ def _makes(value: object) -> object:
 
 def _modules() -> list[str]:
     """Modules of rules in the order of the page: layers, then combinators, then losses."""
-    layers = [f"nnjax.layers.{m.name}" for m in pkgutil.iter_modules(nnjax.layers.__path__)]
+    files = [f"nnjax.layers.{m.name}" for m in pkgutil.iter_modules(layers.__path__)]
     first = ["nnjax.layers.dense", "nnjax.layers.activations", "nnjax.layers.softmax"]
     rest = [m.name for m in pkgutil.walk_packages(nnjax.__path__, "nnjax.")]
-    return [*first, *layers, "nnjax.transformer", "nnjax.combine", "nnjax.share", *rest]
+    return [*first, *files, "nnjax.transformer", "nnjax.combine", "nnjax.share", *rest]
 
 
 def _constants() -> dict[str, tuple[str, str]]:

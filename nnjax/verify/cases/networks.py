@@ -5,7 +5,6 @@ from nnjax.initializers import glorot, he, lecun, normal, uniform_fan_in, zeros
 from nnjax.layers.activations import leaky_relu, relu, sigmoid, tanh
 from nnjax.layers.dense import dense
 from nnjax.layers.softmax import softmax
-from nnjax.layers.softmax import softmax
 from nnjax.verify.case import LayerCase
 
 _BETWEEN = {
