@@ -1,4 +1,4 @@
-"""Layers under JAX's own transformations: our rule is what runs, to any order, or an error says why."""
+"""Layers under JAX's own transformations: our rule is what runs, to any order, or an error."""
 
 from typing import Any
 

@@ -48,9 +48,9 @@ def constants() -> Iterator[tuple[str, str]]:
             and isinstance(assignment.targets[0], ast.Name)
             and isinstance(text, ast.Expr)
             and isinstance(text.value, ast.Constant)
+            and isinstance(getattr(nn, assignment.targets[0].id, None), nn.Loss)
         ):
-            if isinstance(getattr(nn, assignment.targets[0].id, None), nn.Loss):
-                yield assignment.targets[0].id, str(text.value.value)
+            yield assignment.targets[0].id, str(text.value.value)
 
 
 TEXTS = {

@@ -91,9 +91,8 @@ def _defects(defects: Sequence[Defect]) -> int:
         wrong = verify_case(defect.case).wrong
         missed += not wrong
         how = f"{', '.join(row.oracle for row in wrong)}: {wrong[0].detail}" if wrong else "MISSED"
-        tqdm.write(
-            f"{defect.case.of:18s} {defect.name}\n    seen: {defect.seen}\n    found by {how}"
-        )
+        what = f"{defect.case.of:18s} {defect.name}"
+        tqdm.write(f"{what}\n    seen: {defect.seen}\n    found by {how}")
     print(f"{len(defects)} planted mistakes: {len(defects) - missed} found, {missed} missed")
     return 1 if missed else 0
 

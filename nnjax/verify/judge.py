@@ -28,8 +28,8 @@ rounded products loses 2 or 3; behind a softmax or a normalisation, whose rules 
 equal numbers, a tenth of their size is left and the loss is tenfold."""
 
 AS_JAX = 8
-"""Where automatic differentiation in float32 itself loses more (deep networks), the rule may lose up
-to so many times what it loses, but never more than `LOST`: that would be no digits at all."""
+"""Where automatic differentiation in float32 itself loses more (deep networks), the rule may lose
+up to so many times what it loses, but never more than `LOST`."""
 
 LOST = 1e-3
 

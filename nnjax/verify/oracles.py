@@ -43,7 +43,7 @@ def by_differences(problem: Problem, inputs: Any) -> Any:
 
 
 def by_complex_step(problem: Problem, inputs: Any) -> Any:
-    """The gradient by a complex step in every coordinate; the forward must accept complex numbers."""
+    """The gradient by a complex step in every coordinate; the forward must take complex numbers."""
     flat, tree = ravel_pytree(cast(inputs, jnp.complex128))
 
     def slope(k: jax.Array) -> jax.Array:

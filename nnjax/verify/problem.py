@@ -77,7 +77,7 @@ def _params(case: LayerCase, rng: np.random.Generator) -> Any:
 
 
 def _with_x(params: Any, x: np.ndarray) -> tuple[Any, Callable[[Any], Any]]:
-    """The inputs to differentiate by, and a function that finds x in them: ids have no derivative."""
+    """The inputs to differentiate by (ids have no derivative), and a function that finds x."""
     if jnp.issubdtype(x.dtype, jnp.floating):
         return {"params": params, "x": x}, lambda inputs: inputs["x"]
     return {"params": params}, lambda inputs: jnp.asarray(x)
