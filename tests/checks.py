@@ -16,7 +16,7 @@ import numpy as np
 import nnjax as nn
 from nnjax.core import Params
 from nnjax.verify import verify_case
-from nnjax.verify.case import LayerCase, LossCase
+from nnjax.verify.case import Case, LayerCase, LossCase
 from nnjax.verify.judge import QUICKLY
 from nnjax.verify.problem import cast, drawn, to_float32
 
@@ -77,7 +77,7 @@ def _arrays(tree: Any) -> list[np.ndarray]:
     return [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(tree)]
 
 
-def verifier(case: LayerCase | LossCase) -> None:
+def verifier(case: Case) -> None:
     """Every oracle that can judge the gradient finds it right, in float64 and float32."""
     report = verify_case(case)
     assert report.passed, f"\n{report}"

@@ -20,7 +20,7 @@ from points import at_zero, far_out, logit_of_sure_prediction, worked_example
 import nnjax as nn
 from nnjax.verify import verify_case
 from nnjax.verify.case import Defect, LayerCase, LossCase
-from nnjax.verify.cases import LAYERS, LOSSES, find
+from nnjax.verify.cases import CASES, find
 from nnjax.verify.defects import DEFECTS
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
@@ -38,7 +38,7 @@ def test_defect_log_is_documented() -> None:
     assert [d.name for d in DEFECTS if not (d.name and d.seen)] == []
     names = Counter(f"{d.case.of}: {d.name}" for d in DEFECTS)
     assert max(names.values()) == 1
-    assert {d.case.of for d in DEFECTS} <= {case.of for case in (*LAYERS, *LOSSES)}
+    assert {d.case.of for d in DEFECTS} <= {case.of for case in CASES}
 
 
 class Mutant(NamedTuple):
@@ -90,10 +90,16 @@ def checks(c: LayerCase | LossCase) -> dict[str, Callable[[], None]]:
 
 def mutant(name: str, of: str, killed_by: set[str], **functions: Any) -> Mutant:
     """The case `of` with `forward` or `backward` replaced."""
-    c = find(of)
+    c = rule(of)
     if isinstance(c, LossCase):
         return Mutant(name, c._replace(loss=c.loss._replace(**functions)), killed_by)
     return Mutant(name, c._replace(layer=c.layer._replace(**functions)), killed_by)
+
+
+def rule(of: str) -> LayerCase | LossCase:
+    found = find(of)
+    assert isinstance(found, LayerCase | LossCase)
+    return found
 
 
 def in_place(params: Any, x: Any, key: Any = None) -> Any:
@@ -211,7 +217,7 @@ def test_mutant_is_found_by(mutant: Mutant) -> None:
     ],
 )
 def test_right_rule_passes(name: str) -> None:
-    assert failing(find(name)) == set()
+    assert failing(rule(name)) == set()
 
 
 def backwards_serial(*layers: nn.Layer) -> nn.Layer:

@@ -2,17 +2,26 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checks import LAYER_CHECKS, LOSS_CHECKS, assert_close, compiled_loss, layer_inputs
+from checks import (
+    LAYER_CHECKS,
+    LOSS_CHECKS,
+    assert_close,
+    compiled_loss,
+    layer_inputs,
+    verifier,
+)
 from points import worked_example
 
 import nnjax as nn
-from nnjax.verify.case import LayerCase, LossCase
-from nnjax.verify.cases import LAYERS, LOSSES
+from nnjax.verify.case import LayerCase, LossCase, PenaltyCase
+from nnjax.verify.cases import LAYERS, LOSSES, PENALTIES
+from nnjax.verify.problem import cast
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
@@ -27,6 +36,11 @@ def test_layer(case: LayerCase, check: Callable[[LayerCase], None]) -> None:
 @pytest.mark.parametrize("case", LOSSES, ids=str)
 def test_loss(case: LossCase, check: Callable[[LossCase], None]) -> None:
     check(case)
+
+
+@pytest.mark.parametrize("case", PENALTIES, ids=str)
+def test_penalty(case: PenaltyCase) -> None:
+    verifier(case)
 
 
 def test_worked_example() -> None:
@@ -60,6 +74,22 @@ def test_value_and_grad_is_that_of_jax(
     )(params)
     assert_close(J, expected_J, 1e-14, 0)
     assert_close(grads, expected, 1e-10, 1e-12)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_penalty_is_a_fork_of_the_parameters(dtype: Any) -> None:
+    """Loss and gradient are sums: those of the loss alone, and lambda sum w^2 with 2 lambda w."""
+    params, x = cast(layer_inputs(LayerCase("serial", "", NETWORK, (3,)))[:2], dtype)
+    plain = nn.value_and_grad(NETWORK, nn.softmax_cross_entropy)(params, x, CLASSES)
+    J, grads = nn.value_and_grad(NETWORK, nn.softmax_cross_entropy, nn.l2(0.5))(params, x, CLASSES)
+    assert J.dtype == dtype
+    added = sum(float((layer.weights.astype("float64") ** 2).sum()) for layer in params if layer)
+    rtol = 1e-6 if dtype == jnp.float32 else 1e-13
+    np.testing.assert_allclose(J, plain[0] + 0.5 * added, rtol=rtol)
+    for layer, before, after in zip(params, plain[1], grads, strict=True):
+        if layer:
+            np.testing.assert_allclose(after.weights, before.weights + layer.weights, rtol=rtol)
+            np.testing.assert_array_equal(after.bias, before.bias)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -215,7 +215,6 @@ def test_command_ends_with_1_if_a_rule_is_wrong(
 ) -> None:
     from nnjax.verify.defects import DEFECTS
 
-    monkeypatch.setattr(command, "LAYERS", [DEFECTS[0].case])
-    monkeypatch.setattr(command, "LOSSES", [])
+    monkeypatch.setattr(command, "CASES", [DEFECTS[0].case])
     assert command.main([]) == 1
     assert "WRONG" in capsys.readouterr().out

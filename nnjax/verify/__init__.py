@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nnjax.core import Layer, Loss, Shape
-from nnjax.verify.case import Draw, LayerCase, LossCase, normal
+from nnjax.verify.case import Case, Draw, LayerCase, LossCase, normal
 from nnjax.verify.judge import judge
 from nnjax.verify.problem import cast, problem_of, to_float32
 from nnjax.verify.report import Report, Row
@@ -83,7 +83,7 @@ def verify(
     return report
 
 
-def verify_case(case: LayerCase | LossCase) -> Report:
+def verify_case(case: Case) -> Report:
     """The report on one row of the table of cases."""
     return Report(tuple(judge(problem_of(case), case.of, case.label, case.unsuited)))
 

@@ -15,8 +15,8 @@ from typing import Any
 from tqdm import tqdm
 
 from nnjax.verify import verify_case
-from nnjax.verify.case import Defect, LayerCase, LossCase
-from nnjax.verify.cases import LAYERS, LOSSES
+from nnjax.verify.case import Case, Defect
+from nnjax.verify.cases import CASES
 from nnjax.verify.defects import DEFECTS
 from nnjax.verify.report import HEADER, Report, Row, line
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     options = parser.parse_args(arguments)
     blocks: set[str] = set(options.blocks)
-    known = {case.of for case in (*LAYERS, *LOSSES)}
+    known = {case.of for case in CASES}
     if blocks - known:
         print(
             f"no block is called {', '.join(sorted(blocks - known))}; there are: "
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if options.defects:
         return _defects([d for d in DEFECTS if not blocks or d.case.of in blocks])
-    cases = [case for case in (*LAYERS, *LOSSES) if not blocks or case.of in blocks]
+    cases = [case for case in CASES if not blocks or case.of in blocks]
     report = verified(cases)
     print(_summary(report, len(cases)))
     if options.json:
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if report.passed else 1
 
 
-def verified(cases: Sequence[LayerCase | LossCase]) -> Report:
+def verified(cases: Sequence[Case]) -> Report:
     """The report on many cases, printed as it comes."""
     print(HEADER)
     rows: list[Row] = []

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nnjax.core import Layer, Loss, Shape
+from nnjax.core import Layer, Loss, Penalty, Shape
 
 Draw = Callable[[np.random.Generator, Shape], np.ndarray]
 """`(rng, shape) -> inputs`; whole numbers are indices, of which no derivative is taken."""
@@ -57,6 +57,22 @@ class LossCase(NamedTuple):
         return f"{self.of}-{self.label}"
 
 
+class PenaltyCase(NamedTuple):
+    """A penalty on parameters that `params` draws."""
+
+    of: str
+    label: str
+    penalty: Penalty
+    params: Callable[[np.random.Generator], Any]
+    unsuited: dict[str, str] = {}  # noqa: RUF012 (never written to)
+
+    def __str__(self) -> str:
+        return f"{self.of}-{self.label}"
+
+
+Case = LayerCase | LossCase | PenaltyCase
+
+
 class Defect(NamedTuple):
     """A mistake that was really made somewhere, planted into a right case.
 
@@ -66,4 +82,4 @@ class Defect(NamedTuple):
 
     name: str
     seen: str
-    case: LayerCase | LossCase
+    case: Case

@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nnjax.core import Layer, Loss
-from nnjax.verify.case import LayerCase, LossCase
+from nnjax.core import Layer, Loss, Penalty
+from nnjax.verify.case import Case, LayerCase, LossCase, PenaltyCase
 
 
 class Problem(NamedTuple):
@@ -28,14 +28,14 @@ class Problem(NamedTuple):
     inputs: Any
 
 
-def problem_of(
-    case: LayerCase | LossCase, loss: Loss | None = None, targets: Any = None
-) -> Problem:
+def problem_of(case: Case, loss: Loss | None = None, targets: Any = None) -> Problem:
     """The problem of a row of the table; of a network with a loss on top, if one is given."""
     rng = np.random.default_rng(3)
     if isinstance(case, LossCase):
         scores = to_float32(case.scores(rng, case.shape))
         return _of_loss(case.loss, scores, to_float32(case.targets(rng, case.shape)))
+    if isinstance(case, PenaltyCase):
+        return _of_penalty(case.penalty, to_float32(case.params(rng)))
     params, x, key = drawn(case, rng)
     if loss is not None:
         return _of_network(case.layer, loss, params, x, targets, key)
@@ -119,6 +119,14 @@ def _of_loss(loss: Loss, scores: np.ndarray, targets: Any) -> Problem:
         terms=lambda inputs: run(inputs)[0],
         gradient=lambda inputs: {"scores": loss.backward(run(inputs)[1])},
         inputs={"scores": scores},
+    )
+
+
+def _of_penalty(penalty: Penalty, params: Any) -> Problem:
+    return Problem(
+        terms=lambda inputs: penalty.forward(inputs["params"])[0],
+        gradient=lambda inputs: {"params": penalty.backward(penalty.forward(inputs["params"])[1])},
+        inputs={"params": params},
     )
 
 

@@ -12,6 +12,7 @@ rule verify_rules:
     resources:
         mem_mb=2000,
     params:
+        quick=config["study"] == "quick",
         code=code_digest(
             f"{CODE}/verify_rules.py",
             *Path("nnjax/verify/cases").glob("*.py"),

@@ -1,6 +1,7 @@
 """The page of rules: every derivation from its docstring, every error from the verifier's run."""
 
 import json
+import re
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import job
 from docstrings import Rule, rules
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from tables import write_text
 
 if TYPE_CHECKING:
@@ -41,6 +43,22 @@ def worst(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def code(text: str) -> Markup:
+    """Escaped text in which what stands between backticks is code.
+
+    Args:
+        text: a paragraph of a docstring.
+
+    Returns:
+        HTML.
+
+    Example:
+        >>> print(code("`x` < 0"))
+        <code>x</code> &lt; 0
+    """
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
 def main(verification: Path, templates: Path, output: Path) -> None:
     """Write the page.
 
@@ -56,6 +74,7 @@ def main(verification: Path, templates: Path, output: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["code"] = code
     environment.filters["error"] = lambda e: "&ndash;" if e is None else f"{e:.0e}"
     result = json.loads(verification.read_text(encoding="utf-8"))
     rows = sorted(result["rows"], key=lambda row: row["block"])
