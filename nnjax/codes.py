@@ -52,8 +52,8 @@ def output_codes(classes: int, bits: int, key: jax.Array) -> jax.Array:
     Args:
         classes: number of words, at least 2.
         bits: length of a word, at least log2(classes) for the words to differ, at most
-            2^(classes - 1) - 1 for the columns to differ. The article takes 10 log2(classes) or
-            more.
+            2^(classes - 1) - 1 for the columns to differ. Allwein, Schapire & Singer
+            (JMLR 1, 2000) take 10 log2(classes), rounded up, for random codes.
         key: source of the random numbers; the same key gives the same code.
 
     Returns:
@@ -70,8 +70,8 @@ def output_codes(classes: int, bits: int, key: jax.Array) -> jax.Array:
         (26, 30)
 
     Source: Dietterich & Bakiri, Solving multiclass learning problems via error-correcting output
-    codes, Journal of Artificial Intelligence Research 2, 1995, section 2.3 (randomized hill
-    climbing; there pairs of rows and of columns take turns).
+    codes, Journal of Artificial Intelligence Research 2, 1995 (randomized hill climbing; there
+    pairs of rows and of columns take turns).
     """
     for name, value, least in (("classes", classes, 2), ("bits", bits, 1)):
         if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
@@ -123,7 +123,8 @@ def coded_cross_entropy(codes: ArrayLike) -> Loss:
         >>> print(f"{J:.4f}", loss.backward(residuals) * 3)
         0.6931 [[-0.5  0.5 -0.5]]
 
-    Source: Dietterich & Bakiri 1995, section 2.4.
+    Source: Dietterich & Bakiri, Solving multiclass learning problems via error-correcting output
+    codes, 1995.
     """
     array = np.asarray(codes)
     if array.ndim != 2 or not array.size or not np.isin(array, (0, 1)).all():
@@ -201,7 +202,8 @@ def decode(codes: ArrayLike, scores: ArrayLike, distance: str = "l1") -> jax.Arr
         >>> print(nn.decode(codes, z, "hamming"), nn.decode(codes, z).argmax(axis=-1))
         [[-1. -1. -3.]] [1]
 
-    Source: Dietterich & Bakiri 1995, section 2.4 (l1).
+    Source: Dietterich & Bakiri, Solving multiclass learning problems via error-correcting output
+    codes, 1995 (l1).
     """
     z = jnp.asarray(scores)
     c = jnp.asarray(codes).astype(z.dtype)

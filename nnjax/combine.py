@@ -28,11 +28,15 @@ def _check_layer(layer: Layer, place: str) -> None:
 def serial(*layers: Layer) -> Layer:
     """Layers one after another.
 
-        y = f_n(... f_2(f_1(x)))        dx = J_1' J_2' ... J_n' dy
+        x_1 = x,    x_(i+1) = f_i(w_i, x_i),    y = x_(n+1)
+        dw_i = E_i' dx_(i+1),    dx_i = D_i' dx_(i+1),    dx_(n+1) = dy
 
-    with J_i' the transposed Jacobian of layer i: forward runs the layers from first to last,
-    backward runs them from last to first, each turning the error signal of its output into its
-    parameters' gradient and the error signal of its input.
+    with w_i the parameters of layer i, and E_i and D_i its Jacobians with respect to w_i and x_i.
+
+    Derivation. J depends on w_i and on x_i by way of x_(i+1) alone, so by the chain rule their
+    error signals are that of x_(i+1) times the transposed Jacobians. Forward runs the layers from
+    first to last, backward from last to first: dx = D_1' D_2' ... D_n' dy, multiplied from the
+    right. No Jacobian is formed; the backward pass of a layer is the product with its own.
 
     Args:
         layers: any number of layers; a `serial` is a layer and may stand inside another. Without
@@ -98,12 +102,12 @@ def serial(*layers: Layer) -> Layer:
 def residual(branch: Layer) -> Layer:
     """A branch beside a path that leaves the input as it is, joined by a sum.
 
-        y = x + f(x)        dx = dy + f' dy
+        y = x + f(x)        dx = dy + D' dy
 
-    with f' the transposed Jacobian of the branch. Derivation. x is forked into the sum and the
-    branch. The sum copies dy to both; the straight path hands it on unchanged, the branch turns it
-    into its own error signal; the fork adds the two up. However small f' is, dx keeps all of dy:
-    this is why very deep networks of such blocks can be trained.
+    with D the Jacobian of the branch. Derivation. x is forked into the sum and the branch. The sum
+    copies dy to both; the straight path hands it on unchanged, the branch turns it into its own
+    error signal; the fork adds the two up. However small D is, dy reaches dx undiminished: this is
+    why very deep networks of such blocks can be trained.
 
     Args:
         branch: a layer that keeps the shape.
@@ -198,9 +202,9 @@ def parallel(*branches: Layer, join: Join = "sum") -> Layer:
         y = y_1 + ... + y_n           dy_i = dy                         join="sum"
         y = [y_1, ..., y_n]           dy_i = the part of dy at y_i      join="concat"
         y = y_1 * ... * y_n           dy_i = dy * prod_(j != i) y_j     join="multiply"
-        with y_i = f_i(x)             dx   = sum_i f_i' dy_i
+        with y_i = f_i(x)             dx   = sum_i D_i' dy_i
 
-    and f_i' the transposed Jacobian of branch i. Derivation, element by element. Sum:
+    and D_i the Jacobian of branch i. Derivation, element by element. Sum:
     dy/dy_i = 1, so each branch receives a copy. Concat: each element of y is one element of one
     y_i, with derivative 1, so each branch receives the part that it gave. Multiply: dy/dy_i is the
     product of the other factors; it is computed as that, not as y / y_i, which would be 0/0 at a
@@ -234,9 +238,10 @@ def parallel(*branches: Layer, join: Join = "sum") -> Layer:
         [[-1.  2.  0.  2.]] [[1. 2.]]
         [[-0.  4.]] [[0. 4.]]
 
-    Source: the chain rule; Goodfellow, Bengio & Courville 2016, section 6.5.2. Concatenated
-    branches: Szegedy et al., Going deeper with convolutions, CVPR 2015; multiplied ones: Dauphin,
-    Fan, Auli & Grangier, Language modeling with gated convolutional networks, ICML 2017.
+    Source: the chain rule; Goodfellow, Bengio & Courville, Deep Learning, 2016, section 6.5.2.
+    Concatenated branches: Szegedy et al., Going deeper with convolutions, CVPR 2015; multiplied
+    ones: Dauphin, Fan, Auli & Grangier, Language modeling with gated convolutional networks, ICML
+    2017.
     """
     if not branches:
         raise ValueError("parallel: expected at least one branch, got none")

@@ -2,6 +2,10 @@
 
 A layer is three pure functions, a loss and a penalty are two each, and the gradient of a network is
 its backward pass started from the backward pass of the loss. There is no other machinery.
+
+Notation. J is the loss. `dv` alone is dJ/dv, for any value v: so dy, dx, dW. A fraction such as
+dy_k/dx_i is a partial derivative. A' is the transpose of a matrix A, f' the derivative of a
+function f, 1' a row of ones. `*` is elementwise, and [i = k] is 1 if i = k, else 0.
 """
 
 from collections.abc import Callable
@@ -73,8 +77,8 @@ class Penalty(NamedTuple):
         backward: (residuals) -> dparams          dP/dparams, the tree, shapes and dtypes of params
 
     The parameters are forked into the network and the penalty, whose outputs are summed:
-    J = loss(network(params, x), targets) + P(params). So both receive dJ/dJ = 1, and the gradients
-    that they return add up.
+    J = loss(network(params, x), targets) + P(params). So each term receives the error signal 1, and
+    the gradients that come back add up.
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn

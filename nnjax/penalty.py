@@ -16,10 +16,10 @@ def l2(strength: float, biases: bool = False) -> Penalty:
     Derivation. w_i stands in one term of the sum, whose derivative is 2 w_i.
 
     Conventions: without the factor 1/2 that many texts put in front (their strength is twice this
-    one), and not divided by the batch (scikit-learn divides), so the strength means the same at any
-    batch size. With plain gradient descent this is weight decay: each step shrinks w by the factor
-    1 - 2 * rate * strength. With an optimiser that rescales gradients, such as Adam, it is not the
-    same as the decoupled decay of AdamW, which takes the shrinkage out of the gradient.
+    one), and not divided by the batch (scikit-learn's MLP divides), so the strength means the same
+    at any batch size. With plain gradient descent this is weight decay: each step shrinks w by the
+    factor 1 - 2 * rate * strength. With an optimiser that rescales gradients, such as Adam, it is
+    not the same as the decoupled decay of AdamW, which takes the shrinkage out of the gradient.
 
     Args:
         strength: a number from 0.
@@ -44,7 +44,7 @@ def l2(strength: float, biases: bool = False) -> Penalty:
         1.4 [[0.2 0.4]] [0.6 0. ]
 
     Source: Krogh & Hertz, A simple weight decay can improve generalization, NIPS 1992; decoupled:
-    Loshchilov & Hutter, ICLR 2019.
+    Loshchilov & Hutter, Decoupled weight decay regularization, ICLR 2019.
     """
     if not math.isfinite(strength) or strength < 0:
         raise ValueError(f"l2(strength): expected a finite number from 0, got {strength}")

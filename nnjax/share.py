@@ -88,8 +88,9 @@ def shared(network: Layer, places: Sequence[Place]) -> Layer:
         >>> print(twice.backward(params, residuals, jnp.ones((3, 2)))[0][0].bias.shape)
         (2,)
 
-    Source: Rumelhart, Hinton & Williams 1986 (weights held equal, their gradients summed); LeCun et
-    al., Neural Computation 1, 1989.
+    Source: Rumelhart, Hinton & Williams, Learning representations by back-propagating errors,
+    Nature 323, 1986 (weights held equal, their gradients summed); LeCun et al., Backpropagation
+    applied to handwritten zip code recognition, Neural Computation 1, 1989.
     """
     if not isinstance(network, Layer):
         raise TypeError(f"shared: expected a layer, got {network!r}")

@@ -25,7 +25,8 @@ def transformer_block(
     There is nothing to derive: the block is `serial` and `residual` of layers, whose backward
     passes run in the opposite order. It is the pre-norm form of GPT-2, in which the error signal
     has a straight path from the last block to the first; the first article normalised after each
-    sum instead. A stack of blocks is closed by one more `layer_norm`. Weights start as `glorot()`,
+    sum instead. A stack of blocks is closed by one more `layer_norm`. gelu is the exact one, the
+    library's default; GPT-2 uses the tanh form, 5e-4 away at most. Weights start as `glorot()`,
     biases at zero.
 
     Args:
@@ -52,8 +53,9 @@ def transformer_block(
         >>> block.forward(params, jnp.ones((3, 5, 6)))[0].shape
         (3, 5, 6)
 
-    Source: Vaswani et al., NeurIPS 2017; before instead of after: Xiong et al., On layer
-    normalization in the transformer architecture, ICML 2020; Radford et al. (GPT-2), 2019.
+    Source: Vaswani et al., Attention is all you need, NeurIPS 2017; before instead of after: Xiong
+    et al., On layer normalization in the transformer architecture, ICML 2020; Radford et al.,
+    Language models are unsupervised multitask learners (GPT-2), 2019.
     """
     mix = multi_head_attention(features, heads, causal)
     hidden = 4 * features if hidden is None else hidden

@@ -51,8 +51,9 @@ def relu() -> Layer:
         >>> print(y, nn.relu().backward((), mask, jnp.ones((1, 3)))[1])
         [[0. 0. 2.]] [[0. 0. 1.]]
 
-    Source: Nair & Hinton, ICML 2010; the value at 0: Bertoin, Bolte, Gerchinovitz & Pauwels,
-    NeurIPS 2021.
+    Source: Nair & Hinton, Rectified linear units improve restricted Boltzmann machines, ICML 2010;
+    the value at 0: Bertoin, Bolte, Gerchinovitz & Pauwels, Numerical influence of ReLU'(0) on
+    backpropagation, NeurIPS 2021.
     """
     return _elementwise(
         f=lambda x: jnp.where(x <= 0, jnp.zeros_like(x), x),
@@ -85,7 +86,8 @@ def leaky_relu(slope: float = 0.01) -> Layer:
         >>> print(y, layer.backward((), mask, jnp.ones((1, 3)))[1])
         [[-0.1  0.   2. ]] [[0.1 0.1 1. ]]
 
-    Source: Maas, Hannun & Ng, ICML 2013.
+    Source: Maas, Hannun & Ng, Rectifier nonlinearities improve neural network acoustic models, ICML
+    2013.
     """
     if not math.isfinite(slope):
         raise ValueError(f"leaky_relu(slope): expected a finite number, got {slope}")
@@ -185,7 +187,8 @@ def elu(alpha: float = 1.0) -> Layer:
         >>> print([f"{v:.4f}" for v in y[0]], [f"{v:.4f}" for v in dx[0]])
         ['-1.2642', '0.0000', '3.0000'] ['0.7358', '2.0000', '1.0000']
 
-    Source: Clevert, Unterthiner & Hochreiter, ICLR 2016.
+    Source: Clevert, Unterthiner & Hochreiter, Fast and accurate deep network learning by
+    exponential linear units (ELUs), ICLR 2016.
     """
     if not math.isfinite(alpha):
         raise ValueError(f"elu(alpha): expected a finite number, got {alpha}")
@@ -222,8 +225,9 @@ def softplus() -> Layer:
         >>> print([f"{v:.4g}" for v in y[0]], [f"{v:.4g}" for v in dx[0]])
         ['2.061e-09', '0.6931', '200'] ['2.061e-09', '0.5', '1']
 
-    Source: Dugas, Bengio, Belisle, Nadeau & Garcia, NIPS 2000; Glorot, Bordes & Bengio, AISTATS
-    2011.
+    Source: Dugas, Bengio, Belisle, Nadeau & Garcia, Incorporating second-order functional knowledge
+    for better option pricing, NIPS 2000; Glorot, Bordes & Bengio, Deep sparse rectifier neural
+    networks, AISTATS 2011.
     """
 
     def falling(x: jax.Array) -> jax.Array:
@@ -280,7 +284,7 @@ def gelu(approximate: bool = False) -> Layer:
         0.841345 1.083315
         0.841192 1.082964
 
-    Source: Hendrycks & Gimpel, arXiv 1606.08415, section 2.
+    Source: Hendrycks & Gimpel, Gaussian error linear units (GELUs), arXiv 1606.08415, section 2.
     """
     if not isinstance(approximate, bool):
         raise ValueError(f"gelu(approximate): expected True or False, got {approximate!r}")
@@ -329,10 +333,10 @@ def silu() -> Layer:
 
         y = x s(x)        f'(x) = s(x) + x s(x) s(-x) = s(x) (1 + x s(-x))
 
-    Derivation. The product rule with s'(x) = s(x) s(-x) of `sigmoid`. For s(-x) the computed
-    1 - s(x) will do here: the digits it loses where s has rounded to 1 are added to 1. Far out f'
-    tends to 1 and 0; x is cut off where it multiplies an s that has reached 0, as 0 * inf would be
-    NaN.
+    with s the logistic sigmoid. Derivation. The product rule with s'(x) = s(x) s(-x) of `sigmoid`.
+    For s(-x) the computed 1 - s(x) will do here: the digits it loses where s has rounded to 1 are
+    added to 1. Far out f' tends to 1 and 0; x is cut off where it multiplies an s that has reached
+    0, as 0 * inf would be NaN.
 
     Returns:
         A layer that keeps the shape, with params `()`. The residual is x.
@@ -344,8 +348,9 @@ def silu() -> Layer:
         >>> print(f"{y[0, 0]:.4f} {dx[0, 0]:.4f}")
         0.7311 0.9277
 
-    Source: Elfwing, Uchibe & Doya, Neural Networks 107, 2018; Ramachandran, Zoph & Le, arXiv
-    1710.05941.
+    Source: Elfwing, Uchibe & Doya, Sigmoid-weighted linear units for neural network function
+    approximation in reinforcement learning, Neural Networks 107, 2018; Ramachandran, Zoph & Le,
+    Searching for activation functions, arXiv 1710.05941.
     """
 
     def derivative(x: jax.Array) -> jax.Array:

@@ -28,10 +28,11 @@ def attention(heads: int = 1, causal: bool = False, masked: bool = False) -> Lay
 
         Y = A V,    A = softmax(S) over the keys,    S = Q K' / sqrt(d)
 
-    for each example and each head alone, with queries Q, keys K, values V of shape (time, d) and
-    S, A of shape (time, time): y_q is a mean of the values v_k with weights A_qk, large where the
-    key k points where the query q does. The input holds queries, keys and values side by side, in
-    this order; each is split into `heads` neighbouring parts of d = features / heads channels.
+    for each example and each head alone, with queries Q, keys K, values V of shape (time, d) and S,
+    A of shape (time, time): y_q is a mean of the values v_k with weights A_qk, large where key k
+    points where query q does, the more so the longer both are. The input holds queries, keys and
+    values side by side, in this order; each is split into `heads` neighbouring parts of d =
+    features / heads channels.
 
     Derivation. The three lines are undone from the left. With G = dJ/dY, (time, d):
 
@@ -185,7 +186,7 @@ def multi_head_attention(
         >>> layer.forward(params, jnp.ones((3, 5, 4)))[0].shape
         (3, 5, 6)
 
-    Source: Vaswani et al. 2017, section 3.2.2.
+    Source: Vaswani et al., Attention is all you need, NeurIPS 2017, section 3.2.2.
     """
     _check_heads(heads, "multi_head_attention")
     if not isinstance(features, Integral) or isinstance(features, bool) or features < 1:

@@ -87,12 +87,12 @@ def batch_norm(eps: float = 1e-5) -> Layer:
     modes, taken in two passes, in float32 at least.
 
     PyTorch, TensorFlow and Flax keep running averages instead: each training step mixes a share of
-    the batch's statistics into hidden state (PyTorch with the unbiased variance, divided by m - 1,
-    and a share `momentum` = 0.1; the others with the biased one and 1 - momentum). Those averages
-    trail behind the weights they were taken with, and make a pure function carry state. Here
-    `population_statistics` measures them instead, for the weights as they are, as the article's
-    algorithm 2 does. An optimiser that shrinks every parameter shrinks mean and variance too, until
-    they are measured again.
+    the batch's statistics into hidden state (PyTorch a share `momentum` = 0.1, the others of
+    1 - momentum; PyTorch and TensorFlow's fused kernel with the unbiased variance, over m - 1, Flax
+    with the biased one). Those averages trail behind the weights they were taken with, and make a
+    pure function carry state. Here `population_statistics` measures them instead, for the weights
+    as they are, as the article's algorithm 2 does. An optimiser that shrinks every parameter
+    shrinks mean and variance too, until they are measured again.
 
     Args:
         eps: what is added to the variance, so that a constant channel can be divided by something.

@@ -42,8 +42,10 @@ def conv1d(
 
         y_boj = bias_j + sum_k sum_i x_bpi K_kij,    p = o stride + k dilation - before
 
-    for example b, output position o, channel j; x is 0 at positions p outside the sequence. The
-    kernel is not flipped (a cross-correlation, as in every deep learning library).
+    for x (batch, time, in), K (n_k, in, out) and y (batch, n_out, out): example b, position o,
+    channel j of the output. A window spans span = dilation (n_k - 1) + 1 positions; `before` and
+    `after` are the padding, that is x is 0 at positions p outside the sequence. The kernel is not
+    flipped (a cross-correlation, as in every deep learning library).
 
     Derivation. J depends on K_kij through every y_boj, and dy_boj/dK_kij = x_bpi at that p; on
     x_bpi through those pairs (o, k) whose window meets p, with dy_boj/dx_bpi = K_kij:
@@ -55,12 +57,12 @@ def conv1d(
     Both are convolutions again. dK: in p, o and k have changed places, so x is correlated with dy
     as the kernel, dilation `stride` and stride `dilation`, examples in the role of channels; the
     end of x that no window reached (`rest` positions, where the stride does not divide) is cropped,
-    or there would be more than n_k results. dx: let u be dy with stride - 1 zeros between its
-    positions, u_q = dy_o where q = o stride, else 0. Then dx_p = sum_k u_(p + before - k dilation)
-    K_k', and with k = n_k - 1 - l running backwards, p + before - k dilation = p + l dilation -
-    (span - 1 - before): u correlated, stride 1, with the kernel flipped and its channels
-    transposed, padded by span - 1 - before in front and span - 1 - after + rest behind, where
-    negative padding crops. The `rest` positions see nothing but zeros: gradient 0.
+    or there could be more than n_k results. dx: let v be dy with stride - 1 zeros between its
+    positions, v_s = dy_o where s = o stride, else 0. Then dx_p = sum_k v_(p + before - k dilation)
+    K_k', and with k = n_k - 1 - m running backwards, p + before - k dilation = p + m dilation -
+    (span - 1 - before): v correlated, stride 1, dilation `dilation`, with the kernel flipped and
+    its channels transposed, padded by span - 1 - before in front and span - 1 - after + rest
+    behind, where negative padding crops. The `rest` positions see nothing but zeros: gradient 0.
 
     Groups cut the channels of x and y into that many parts, each convolved on its own; the same
     equations hold within each. groups = in_channels is the depthwise convolution, with filters /
@@ -123,20 +125,21 @@ def conv2d(
         y[b, o, u, j] = bias[j] + sum_k sum_l sum_i x[b, p, q, i] K[k, l, i, j]
                    p = o stride + k dilation - top,    q = u stride + l dilation - left
 
-    x is 0 at positions outside the image. The kernel is not flipped (a cross-correlation, as in
+    for example b, row o, column u and channel j of the output; x is 0 outside the image, in the
+    padding (top, bottom) and (left, right). The kernel is not flipped (a cross-correlation, as in
     every deep learning library).
 
     Derivation. dy[b, o, u, j]/dK[k, l, i, j] = x[b, p, q, i] and dy[b, o, u, j]/dx[b, p, q, i] =
     K[k, l, i, j] at the p, q above. Summing over the paths, with dy = dJ/dy:
 
         dK[k, l, i, j]  = sum_b sum_o sum_u x[b, p, q, i] dy[b, o, u, j]
-        dx[b, p, q, i]  = sum of dy[b, o, u, j] K[k, l, i, j] over j and over (o, k), (u, l) that
-                          meet p, q
+        dx[b, p, q, i]  = sum_j sum_(o, k -> p) sum_(u, l -> q) dy[b, o, u, j] K[k, l, i, j]
         dbias[j]        = sum_b sum_o sum_u dy[b, o, u, j]
 
-    The two axes do not know of each other, so on each of them the derivation of `conv1d` holds:
-    dK is x correlated with dy as the kernel, stride and dilation exchanged, examples in the role
-    of channels; dx is dy with stride - 1 zeros between its positions, correlated with the kernel
+    where o, k -> p are the pairs with p = o stride + k dilation - top, u, l -> q likewise. The two
+    axes do not know of each other, so on each of them the derivation of `conv1d` holds: dK is x
+    correlated with dy as the kernel, stride and dilation exchanged, examples in the role of
+    channels; dx is dy with stride - 1 zeros between its positions, correlated with the kernel
     flipped on both axes and its channels transposed. Rows and columns at the end that no window
     reaches (where the stride does not divide) get gradient 0.
 
@@ -182,8 +185,8 @@ def conv2d(
          [ 0.  0.  0.]]
 
     Source: LeCun et al., Gradient-based learning applied to document recognition, 1998; Dumoulin &
-    Visin, A guide to convolution arithmetic, arXiv:1603.07285; Goodfellow, Bengio & Courville 2016,
-    section 9.5; depthwise: Howard et al., MobileNets, arXiv:1704.04861.
+    Visin, A guide to convolution arithmetic, arXiv:1603.07285; Goodfellow, Bengio & Courville, Deep
+    Learning, 2016, section 9.5; depthwise: Howard et al., MobileNets, arXiv:1704.04861.
     """
     return _layer("conv2d", 2, filters, kernel, stride, padding, dilation, groups, init, bias)
 

@@ -64,7 +64,8 @@ def dense(n_out: int, init: Initializer | None = None, bias: Initializer | None 
         >>> print(grads.bias, dx)
         [1. 0.] [[1. 3.]]
 
-    Source: Rumelhart, Hinton & Williams 1986; Goodfellow, Bengio & Courville 2016, section 6.5.
+    Source: Rumelhart, Hinton & Williams, Learning representations by back-propagating errors,
+    Nature 323, 1986; Goodfellow, Bengio & Courville, Deep Learning, 2016, section 6.5.
     """
     if not isinstance(n_out, Integral) or isinstance(n_out, bool) or n_out < 1:
         raise ValueError(f"dense(n_out): expected a positive whole number, got {n_out!r}")

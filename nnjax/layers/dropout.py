@@ -45,7 +45,8 @@ def dropout(rate: float) -> Layer:
         >>> print(layer.forward((), jnp.ones((1, 3)))[0])
         [[1. 1. 1.]]
 
-    Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov, JMLR 15, 2014.
+    Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov, Dropout: a simple way to
+    prevent neural networks from overfitting, JMLR 15, 2014.
     """
     if not isinstance(rate, Real) or isinstance(rate, bool) or not 0 <= rate < 1:
         raise ValueError(f"dropout(rate): expected a number in [0, 1), got {rate!r}")

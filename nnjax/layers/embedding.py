@@ -82,8 +82,8 @@ def embedding(vocabulary: int, features: int, init: Initializer | None = None) -
         [[1.0, 1.0], [0.0, 0.0], [2.0, 2.0]] [0. 0. 0.]
 
     Source: Bengio, Ducharme, Vincent & Jauvin, A neural probabilistic language model, JMLR 3, 2003;
-    the standard deviation 0.02: Radford et al., Language models are unsupervised multitask
-    learners, 2019.
+    the standard deviation 0.02: Radford et al., Improving language understanding by generative
+    pre-training, 2018.
     """
     name = f"embedding({vocabulary}, {features})"
     _positive(vocabulary, f"{name}: vocabulary")

@@ -99,11 +99,12 @@ def gru(
         n = tanh(x_t W_n + b_n + r * q)                 proposal
         h_t = (1 - z) * n + z * h_(t-1),    h_0 = 0
 
-    with s the logistic sigmoid, and W = [W_r, W_z, W_n], U and b likewise. Derivation, all (batch,
-    units), from t = T down to 1. Write z_r, z_z and z_n for the pre-activations. J depends on h_t
-    by way of y_t and of the next step, there through three products and directly through
-    z * h_t. Inside a step h_t depends on n with derivative 1 - z, on z with h_(t-1) - n; n on q
-    with r and on r with q. With dh_(T+1) = 0:
+    with s the logistic sigmoid, c the recurrent bias of n, and side by side W = [W_r, W_z, W_n]
+    (features, 3 units), U (units, 3 units) and b (3 units,). Derivation, all (batch, units), from
+    t = T down to 1. Write z_r, z_z and z_n for the pre-activations. J depends on h_t by way of y_t
+    and of the next step, there through three products and directly through z * h_t. Inside a step
+    h_t depends on n with derivative 1 - z, on z with h_(t-1) - n; n depends on z_n with tanh'(z_n),
+    z_n on q with r and on r with q; a gate on its pre-activation with s'. With dh_(T+1) = 0:
 
         dh_t = dy_t + (dh * z)_(t+1) + dp_(t+1) U'      dp = [dz_r, dz_z, dq]
         dz_n = dh_t * (1 - z) * tanh'(z_n)
@@ -122,12 +123,18 @@ def gru(
     s', tanh' and 1 - z = s(-z_z) are computed from the pre-activations, so that a saturated gate
     keeps its digits.
 
-    With a mask, h_t = m_t new_t + (1 - m_t) h_(t-1): a padded step holds the state, and dx is 0
-    there but for the mask's own derivative sum_units (new_t - h_(t-1)) dh_t.
+    With `last`, dy_t = 0 for t < T. With a mask a padded step holds the state, and dx is 0 there
+    but for the mask's own derivative. With new_t = (1 - z) * n + z * h_(t-1):
 
-    Conventions: the form of cuDNN, PyTorch and Keras (`reset_after`; Keras puts z before r). In
-    the original r multiplies h_(t-1) before the product, n = tanh(x W_n + (r * h_(t-1)) U_n + b_n),
-    which is another function. z is the share of the old state as there; Chung 2014 has z and 1 - z
+        h_t = m_t new_t + (1 - m_t) h_(t-1)
+        dnew_t = m_t dh_t                       takes the place of dh_t in the step
+        dm_t = sum_units (new_t - h_(t-1)) dh_t
+        and dh_(t-1) gets (1 - m_t) dh_t on top
+
+    Conventions: the form of the article's first version (arXiv:1406.1078v1, as Keras's manual has
+    it), cuDNN, PyTorch and Keras (`reset_after`; Keras puts z before r). In the final version r
+    multiplies h_(t-1) before the product, n = tanh(x W_n + (r * h_(t-1)) U_n + b_n), which is
+    another function. z is the share of the old state as there; Chung 2014 has z and 1 - z
     the other way round. One bias for r and for z, where PyTorch has two that only appear as their
     sum.
 
@@ -160,7 +167,6 @@ def gru(
         ['0.0000', '-0.0237', '0.5565'] ['-0.0184', '0.5512']
 
     Source: Cho et al., Learning phrase representations using RNN encoder-decoder, EMNLP 2014; r
-    after the product: Appleyard, Kocisky & Blunsom, Optimizing performance of recurrent neural
-    networks on GPUs, 2016.
+    after the product: its first version, arXiv:1406.1078v1, and NVIDIA's cuDNN.
     """
     return unroll(CELL, units, last, masked, init)

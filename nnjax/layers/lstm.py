@@ -101,12 +101,17 @@ def lstm(
         db = sum_t 1' dz_t           (4 units,)
         dx_t = dz_t W'               (batch, features)
 
-    From cell to cell the error signal is only multiplied by f: this is the path that does not fade.
-    s' and tanh' are computed from z, where s (1 - s) would lose the digits of a saturated gate.
+    From cell to cell the error signal is only multiplied by f: this is the path that need not fade,
+    as it is kept where f is near 1. s' and tanh' are computed from z, where s (1 - s) would lose
+    the digits of a saturated gate.
 
-    With a mask both states are held at padded steps, h_t = m_t new_t + (1 - m_t) h_(t-1) and c_t
-    likewise, and dx is 0 there but for the mask's own derivative, the sum over units of
-    (new_t - before) * dstate_t for h and for c.
+    With `last`, dy_t = 0 for t < T. With a mask a padded step holds both states, and dx is 0 there
+    but for the mask's own derivative. For state = h and c, with new_t what the step above gives:
+
+        state_t = m_t new_t + (1 - m_t) state_(t-1)
+        dnew_t = m_t dstate_t                   takes the place of dstate_t in the step
+        dm_t = sum_units (new_t - state_(t-1)) dstate_t, for h and c together
+        and dstate_(t-1) gets (1 - m_t) dstate_t on top
 
     Conventions: gates in the order i, f, g, o as in PyTorch (Keras too; TensorFlow's old cell had
     i, g, f, o); one bias, where PyTorch has two that only appear as their sum.
@@ -140,7 +145,8 @@ def lstm(
         >>> print([f"{v:.4f}" for v in grads.bias], [f"{v:.4f}" for v in dx[0, :, 0]])
         ['0.0347', '0.0645', '0.3027', '0.0679'] ['0.1058', '0.3639']
 
-    Source: Hochreiter & Schmidhuber, Neural Computation 9, 1997; Gers, Schmidhuber & Cummins, 2000
-    (the forget gate); the gradient: Greff et al., LSTM: a search space odyssey, 2017, section II.B.
+    Source: Hochreiter & Schmidhuber, Long short-term memory, Neural Computation 9, 1997; the forget
+    gate: Gers, Schmidhuber & Cummins, Learning to forget: continual prediction with LSTM, 2000; the
+    gradient: Greff et al., LSTM: a search space odyssey, 2017, section II.B.
     """
     return unroll(CELL, units, last, masked, init)

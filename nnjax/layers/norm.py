@@ -79,7 +79,8 @@ def moments(x: jax.Array, axes: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
     """Mean and biased variance over some axes, which stay with length 1.
 
     In two passes, the mean first: the one-pass form E[x^2] - E[x]^2 subtracts two nearly equal
-    numbers and has no digits left once mean^2 / variance nears 1 / eps (1e7 in float32).
+    numbers and has no digits left once mean^2 / variance nears 1 / (machine epsilon), 1e7 in
+    float32.
     """
     mean = x.mean(axes, keepdims=True)
     return mean, jnp.square(x - mean).mean(axes, keepdims=True)

@@ -85,7 +85,7 @@ def max_pool(
         [5. 5. 5.] [0. 2. 1. 0.]
 
     Source: Riesenhuber & Poggio, Hierarchical models of object recognition in cortex, 1999;
-    Goodfellow, Bengio & Courville 2016, section 9.3.
+    Goodfellow, Bengio & Courville, Deep Learning, 2016, section 9.3.
     """
     geometry = windows("max_pool", window, window if stride is None else stride, padding, dilation)
 
@@ -136,8 +136,8 @@ def avg_pool(
         dx_bpqc = sum over the windows (o, u) that (p, q) is in of dy_bouc / n_ou
 
     which is the sum over a sliding window again: of dy / n with stride - 1 zeros between its
-    positions, padded by span - 1 - before in front (as in `conv1d`, with a kernel of ones).
-    Positions at the end that no window reaches get 0.
+    positions, padded by span - 1 - before in front and span - 1 - after + rest behind (as in
+    `conv1d`, with a kernel of ones). The `rest` positions at the end that no window reaches get 0.
 
     Args:
         window: extent of the window, an int or one for each axis.
@@ -168,7 +168,7 @@ def avg_pool(
         [1. 5.] [0.5 0.5 0.5]
 
     Source: LeCun et al., Gradient-based learning applied to document recognition, 1998 (there with
-    a trained factor); Goodfellow, Bengio & Courville 2016, section 9.3.
+    a trained factor); Goodfellow, Bengio & Courville, Deep Learning, 2016, section 9.3.
     """
     geometry = windows("avg_pool", window, window if stride is None else stride, padding, dilation)
 

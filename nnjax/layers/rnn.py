@@ -67,8 +67,13 @@ def rnn(
     tanh'(z) is computed from z, not as 1 - h^2, which is 0 once h has rounded to 1. The gradient is
     the whole one, over all steps, not truncated.
 
-    With a mask, h_t = m_t tanh(z_t) + (1 - m_t) h_(t-1): a padded step holds the state, and dx is 0
-    there but for the mask's own derivative sum_units (tanh(z_t) - h_(t-1)) dh_t.
+    With `last`, dy_t = 0 for t < T. With a mask a padded step holds the state, and dx is 0 there
+    but for the mask's own derivative:
+
+        h_t = m_t new_t + (1 - m_t) h_(t-1),    new_t = tanh(z_t)
+        dnew_t = m_t dh_t                       takes the place of dh_t in dz_t
+        dm_t = sum_units (new_t - h_(t-1)) dh_t
+        and dh_(t-1) gets (1 - m_t) dh_t on top
 
     Args:
         units: size of the state.
@@ -99,6 +104,6 @@ def rnn(
         0.4477 ['0.2469', '0.5878']
 
     Source: Elman, Finding structure in time, Cognitive Science 14, 1990; the gradient: Werbos,
-    Proc. IEEE 78, 1990.
+    Backpropagation through time: what it does and how to do it, Proc. IEEE 78, 1990.
     """
     return unroll(CELL, units, last, masked, init)

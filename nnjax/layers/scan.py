@@ -10,10 +10,11 @@ element by element:
 share W, U and b. The error signal of state_t is the sum of what comes from above, dy_t, and of what
 comes from the later step; so one goes from the last step to the first, and at each
 
-    dz_t         = step' dstate_t            element by element, the cell's own derivation
-    dstate_(t-1) = step' dstate_t + dz_t U'  the direct path and the path through p_t
+    dz_t         = (dstep/dz)' dstate_t                  element by element, by the cell's own rule
+    dstate_(t-1) = (dstep/dstate)' dstate_t + dz_t U'    the direct path and the path through p_t
 
-and since W, U and b are forked to all steps and examples, their gradients add up over both:
+(+ dz_t U' is for h alone, which is what U multiplies). Since W, U and b are forked to all steps and
+examples, their gradients add up over both:
 
     dW = sum_t x_t' dz_t,    dU = sum_t h_(t-1)' dz_t,    db = sum_t 1' dz_t,    dx_t = dz_t W'
 

@@ -27,8 +27,8 @@ def flatten() -> Layer:
         >>> y.shape, nn.flatten().backward((), residuals, y)[1].shape
         ((5, 6), (5, 2, 3))
 
-    Source: LeCun, Bottou, Bengio & Haffner, Proceedings of the IEEE 86, 1998 (from feature maps to
-    the first full connection).
+    Source: LeCun, Bottou, Bengio & Haffner, Gradient-based learning applied to document
+    recognition, Proceedings of the IEEE 86, 1998 (from feature maps to the first full connection).
     """
     return _reshape("flatten()", (-1,))
 

@@ -27,7 +27,8 @@ def softmax() -> Layer:
         >>> print(y, nn.softmax().backward((), residuals, jnp.array([[1.0, 0.0]]))[1])
         [[0.5 0.5]] [[ 0.25 -0.25]]
 
-    Source: Bridle 1990; Bishop 2006, eq. 4.106.
+    Source: Bridle, Probabilistic interpretation of feedforward classification network outputs, in
+    Neurocomputing, 1990; Bishop, Pattern Recognition and Machine Learning, 2006, eq. 4.106.
     """
 
     def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
@@ -70,8 +71,9 @@ def log_softmax() -> Layer:
         >>> print(y, layer.backward((), residuals, jnp.array([[0.0, 1.0]]))[1])
         [[     0. -10000.]] [[-1.  1.]]
 
-    Source: Bishop 2006, eq. 4.106; the shift: Blanchard, Higham & Higham, Accurately computing the
-    log-sum-exp and softmax functions, IMA Journal of Numerical Analysis 41, 2021.
+    Source: Bishop, Pattern Recognition and Machine Learning, 2006, eq. 4.106; the shift: Blanchard,
+    Higham & Higham, Accurately computing the log-sum-exp and softmax functions, IMA Journal of
+    Numerical Analysis 41, 2021.
     """
 
     def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:

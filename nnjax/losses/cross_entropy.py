@@ -26,10 +26,10 @@ softmax_cross_entropy = mean_loss(
     J = -1/n sum_b sum_k t_bk log p_bk,    p = softmax(z)
     dz = (p sum_k t_k - t) / n             for one-hot or other distributions: (p - t) / n
 
-Derivation. log p_k = z_k - log sum_j exp(z_j), whose derivative by z_i is [i = k] - p_i. Hence
-dJ/dz_i = -1/n sum_k t_k ([i = k] - p_i) = (p_i sum_k t_k - t_i) / n. The softmax's Jacobian and
-the logarithm's 1/p have cancelled, so nothing is divided by a probability and nothing is clipped:
-at logits of +-1e4 loss and gradient are exact.
+with n the number of examples, all axes but the last. Derivation. log p_k = z_k - log sum_j
+exp(z_j), whose derivative by z_i is [i = k] - p_i. Hence dJ/dz_i = -1/n sum_k t_k ([i = k] - p_i) =
+(p_i sum_k t_k - t_i) / n. The softmax's Jacobian and the logarithm's 1/p have cancelled, so nothing
+is divided by a probability and nothing is clipped: at logits of +-1e4 loss and gradient are exact.
 
 Args:
     scores: logits z, (batch, ..., classes).
@@ -46,7 +46,7 @@ Example:
     >>> print(J, nn.softmax_cross_entropy.backward(residuals).tolist())
     10000.347 [[-0.25, 0.25], [0.5, -0.5]]
 
-Source: Bishop 2006, eq. 4.108-4.109.
+Source: Bishop, Pattern Recognition and Machine Learning, 2006, eq. 4.108-4.109.
 """
 
 
@@ -86,13 +86,15 @@ sigmoid_cross_entropy = mean_loss(
       =  1/n sum [ t max(-z, 0) + (1 - t) max(z, 0) + log(1 + exp(-|z|)) ]
     dz = (s(z) - t) / n = ((1 - t) s(z) - t s(-z)) / n
 
+with s the logistic sigmoid.
+
 Derivation. -log s(z) = log(1 + exp(-z)) = max(-z, 0) + log(1 + exp(-|z|)), which never overflows.
 d/dz of -t log s(z) is -t s(-z), of -(1 - t) log s(-z) is (1 - t) s(z); their sum is s(z) - t. The
 two-term form is computed: s(z) - t loses its digits where the prediction is right and sure.
 
 Two traps this avoids: the usual max(z, 0) - z t + log(1 + exp(-|z|)), differentiated piece by
 piece, can give 0 or 1 instead of 1/2 at z = 0; and probabilities clipped at 1e-7 give a gradient of
--0.02 instead of -1 at z = -20, t = 1.
+-0.02, or 0 where the clip is differentiated too, instead of -1 at z = -20, t = 1.
 
 Args:
     scores: logits z, any shape with a batch axis.
@@ -107,7 +109,7 @@ Example:
     >>> print(f"{J:.5f}", nn.sigmoid_cross_entropy.backward(residuals))
     10.34657 [[-0.25 -0.5 ]]
 
-Source: Bishop 2006, eq. 4.90-4.91.
+Source: Bishop, Pattern Recognition and Machine Learning, 2006, eq. 4.90-4.91.
 """
 
 
@@ -131,7 +133,8 @@ categorical_cross_entropy = mean_loss(
 
     J = -1/n sum_b sum_k t_bk log p_bk        dp = -t / (p n),  0 where t = 0
 
-Derivation. d(-t log p)/dp = -t / p; terms with t = 0 are 0 for every p (0 log 0 = 0).
+with n the number of examples, all axes but the last. Derivation. d(-t log p)/dp = -t / p; terms
+with t = 0 are 0 for every p (0 log 0 = 0).
 
 Nothing is clipped: a target of probability 0 costs an infinite loss, as it should. Composed with
 `softmax` it equals `softmax_cross_entropy` as long as no probability has rounded to 0; for training
@@ -151,7 +154,7 @@ Example:
     >>> print(f"{J:.4f}", nn.categorical_cross_entropy.backward(residuals).tolist())
     0.6931 [[-2.0, 0.0]]
 
-Source: Bishop 2006, eq. 4.108.
+Source: Bishop, Pattern Recognition and Machine Learning, 2006, eq. 4.108.
 """
 
 
@@ -197,5 +200,5 @@ Example:
     >>> print(f"{J:.4f}", nn.binary_cross_entropy.backward(residuals).tolist())
     0.3466 [[1.0, -0.5]]
 
-Source: Bishop 2006, eq. 4.90.
+Source: Bishop, Pattern Recognition and Machine Learning, 2006, eq. 4.90.
 """

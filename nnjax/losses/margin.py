@@ -22,8 +22,8 @@ hinge = mean_loss("hinge", signs, _hinge_cost, _hinge_slope, summed=False)
     J = 1/n sum max(0, 1 - t s)        ds = -t / n where t s < 1, else 0
 
 Derivation. Where the margin t s is below 1 the cost is 1 - t s, with slope -t; above it is 0. At
-t s = 1 there is no derivative; 0 is taken (any value between -t and 0 is a subgradient), as in
-PyTorch and scikit-learn.
+t s = 1 there is no derivative; 0 is taken (any value between -t and 0 is a subgradient), as for
+`relu`.
 
 Targets are -1 and +1, not 0 and 1: a 0 would cost 1 whatever the score. Any other target makes the
 loss NaN.
@@ -43,7 +43,7 @@ Example:
     0.25 [[-0.5], [0.0]]
 
 Source: Cortes & Vapnik, Support-vector networks, Machine Learning 20, 1995; Hastie, Tibshirani &
-Friedman 2009, section 12.3.
+Friedman, The Elements of Statistical Learning, 2009, section 12.3.
 """
 
 
@@ -77,12 +77,15 @@ multiclass_hinge = mean_loss(
     J = 1/n sum_b sum_{j != y} max(0, 1 + s_bj - s_by),    y = the label of example b
     ds_bj = v_bj / n,    ds_by = -sum_{j != y} v_bj / n,   v_bj = [1 + s_bj - s_by > 0]
 
+with n the number of examples, all axes but the last.
+
 Derivation. Each wrong class j that is too near costs 1 + s_j - s_y: slope 1 by its own score and
 -1 by the right one's, which collects a -1 from every such class. At 1 + s_j - s_y = 0 there is no
 derivative; 0 is taken.
 
-The wrong classes are summed, as in the article and in cs231n; PyTorch's `multi_margin_loss` divides
-by the number of classes, and Crammer & Singer take only the worst class.
+The wrong classes are summed, as in the article and in cs231n, whose margin 1 is taken (another one
+only rescales the scores and J); PyTorch's `multi_margin_loss` divides by the number of classes, and
+Crammer & Singer take only the worst class.
 
 Args:
     scores: s, (batch, ..., classes).

@@ -25,6 +25,8 @@ mean_squared_error = mean_loss(
 
     J = 1/n sum (y - t)^2        dy = 2 (y - t) / n,    n = number of elements
 
+Derivation. y stands in one term of the sum alone, whose slope is 2 (y - t).
+
 The same convention as PyTorch's; some texts sum over the outputs or put 1/2 in front.
 
 Args:
@@ -41,7 +43,7 @@ Example:
     >>> print(J, nn.mean_squared_error.backward(residuals))
     2.0 [[2. 0.]]
 
-Source: Bishop 2006, eq. 5.14 (there with the factor 1/2).
+Source: Bishop, Pattern Recognition and Machine Learning, 2006, eq. 5.14 (with the factor 1/2).
 """
 
 

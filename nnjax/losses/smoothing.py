@@ -24,9 +24,9 @@ def label_smoothing(loss: Loss, amount: float) -> Loss:
         t <- (1 - amount) t + amount / 2          sigmoid_ and binary_cross_entropy
 
     Derivation. Smoothing acts on the targets, which are constants: the backward pass is the loss's
-    own with the smoothed t, for instance dz = (p - t) / n. A sure target has t = 1 only at an
-    infinite score, a smoothed one at a finite gap, log of (1 - amount + amount / classes) over
-    (amount / classes).
+    own with the smoothed t, for instance dz = (p - t) / n. The softmax reaches a target of 1 only
+    at an infinite gap between the scores, a smoothed one at a finite gap: the log of
+    (1 - amount + amount / classes) over (amount / classes).
 
     The convention is that of the article, PyTorch and Keras: the target class keeps
     1 - amount + amount / classes. Some codes spread the amount over the other classes only. An

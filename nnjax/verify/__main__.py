@@ -6,11 +6,9 @@ such block.
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -28,10 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Verify the backward pass of every block against independent oracles.",
     )
     parser.add_argument("blocks", nargs="*", help="names such as conv2d; default: all")
-    parser.add_argument(
+    task = parser.add_mutually_exclusive_group()
+    task.add_argument(
         "--defects", action="store_true", help="plant known mistakes; each must be found"
     )
-    parser.add_argument("--json", type=Path, help="also write the rows to this file")
+    task.add_argument("--json", type=Path, help="also write the rows to this file")
     options = parser.parse_args(arguments)
     blocks: set[str] = set(options.blocks)
     known = {case.of for case in CASES}
@@ -44,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if options.defects:
         return _defects([d for d in DEFECTS if not blocks or d.case.of in blocks])
+    if options.json and not options.json.parent.is_dir():
+        print(f"--json: there is no folder {options.json.parent}", file=sys.stderr)
+        return 2
     cases = [case for case in CASES if not blocks or case.of in blocks]
     report = verified(cases)
     print(_summary(report, len(cases)))
@@ -64,14 +66,8 @@ def verified(cases: Sequence[Case]) -> Report:
 
 
 def write_json(report: Report, output: Path) -> None:
-    """The rows as JSON; a number that is not there is null."""
-    rows: list[dict[str, Any]] = [
-        {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in row._asdict().items()
-        }
-        for row in report.rows
-    ]
+    """The rows as JSON, under a temporary name and then renamed."""
+    rows = [row.plain() for row in report.rows]
     temporary = output.with_name(f".{output.name}.part")
     temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     temporary.replace(output)
@@ -80,12 +76,16 @@ def write_json(report: Report, output: Path) -> None:
 def _summary(report: Report, cases: int) -> str:
     blocks = {row.block for row in report.rows}
     wrong = [f"  {line(row)}" for row in report.wrong]
-    said = f"{len(blocks)} blocks, {cases} cases: {'all right' if report.passed else 'WRONG'}"
+    count = f"{len(blocks)} block{'s' * (len(blocks) != 1)}, {cases} case{'s' * (cases != 1)}"
+    said = f"{count}: {'all right' if report.passed else 'WRONG'}"
     return "\n".join([said, *wrong])
 
 
 def _defects(defects: Sequence[Defect]) -> int:
     """Every planted mistake beside how it was found; 1 if one was not."""
+    if not defects:
+        print("no mistakes are planted into these blocks", file=sys.stderr)
+        return 2
     missed = 0
     for defect in tqdm(defects, desc="verify", disable=None):
         wrong = verify_case(defect.case).wrong

@@ -74,10 +74,10 @@ Case = LayerCase | LossCase | PenaltyCase
 
 
 class Defect(NamedTuple):
-    """A mistake that was really made somewhere, planted into a right case.
+    """A mistake made in real code, a book or a text, or that usual checks let through.
 
-    `seen` says where it happened (project and issue, book, ...); `case` is a row whose rule has
-    the mistake in it.
+    It is planted into a right case. `seen` says where it happened (project and issue, book, ...) or
+    what lets it through; `case` is a row whose rule has the mistake in it.
     """
 
     name: str

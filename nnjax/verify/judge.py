@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nnjax.verify import oracles
+from nnjax.verify.compare import Difference, difference
 from nnjax.verify.problem import Problem, cast
 from nnjax.verify.report import Row
 
@@ -20,7 +21,8 @@ TOLERANCE = {
 }
 """Relative errors in float64. Two exact ways to the same number differ by a few hundred roundings
 of 1e-16 at most; 1e-10 leaves room for terms that cancel and is far below any wrong rule. Central
-differences are themselves wrong by about 1e-10, see `oracles.STEP`."""
+differences are themselves wrong by 1e-10 times the third derivative (see `oracles.STEP`), which
+behind a few normalisations or gates is in the hundreds."""
 
 ULPS = 32
 """float32 against float64, in units in the last place of a leaf's largest entry. A sum of a few
@@ -32,6 +34,7 @@ AS_JAX = 8
 up to so many times what it loses, but never more than `LOST`."""
 
 LOST = 1e-3
+"""Relative error in float32 beyond which too few digits are left for any use."""
 
 QUICKLY = {
     "xla_backend_optimization_level": 0,
@@ -43,59 +46,15 @@ QUICKLY = {
 EPS32 = float(np.finfo(np.float32).eps)
 
 
-class Difference(NamedTuple):
-    """The worst relative error between two trees and the first place that is off."""
-
-    error: float
-    place: str
-    found: float
-    expected: float
-
-
-def difference(found: Any, expected: Any, size: float, tolerance: float) -> Difference:
-    """Compare a gradient with what an oracle says.
-
-    The error is relative to the leaf's largest entry, plus a hundredth of the tree's: a leaf whose
-    true gradient is zero (a bias before a normalisation) holds only rounding. `size` is the size of
-    the terms that the gradient is a derivative of; a tree far below it counts as zero.
-    """
-    leaves = jax.tree.leaves(expected)
-    tree = max((_largest(leaf) for leaf in leaves), default=0.0)
-    if tree <= 1e-12 * size:
-        tree = size
-    worst = Difference(0.0, "", 0.0, 0.0)
-    first = None
-    named = jax.tree_util.tree_leaves_with_path(found)
-    for (path, a), b in zip(named, leaves, strict=True):
-        a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-        if not a.size:
-            continue
-        # Infinite on both sides is agreement; anything else that is not finite is none.
-        same = (a == b) | (np.isnan(a) & np.isnan(b))
-        with np.errstate(invalid="ignore", over="ignore"):
-            gaps = np.where(same, 0.0, np.abs(a - b))
-        scale = _largest(b) + 0.01 * tree
-        errors = np.where(np.isnan(gaps), math.inf, gaps) / max(scale, 1e-300)
-        off = np.argwhere(errors > tolerance)
-        if len(off) and first is None:
-            place = tuple(int(i) for i in off[0])
-            index = f"[{', '.join(map(str, place))}]" if place else ""
-            name = jax.tree_util.keystr(path, simple=True, separator=".")
-            first = Difference(0.0, f"{name}{index}", float(a[place]), float(b[place]))
-        worst = worst._replace(error=max(worst.error, float(errors.max())))
-    return first._replace(error=worst.error) if first else worst
-
-
-def _largest(leaf: Any) -> float:
-    """The largest finite entry."""
-    return float(np.abs(leaf, where=np.isfinite(leaf), out=np.zeros(np.shape(leaf))).max(initial=0))
-
-
 class Evidence(NamedTuple):
-    """What all oracles say, and the rule in both precisions."""
+    """What all oracles say, and the rule in both precisions.
 
-    hand: Any
-    hand32: Any
+    `said` maps an oracle to its gradient, `silent` one that cannot judge to the reason; `size` is
+    the sum of the sizes of the terms of J.
+    """
+
+    rule64: Any
+    rule32: Any
     lost_by_jax: Callable[[Any], float]
     size: float
     said: dict[str, Any]
@@ -114,96 +73,91 @@ def judge(
         unsuited: oracles that cannot judge this, with the reason.
 
     Returns:
-        One row per oracle, after a row about form if trees, shapes or dtypes do not agree.
+        One row per oracle; or one row about form, if a shape, a dtype or another promise of the
+        contract is broken, the forward is not finite, or nobody can judge.
     """
+
+    def form(misfit: str) -> list[Row]:
+        return [Row(block, options, "form", math.nan, math.nan, "wrong", misfit)]
+
     misfit = _form(problem)
     if misfit:
-        return [Row(block, options, "form", math.nan, math.nan, "wrong", misfit)]
+        return form(misfit)
     evidence = _gather(problem, unsuited or {})
+    if not math.isfinite(evidence.size):
+        return form("the forward is not finite on these inputs; give others with `inputs`")
     rows = [_row(evidence, oracle, block, options) for oracle in TOLERANCE]
-    return _without_analytic(rows)
-
-
-def _row(evidence: Evidence, oracle: str, block: str, options: str) -> Row:
-    if oracle in evidence.silent:
-        reason = evidence.silent[oracle]
-        return Row(block, options, oracle, math.nan, math.nan, "cannot judge", reason)
-    tolerance = TOLERANCE[oracle]
-    if oracle == "dot test":
-        found, found32, expected = _dot_test(evidence)
-    else:
-        found, found32, expected = evidence.hand, evidence.hand32, evidence.said[oracle]
-    if any(np.isnan(leaf).any() for leaf in jax.tree.leaves(expected)):
-        return Row(block, options, oracle, math.nan, math.nan, "cannot judge", "it says NaN")
-    wide = difference(found, expected, evidence.size, tolerance)
-    bound = max(ULPS * EPS32, tolerance)
-    narrow = difference(found32, expected, evidence.size, bound)
-    if bound < narrow.error <= LOST and oracle != "dot test":
-        bound = max(bound, min(AS_JAX * evidence.lost_by_jax(expected), LOST))
-        narrow = difference(found32, expected, evidence.size, bound)
-    detail = ""
-    if wide.error > tolerance:
-        detail = _disagreement(wide, oracle, "float64")
-    elif narrow.error > bound:
-        detail = _disagreement(narrow, oracle, "float32")
-    verdict = "wrong" if detail else "right"
-    return Row(block, options, oracle, wide.error, narrow.error, verdict, detail)
-
-
-def _disagreement(at: Difference, oracle: str, precision: str) -> str:
-    return f"{at.place}: rule {at.found:.9g}, {oracle} {at.expected:.9g} ({precision})"
-
-
-def _without_analytic(rows: list[Row]) -> list[Row]:
-    """A complex step that contradicts the differences says that the function is not analytic."""
-    by_oracle = {row.oracle: row for row in rows}
-    differences, step = by_oracle["central differences"], by_oracle["complex step"]
-    if step.verdict == "wrong" and differences.verdict == "right":
-        gap = step.error64
-        if gap > 1e-6:
-            silent = step._replace(
-                error64=math.nan,
-                error32=math.nan,
-                verdict="cannot judge",
-                detail="the forward is not analytic",
-            )
-            return [silent if row is step else row for row in rows]
+    if all(row.verdict == "cannot judge" for row in rows):
+        return form("; ".join(f"{row.oracle}: {row.detail}" for row in rows))
     return rows
 
 
+def _row(evidence: Evidence, oracle: str, block: str, options: str) -> Row:
+    def cannot(reason: str) -> Row:
+        return Row(block, options, oracle, math.nan, math.nan, "cannot judge", reason)
+
+    if oracle in evidence.silent:
+        return cannot(evidence.silent[oracle])
+    tolerance = TOLERANCE[oracle]
+    found, found32, expected = evidence.rule64, evidence.rule32, evidence.said[oracle]
+    if oracle == "dot test":
+        found, found32, expected = _dot_test(evidence)
+    if any(np.isnan(leaf).any() for leaf in jax.tree.leaves(expected)):
+        return cannot("the oracle gives NaN here")
+    error64 = difference(found, expected, evidence.size, tolerance)
+    bound = max(ULPS * EPS32, tolerance)
+    error32 = difference(found32, expected, evidence.size, bound)
+    if bound < error32.error <= LOST and oracle != "dot test":
+        bound = max(bound, min(AS_JAX * evidence.lost_by_jax(expected), LOST))
+        error32 = difference(found32, expected, evidence.size, bound)
+    detail = ""
+    if error64.error > tolerance:
+        detail = _disagreement(error64, oracle, "float64")
+    elif error32.error > bound:
+        detail = _disagreement(error32, oracle, "float32")
+    verdict = "wrong" if detail else "right"
+    return Row(block, options, oracle, error64.error, error32.error, verdict, detail)
+
+
+def _disagreement(at: Difference, oracle: str, precision: str) -> str:
+    if oracle == "dot test":
+        return f"<J'r, v> {at.found:.9g}, <r, Jv> {at.expected:.9g} ({precision})"
+    return f"{at.place}: rule {at.found:.9g}, {oracle} {at.expected:.9g} ({precision})"
+
+
 def _dot_test(evidence: Evidence) -> tuple[Any, Any, Any]:
-    """<J' r, v> in both precisions and <r, J v>, as fractions of the size of their terms."""
+    """<J'r, v> in both precisions and <r, Jv>.
+
+    Where terms cancel, their size is what rounding is relative to: it stands beside as an entry.
+    """
     along, v = evidence.said["dot test"]
 
     def products(tree: Any) -> list[np.ndarray]:
         pairs = zip(jax.tree.leaves(tree), jax.tree.leaves(v), strict=True)
         return [np.asarray(a, np.float64) * np.asarray(b, np.float64) for a, b in pairs]
 
-    size = sum(float(np.nansum(np.abs(p))) for p in products(evidence.hand)) or 1.0
-    # Where terms cancel, their size is what rounding is relative to: it stands beside as an entry.
-    found, found32, expected = (
-        {"along a random direction": np.array([value, size])}
-        for value in (
-            *(
-                sum(float(p.sum()) for p in products(tree))
-                for tree in (evidence.hand, evidence.hand32)
-            ),
-            float(along),
-        )
-    )
+    size = sum(float(np.nansum(np.abs(p))) for p in products(evidence.rule64)) or 1.0
+    values = [
+        *(sum(float(p.sum()) for p in products(g)) for g in (evidence.rule64, evidence.rule32)),
+        float(along),
+    ]
+    found, found32, expected = (np.array([value, size]) for value in values)
     return found, found32, expected
 
 
 def _form(problem: Problem) -> str:
-    """What is wrong with tree, shapes or dtypes of the gradient, in both precisions; or nothing."""
+    """Which promise about trees, shapes and dtypes is broken, in both precisions; or nothing."""
     for dtype in (jnp.float64, jnp.float32):
         inputs = cast(problem.inputs, dtype)
         try:
             with jax.enable_x64(dtype == jnp.float64):
+                broken = problem.broken()
                 gradient = jax.eval_shape(problem.gradient, inputs)
         except Exception as error:  # whatever a rule under test may raise is a finding
             reason = (str(error).strip().splitlines() or [""])[0]
             return f"the rule cannot be traced: {type(error).__name__}: {reason}"
+        if broken:
+            return broken
         if jax.tree.structure(gradient) != jax.tree.structure(inputs):
             return (
                 f"expected gradients of the form {jax.tree.structure(inputs)}, "
@@ -229,12 +183,12 @@ def _gather(problem: Problem, unsuited: dict[str, str]) -> Evidence:
         "dot test": oracles.along,
     }
     silent = dict(unsuited)
-    wide = cast(problem.inputs, jnp.float64)
-    narrow = cast(problem.inputs, jnp.float32)
+    inputs64 = cast(problem.inputs, jnp.float64)
+    inputs32 = cast(problem.inputs, jnp.float32)
     with jax.enable_x64(True):
         for name, oracle in real.items():
             if name not in silent:
-                silent |= _refusal(name, oracle, problem, wide)
+                silent |= _refusal(name, oracle, problem, inputs64)
         asked = {name: oracle for name, oracle in real.items() if name not in silent}
 
         def everything(inputs: Any) -> Any:
@@ -242,25 +196,37 @@ def _gather(problem: Problem, unsuited: dict[str, str]) -> Evidence:
             said = {name: oracle(problem, inputs) for name, oracle in asked.items()}
             return problem.gradient(inputs), size, said
 
-        hand, size, said = jax.device_get(_compiled(everything)(wide))
+        rule64, size, said = jax.device_get(_compiled(everything)(inputs64))
         if "complex step" not in silent:
-            refusal = _refusal("complex step", oracles.by_complex_step, problem, wide)
-            silent |= refusal
-            if not refusal:
-                step = _compiled(lambda inputs: oracles.by_complex_step(problem, inputs))
-                said["complex step"] = jax.device_get(step(wide))
+            silent |= _refusal("complex step", oracles.by_complex_step, problem, inputs64)
+        if "complex step" not in silent:
+            step = _compiled(lambda inputs: oracles.by_complex_step(problem, inputs))
+            said["complex step"] = jax.device_get(step(inputs64))
+            silent |= _not_analytic(said, float(size))
     with jax.enable_x64(False):
-        hand32 = jax.device_get(_compiled(problem.gradient)(narrow))
+        rule32 = jax.device_get(_compiled(problem.gradient)(inputs32))
 
     def lost_by_jax(expected: Any) -> float:
         """What automatic differentiation loses in float32; rarely asked for."""
         if "jax.grad" not in asked:
             return 0.0
         with jax.enable_x64(False):
-            found = _compiled(lambda inputs: oracles.by_jax(problem, inputs))(narrow)
+            found = _compiled(lambda inputs: oracles.by_jax(problem, inputs))(inputs32)
         return difference(found, expected, float(size), 1.0).error
 
-    return Evidence(hand, hand32, lost_by_jax, float(size), said, silent)
+    return Evidence(rule64, rule32, lost_by_jax, float(size), said, silent)
+
+
+def _not_analytic(said: dict[str, Any], size: float) -> dict[str, str]:
+    """A complex step says nothing where the forward is not analytic: others then contradict it.
+
+    The oracles are compared with each other, not with the rule, which may be wrong.
+    """
+    for other in ("central differences", "jax.grad"):
+        if other in said:
+            gap = difference(said["complex step"], said[other], size, 1.0).error
+            return {} if gap <= 1e-6 else {"complex step": "the forward is not analytic"}
+    return {}
 
 
 def _refusal(
@@ -273,5 +239,5 @@ def _refusal(
         if name == "complex step":
             return {name: "the forward does not take complex numbers"}
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return {name: f"JAX cannot differentiate this forward: {first[:90]}"}
+        return {name: f"JAX cannot do this with the forward: {first[:90]}"}
     return {}

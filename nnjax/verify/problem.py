@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nnjax.core import Layer, Loss, Penalty
+from nnjax.core import Layer, Loss, Penalty, value_and_grad
 from nnjax.verify.case import Case, LayerCase, LossCase, PenaltyCase
 
 
@@ -20,44 +20,146 @@ class Problem(NamedTuple):
     """`terms(inputs)` sum to the scalar J; `gradient(inputs)` is dJ/dinputs by hand.
 
     `inputs` is a dictionary of trees ("params", "x" or "scores") of numpy arrays in float64 that
-    hold float32 numbers, so that every precision starts from the same numbers.
+    hold float32 numbers, so that every precision starts from the same numbers. `broken()` says
+    which promise of the contract is broken besides the gradient's, or nothing.
     """
 
     terms: Callable[[Any], jax.Array]
     gradient: Callable[[Any], Any]
     inputs: Any
+    broken: Callable[[], str]
 
 
-def problem_of(case: Case, loss: Loss | None = None, targets: Any = None) -> Problem:
-    """The problem of a row of the table; of a network with a loss on top, if one is given."""
+def problem_of(case: Case) -> Problem:
+    """The problem of a row of the table."""
     rng = np.random.default_rng(3)
     if isinstance(case, LossCase):
         scores = to_float32(case.scores(rng, case.shape))
-        return _of_loss(case.loss, scores, to_float32(case.targets(rng, case.shape)))
+        return loss_problem(case.loss, scores, to_float32(case.targets(rng, case.shape)))
     if isinstance(case, PenaltyCase):
-        return _of_penalty(case.penalty, to_float32(case.params(rng)))
+        return penalty_problem(case.penalty, to_float32(case.params(rng)))
     params, x, key = drawn(case, rng)
-    if loss is not None:
-        return _of_network(case.layer, loss, params, x, targets, key)
-    return _of_layer(case.layer, params, x, key, rng)
+    return layer_problem(case.layer, params, x, key)
 
 
 def drawn(case: LayerCase, rng: np.random.Generator) -> tuple[Any, np.ndarray, jax.Array | None]:
     """Parameters, inputs and, for training, the key that a case is judged with."""
     x = to_float32(case.inputs(rng, (case.batch, *case.in_shape)))
-    return _params(case, rng), x, jax.random.key(5) if case.training else None
+    key = jax.random.key(1)
+    if case.at_init:
+        params = to_float32(case.layer.init(key, case.in_shape)[0])
+    else:
+        like = jax.eval_shape(lambda key: case.layer.init(key, case.in_shape)[0], key)
+        params = to_float32(jax.tree.map(lambda leaf: rng.normal(size=leaf.shape), like))
+    return params, x, jax.random.key(5) if case.training else None
+
+
+def layer_problem(
+    layer: Layer, params: Any, x: np.ndarray, key: jax.Array | None, promised: Any = None
+) -> Problem:
+    """J = sum(r * y) for a layer; `promised` is the shape that `init` gives, if it is known."""
+    inputs, find_x = _with_x(params, x)
+
+    def output(inputs: Any) -> tuple[jax.Array, Any]:
+        return layer.forward(inputs["params"], find_x(inputs), key)
+
+    y = jax.eval_shape(lambda inputs: output(inputs)[0], inputs)
+    rng = np.random.default_rng(7)
+    # Of many sizes, so that a rule which is not linear in dy cannot pass.
+    r = to_float32(rng.normal(size=y.shape) * 2.0 ** rng.integers(-5, 6, size=y.shape))
+
+    def terms(inputs: Any) -> jax.Array:
+        y = output(inputs)[0]
+        return y * jnp.asarray(r, y.dtype)
+
+    def backward(inputs: Any) -> tuple[Any, Any]:
+        y, residuals = output(inputs)
+        return layer.backward(inputs["params"], residuals, jnp.asarray(r, y.dtype))
+
+    def broken() -> str:
+        if promised is not None and y.shape[1:] != tuple(promised):
+            return f"init promises outputs of shape {promised}, forward gives {y.shape[1:]}"
+        return _ids(x, jax.eval_shape(backward, inputs)[1])
+
+    return Problem(terms, lambda i: _gradients(*backward(i), i), inputs, broken)
+
+
+def network_problem(
+    network: Layer,
+    loss: Loss,
+    penalty: Penalty | None,
+    params: Any,
+    x: np.ndarray,
+    targets: Any,
+    key: jax.Array | None,
+) -> Problem:
+    """J = loss(network(x)) + penalty; the parameters' gradient is that of `value_and_grad`."""
+    inputs, find_x = _with_x(params, x)
+
+    def run(inputs: Any) -> tuple[jax.Array, Any, Any]:
+        scores, residuals = network.forward(inputs["params"], find_x(inputs), key)
+        J, loss_residuals = loss.forward(scores, _like(targets, scores))
+        return J, residuals, loss_residuals
+
+    def terms(inputs: Any) -> jax.Array:
+        J = run(inputs)[0]
+        return J if penalty is None else J + penalty.forward(inputs["params"])[0].astype(J.dtype)
+
+    def gradient(inputs: Any) -> Any:
+        x = find_x(inputs)
+        scores = jax.eval_shape(lambda: network.forward(inputs["params"], x, key)[0])
+        found = value_and_grad(network, loss, penalty)(
+            inputs["params"], x, _like(targets, scores), key
+        )
+        _, residuals, loss_residuals = run(inputs)
+        dx = network.backward(inputs["params"], residuals, loss.backward(loss_residuals))[1]
+        return _gradients(found[1], dx, inputs)
+
+    return Problem(terms, gradient, inputs, lambda: _scalar(jax.eval_shape(terms, inputs)))
+
+
+def loss_problem(loss: Loss, scores: np.ndarray, targets: Any) -> Problem:
+    """J = loss(scores)."""
+
+    def run(inputs: Any) -> tuple[jax.Array, Any]:
+        z = inputs["scores"]
+        return loss.forward(z, _like(targets, z))
+
+    def terms(inputs: Any) -> jax.Array:
+        return run(inputs)[0]
+
+    inputs = {"scores": scores}
+    return Problem(
+        terms,
+        lambda inputs: {"scores": loss.backward(run(inputs)[1])},
+        inputs,
+        lambda: _scalar(jax.eval_shape(terms, inputs)),
+    )
+
+
+def penalty_problem(penalty: Penalty, params: Any) -> Problem:
+    """J = penalty(params)."""
+
+    def terms(inputs: Any) -> jax.Array:
+        return penalty.forward(inputs["params"])[0]
+
+    def gradient(inputs: Any) -> Any:
+        return {"params": penalty.backward(penalty.forward(inputs["params"])[1])}
+
+    inputs = {"params": params}
+    return Problem(terms, gradient, inputs, lambda: _scalar(jax.eval_shape(terms, inputs)))
 
 
 def to_float32(tree: Any) -> Any:
-    """Arrays of floats become float64 arrays of float32 numbers; whole numbers stay."""
-    return jax.tree.map(
-        lambda leaf: (
-            np.asarray(leaf).astype(np.float32).astype(np.float64)
-            if jnp.issubdtype(np.asarray(leaf).dtype, jnp.floating)
-            else np.asarray(leaf)
-        ),
-        tree,
-    )
+    """Floats become float64 arrays of float32 numbers; whole numbers keep to 32 bits."""
+
+    def rounded(leaf: Any) -> np.ndarray:
+        array = np.asarray(leaf)
+        if jnp.issubdtype(array.dtype, jnp.floating):
+            return array.astype(np.float32).astype(np.float64)
+        return array.astype(np.int32) if array.dtype == np.int64 else array
+
+    return jax.tree.map(rounded, tree)
 
 
 def cast(tree: Any, dtype: Any) -> Any:
@@ -65,15 +167,6 @@ def cast(tree: Any, dtype: Any) -> Any:
     return jax.tree.map(
         lambda leaf: leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf, tree
     )
-
-
-def _params(case: LayerCase, rng: np.random.Generator) -> Any:
-    """Random numbers in the form of the layer's parameters, or what `init` gives."""
-    key = jax.random.key(1)
-    if case.at_init:
-        return to_float32(case.layer.init(key, case.in_shape)[0])
-    like = jax.eval_shape(lambda key: case.layer.init(key, case.in_shape)[0], key)
-    return to_float32(jax.tree.map(lambda leaf: rng.normal(size=leaf.shape), like))
 
 
 def _with_x(params: Any, x: np.ndarray) -> tuple[Any, Callable[[Any], Any]]:
@@ -87,68 +180,18 @@ def _gradients(dparams: Any, dx: Any, inputs: Any) -> Any:
     return {"params": dparams} | ({"x": dx} if "x" in inputs else {})
 
 
-def _of_layer(
-    layer: Layer, params: Any, x: np.ndarray, key: Any, rng: np.random.Generator
-) -> Problem:
-    inputs, find_x = _with_x(params, x)
-
-    def output(inputs: Any) -> tuple[jax.Array, Any]:
-        return layer.forward(inputs["params"], find_x(inputs), key)
-
-    y = jax.eval_shape(lambda inputs: output(inputs)[0], inputs)
-    r = to_float32(rng.normal(size=y.shape))
-
-    def terms(inputs: Any) -> jax.Array:
-        y = output(inputs)[0]
-        return y * jnp.asarray(r, y.dtype)
-
-    def gradient(inputs: Any) -> Any:
-        y, residuals = output(inputs)
-        dy = jnp.asarray(r, y.dtype)
-        return _gradients(*layer.backward(inputs["params"], residuals, dy), inputs)
-
-    return Problem(terms, gradient, inputs)
+def _ids(x: np.ndarray, dx: Any) -> str:
+    """Ids have no derivative, but forks add error signals up: zeros of their shape are due."""
+    if jnp.issubdtype(x.dtype, jnp.floating) or np.shape(dx) == x.shape:
+        return ""
+    return f"dx of whole-number x: expected zeros of shape {x.shape}, got {dx}"
 
 
-def _of_loss(loss: Loss, scores: np.ndarray, targets: Any) -> Problem:
-    def run(inputs: Any) -> tuple[jax.Array, Any]:
-        z = inputs["scores"]
-        return loss.forward(z, _like(targets, z))
-
-    return Problem(
-        terms=lambda inputs: run(inputs)[0],
-        gradient=lambda inputs: {"scores": loss.backward(run(inputs)[1])},
-        inputs={"scores": scores},
-    )
+def _scalar(J: Any) -> str:
+    return "" if J.shape == () else f"a loss is one number, got an array of shape {J.shape}"
 
 
-def _of_penalty(penalty: Penalty, params: Any) -> Problem:
-    return Problem(
-        terms=lambda inputs: penalty.forward(inputs["params"])[0],
-        gradient=lambda inputs: {"params": penalty.backward(penalty.forward(inputs["params"])[1])},
-        inputs={"params": params},
-    )
-
-
-def _of_network(
-    network: Layer, loss: Loss, params: Any, x: np.ndarray, targets: Any, key: Any
-) -> Problem:
-    inputs, find_x = _with_x(params, x)
-
-    def run(inputs: Any) -> tuple[jax.Array, Any, Any]:
-        scores, residuals = network.forward(inputs["params"], find_x(inputs), key)
-        J, loss_residuals = loss.forward(scores, _like(targets, scores))
-        return J, residuals, loss_residuals
-
-    def gradient(inputs: Any) -> Any:
-        _, residuals, loss_residuals = run(inputs)
-        found = network.backward(inputs["params"], residuals, loss.backward(loss_residuals))
-        return _gradients(*found, inputs)
-
-    return Problem(lambda inputs: run(inputs)[0], gradient, inputs)
-
-
-def _like(targets: Any, scores: jax.Array) -> Any:
+def _like(targets: Any, scores: Any) -> Any:
     """Targets in the precision of the scores; real where the scores are complex."""
     real = jnp.finfo(scores.dtype).dtype
     return jax.tree.map(jnp.asarray, cast(targets, real))

@@ -1,6 +1,7 @@
 """What the verifier says: a row for each rule and oracle, and a table of them."""
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,15 @@ class Row(NamedTuple):
     verdict: str
     detail: str = ""
 
+    def plain(self) -> dict[str, Any]:
+        """The row for JSON, where an error that is not there is null and an infinite one "inf"."""
+        return {
+            key: (None if math.isnan(value) else "inf")
+            if isinstance(value, float) and not math.isfinite(value)
+            else value
+            for key, value in self._asdict().items()
+        }
+
 
 class Report(NamedTuple):
     """All rows of a verification; prints as a table.
@@ -36,10 +46,8 @@ class Report(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """No row is wrong, and at least one oracle could judge each rule."""
-        judged = {(row.block, row.options) for row in self.rows if row.verdict == "right"}
-        asked = {(row.block, row.options) for row in self.rows}
-        return judged == asked and not self.wrong
+        """No row is wrong. A rule that nobody could judge has a row that says so, and is wrong."""
+        return not self.wrong
 
     @property
     def wrong(self) -> tuple[Row, ...]:

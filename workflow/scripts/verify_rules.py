@@ -1,7 +1,6 @@
 """The verifier's run over all rules, the planted defects and the sources' errata, as one file."""
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,24 +13,16 @@ from nnjax.verify import verify_case
 from nnjax.verify.cases import CASES
 from nnjax.verify.defects import DEFECTS
 from nnjax.verify.judge import TOLERANCE, ULPS
-from nnjax.verify.report import Report, Row
+from nnjax.verify.report import Report
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def plain(row: Row) -> dict[str, Any]:
-    """A row for JSON, where a number that is not there is null."""
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in row._asdict().items()
-    }
-
-
 def _worst(report: Report) -> dict[str, Any]:
     """The first wrong row, or the row with the largest error."""
     judged = [row for row in report.rows if row.verdict == "right"]
-    return plain(report.wrong[0] if report.wrong else max(judged, key=lambda row: row.error64))
+    return (report.wrong[0] if report.wrong else max(judged, key=lambda row: row.error64)).plain()
 
 
 def main(quick: bool, output: Path) -> None:
@@ -52,7 +43,7 @@ def main(quick: bool, output: Path) -> None:
         "tolerance": TOLERANCE,
         "ulps": ULPS,
         "passed": all(report.passed for report in reports),
-        "rows": [plain(row) for report in reports for row in report.rows],
+        "rows": [row.plain() for report in reports for row in report.rows],
         "defects": [
             {
                 "block": defect.case.of,

@@ -30,17 +30,19 @@ def worst(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """
     errors: dict[str, float | None] = {}
     for oracle in ORACLES:
-        known = [r["error64"] for r in rows if r["oracle"] == oracle and r["error64"] is not None]
+        known = [float(r["error64"]) for r in rows if _judged(r, oracle)]
         errors[oracle] = max(known, default=None)
-    known = [
-        r["error32"] for r in rows if r["oracle"] == "jax.grad" and r["error32"] is not None
-    ] or [r["error32"] for r in rows if r["error32"] is not None]
+    known = [float(r["error32"]) for r in rows if any(_judged(r, oracle) for oracle in ORACLES)]
     errors["float32"] = max(known, default=None)
     return {
         "cases": len({r["options"] for r in rows}),
         "errors": errors,
         "wrong": [r for r in rows if r["verdict"] == "wrong"],
     }
+
+
+def _judged(row: dict[str, Any], oracle: str) -> bool:
+    return row["oracle"] == oracle and row["error64"] is not None
 
 
 def code(text: str) -> Markup:
@@ -75,7 +77,7 @@ def main(verification: Path, templates: Path, output: Path) -> None:
         lstrip_blocks=True,
     )
     environment.filters["code"] = code
-    environment.filters["error"] = lambda e: "&ndash;" if e is None else f"{e:.0e}"
+    environment.filters["error"] = lambda e: "&ndash;" if e is None else f"{float(e):.0e}"
     result = json.loads(verification.read_text(encoding="utf-8"))
     rows = sorted(result["rows"], key=lambda row: row["block"])
     by_block = {block: list(group) for block, group in groupby(rows, lambda row: row["block"])}

@@ -1,4 +1,5 @@
-"""The defect log: mistakes that were really made somewhere, each planted into a right rule.
+"""The defect log: mistakes that were made in real code, books or texts, or that usual checks let
+through, each planted into a right rule.
 
 The verifier must find every one (`python -m nnjax.verify --defects`). A family per file.
 """
