@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from nnjax.core import Params, Penalty
+from nnjax.layers.batch_norm import BatchNorm
 
 
 def l2(strength: float, biases: bool = False) -> Penalty:
@@ -27,8 +28,9 @@ def l2(strength: float, biases: bool = False) -> Penalty:
             (weights), and not on biases or scales.
 
     Returns:
-        A `Penalty`. Parameters that are whole numbers are left out; their gradient is 0. The
-        residuals are the parameters. Params without a weight give P = 0.
+        A `Penalty`. Parameters that are whole numbers, and the population statistics of batch
+        normalisations, are left out; their gradient is 0. The residuals are the parameters. Params
+        without a weight give P = 0.
 
     Raises:
         ValueError: if the strength is negative or not finite.
@@ -54,13 +56,26 @@ def l2(strength: float, biases: bool = False) -> Penalty:
     def counts(leaf: jax.Array) -> bool:
         return jnp.issubdtype(leaf.dtype, jnp.floating) and (biases or leaf.ndim >= 2)
 
+    def learned(params: Params) -> Params:
+        """Zeros for the population statistics of batch normalisations."""
+        return jax.tree.map(
+            lambda node: (
+                node._replace(mean=0 * node.mean, variance=0 * node.variance)
+                if isinstance(node, BatchNorm)
+                else node
+            ),
+            params,
+            is_leaf=lambda node: isinstance(node, BatchNorm),
+        )
+
     def forward(params: Params) -> tuple[jax.Array, Params]:
-        squares = [jnp.sum(leaf**2) for leaf in jax.tree.leaves(params) if counts(leaf)]
+        squares = [jnp.sum(leaf**2) for leaf in jax.tree.leaves(learned(params)) if counts(leaf)]
         return strength * sum(squares[1:], squares[0]) if squares else jnp.zeros(()), params
 
     def backward(residuals: Params) -> Params:
         return jax.tree.map(
-            lambda leaf: 2 * strength * leaf if counts(leaf) else jnp.zeros_like(leaf), residuals
+            lambda leaf: 2 * strength * leaf if counts(leaf) else jnp.zeros_like(leaf),
+            learned(residuals),
         )
 
     return Penalty(forward, backward)

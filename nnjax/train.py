@@ -101,7 +101,7 @@ def fit(
         optimizer: any optax transformation, `optax.sgd(0.01, momentum=0.9)` for instance.
         params: parameters to start from, as `network.init` returns them. They are not changed.
         data: inputs (rows, ...) and targets (rows, ...), or `Weighted(targets, weights)`. A batch
-            without any weight has loss NaN and gradient 0.
+            without any weight has loss NaN, and so has its epoch in the history, and gradient 0.
         epochs: passes over the data.
         batch_size: rows in a batch. More than there are rows means all of them in one batch; rows
             left over after the last whole batch are not used in that epoch.
@@ -177,7 +177,7 @@ def predict(
         >>> nn.predict(nn.dense(2), params, jnp.ones((5, 3)), batch_size=2).shape
         (5, 2)
     """
-    x = jnp.asarray(x)
+    x = _inputs(x)
     _check_indices(network, params, x)
     if batch_size is None:
         return _forward(network, params, x)
@@ -253,7 +253,10 @@ def check_training(
 def _check_data(
     name: str, network: Layer, loss: Loss, params: Params, pair: Data, metric: Metric | None
 ) -> tuple[jax.Array, Any]:
-    x = jnp.asarray(pair[0])
+    try:
+        x = _inputs(pair[0])
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
     # A plain list or tuple of numbers is an array, as ever; other trees are kept.
     targets = jax.tree.map(jnp.asarray, pair[1], is_leaf=lambda node: type(node) in (list, tuple))
     lengths = {leaf.shape[:1] for leaf in jax.tree.leaves(targets)}
@@ -287,16 +290,25 @@ def _check_data(
     return x, targets
 
 
+def _inputs(x: ArrayLike) -> jax.Array:
+    """Inputs as an array; indices beyond 32 bits are refused, as JAX would cut them off."""
+    if isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.dtype.itemsize > 4 and x.size:
+        if max(-int(x.min()), int(x.max())) >= 2**31:
+            raise ValueError(f"indices are at most 2**31 - 1 in size, got {x.min()} to {x.max()}")
+        x = x.astype(np.int32)
+    return jnp.asarray(x)
+
+
 def _check_indices(network: Layer, params: Params, x: jax.Array) -> None:
     """Refuse indices that an embedding does not have, which no compiled program can.
 
-    The rows with the smallest and the largest index are run outside of `jit`, where an embedding
-    sees values. The parameters matter by their shapes only.
+    The rows with the smallest and the largest index of each column are run outside of `jit`, where
+    an embedding sees values. The parameters matter by their shapes only.
     """
     if isinstance(x, Tracer) or not jnp.issubdtype(x.dtype, jnp.integer) or not x.size:
         return
-    by_row = x.reshape(len(x), -1)
-    extremes = jnp.stack([by_row.min(axis=1).argmin(), by_row.max(axis=1).argmax()])
+    columns = np.asarray(x).reshape(len(x), -1)
+    extremes = np.unique(np.concatenate([columns.argmin(axis=0), columns.argmax(axis=0)]))
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), params)
     try:
         network.forward(zeros, x[extremes])

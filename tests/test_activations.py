@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy import special
 
+import nnjax as nn
 from nnjax.core import Layer
 from nnjax.layers.activations import elu, gelu, leaky_relu, relu, sigmoid, silu, softplus, tanh
 from nnjax.layers.softmax import log_softmax, softmax
@@ -314,3 +315,18 @@ def test_same_as_pytorch() -> None:
         ours = run(layer, x, dy)
         np.testing.assert_allclose(ours[0], y.detach().numpy(), 1e-11, 1e-15, err_msg=name)
         np.testing.assert_allclose(ours[1], given.grad.numpy(), 1e-10, 1e-14, err_msg=name)
+
+
+@pytest.mark.parametrize("size", [0.0, 1.0, 80.0, 100.0, 1000.0])
+@pytest.mark.parametrize(
+    "name", ["relu", "leaky_relu", "elu", "softplus", "sigmoid", "tanh", "gelu", "silu"]
+)
+def test_second_derivative_is_finite_far_out(name: str, size: float) -> None:
+    """A branch that is not taken must not overflow: inf times 0 is NaN."""
+    f = nn.differentiable(getattr(nn, name)())
+
+    def slopes(x: jax.Array) -> jax.Array:
+        return jax.grad(lambda x: f((), x).sum())(x).sum()
+
+    x = jnp.array([[size, -size]], jnp.float32)
+    assert jnp.isfinite(jax.grad(slopes)(x)).all()

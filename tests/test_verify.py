@@ -169,6 +169,57 @@ def test_backward_that_is_not_linear() -> None:
     assert not nn.verify(clipped, (3,), show=False).passed
 
 
+def test_losses_far_out_and_with_weights() -> None:
+    unclipped = nn.huber(5.0)._replace(backward=nn.huber(1e6).backward)
+    assert {row.options for row in nn.verify(unclipped, (3,), show=False).wrong} == {
+        "numbers, wide inputs",
+        "signs, wide inputs",
+        "weighted, wide inputs",
+    }
+    right = nn.softmax_cross_entropy
+
+    def ignoring(residuals: Any) -> Any:
+        return right.backward(residuals._replace(share=None))
+
+    wrong = nn.verify(right._replace(backward=ignoring), (3,), show=False).wrong
+    assert {row.options.split(",")[0] for row in wrong} == {"weighted"}
+
+    def normalised(residuals: Any) -> Any:
+        """The sum of the targets forgotten."""
+        z, t, share = residuals
+        if share is not None:
+            return right.backward(residuals)
+        return (jax.nn.softmax(z) - t) / len(z)
+
+    wrong = nn.verify(right._replace(backward=normalised), (3,), show=False).wrong
+    assert {row.options.split(",")[0] for row in wrong} >= {"numbers"}
+
+
+def test_numbers_that_float32_does_not_have() -> None:
+    exp = keep_shape(
+        lambda params, x, key=None: (jnp.exp(x), x), lambda params, x, dy: ((), dy * jnp.exp(x))
+    )
+    assert nn.verify(exp, (3,), show=False).passed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"batch": 0}, "at least 1, got"),
+        ({"loss": nn.softmax_cross_entropy, "targets": np.zeros(7, int)}, "labels of shape"),
+    ],
+)
+def test_the_users_own_mistakes_are_no_verdict(arguments: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        nn.verify(nn.dense(2), (4,), show=False, **arguments)
+
+
+def test_targets_may_be_a_list() -> None:
+    assert nn.verify(
+        nn.dense(2), (4,), nn.softmax_cross_entropy, targets=[0, 1, 0, 1], show=False
+    ).passed
+
+
 def test_promised_shape() -> None:
     promising = nn.relu()._replace(init=lambda key, in_shape: ((), (99,)))
     (row,) = nn.verify(promising, (3,), show=False).rows

@@ -124,7 +124,8 @@ def sigmoid() -> Layer:
 
     def derivative(x: jax.Array) -> jax.Array:
         s = jax.nn.sigmoid(x)
-        return s * jnp.where(x < 0, 1 - s, s * jnp.exp(-x))
+        # exp(-|x|): the branch that is not taken must not overflow, or second derivatives are NaN.
+        return s * jnp.where(x < 0, 1 - s, s * jnp.exp(-jnp.abs(x)))
 
     return _elementwise(f=jax.nn.sigmoid, save=lambda x: x, derivative=derivative)
 

@@ -59,8 +59,9 @@ def attention(heads: int = 1, causal: bool = False, masked: bool = False) -> Lay
         heads: into how many parts the features are split, each with weights of its own.
         causal: position q sees the keys k <= q only, nothing that comes after it.
         masked: x has one more channel, the last, which is 1 at real positions and 0 at padding
-            (compared with 0.5). Padded positions are not seen as keys; as queries they get an
-            output like others, which a loss should leave out. The channel's own gradient is 0.
+            (compared with 0.5). Padded positions must be finite. They are not seen as keys; as
+            queries they get an output like others, which a loss should leave out. The channel's
+            own gradient is 0.
 
     Returns:
         A layer from (batch, time, 3 features) to (batch, time, features), with params `()`. With

@@ -24,9 +24,10 @@ class Weighted(NamedTuple):
     weights of any size change nothing and a mask of zeros and ones gives the mean over what is
     real, however much padding there is.
 
-    An example of weight 0 does not exist: it adds nothing and gets the gradient 0 even if its loss
-    is infinite, its scores are NaN or its label is -1. If all weights are 0 the loss is NaN, the
-    mean of nothing, and the gradient 0.
+    To the loss an example of weight 0 does not exist: it adds nothing and gets the gradient 0 even
+    if its loss is infinite, its scores are NaN or its label is -1. (The network before the loss
+    still multiplies that 0 with what it saved, so its inputs must be finite.) If all weights are 0
+    the loss is NaN, the mean of nothing, and the gradient 0.
 
     `targets` are what the loss takes alone. `weights` are finite, not negative, of any dtype, and
     have the shape of the labels, that is scores.shape[:-1]; losses that compare element with

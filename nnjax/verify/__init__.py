@@ -11,7 +11,6 @@ from nnjax.verify.case import Case, Draw, normal
 from nnjax.verify.judge import judge
 from nnjax.verify.problem import (
     Problem,
-    cast,
     layer_problem,
     loss_problem,
     network_problem,
@@ -19,6 +18,7 @@ from nnjax.verify.problem import (
     to_float32,
 )
 from nnjax.verify.report import Report, Row
+from nnjax.verify.targets import kinds_of_targets
 
 UNSUITED_FAR_OUT = {
     "central differences": "the derivative may have no digits beside the function",
@@ -46,13 +46,14 @@ def verify(
     forward, central differences and a complex step over all coordinates, and a dot test along a
     random direction, all in float64; the rule is run in float64 and in float32. A layer gets a
     random cotangent of many sizes, never a plain sum, which would hide errors in normalisations and
-    softmax. Layers that behave differently in training are verified in both modes.
+    softmax. Layers that behave differently in training are verified in both modes, a loss with
+    every kind of targets that it takes.
 
-    Only what the inputs reach is verified. By default they are standard normal, and once more ten
-    times as large ("wide inputs"), there before `jax.grad` and the dot test alone; kinks, ties and
-    saturation want `inputs` of their own, and a layer that takes axes between batch and features
-    wants an `in_shape` with such an axis. The cost grows with the square of the number of
-    parameters: verify a small version of a network.
+    Only what the inputs reach is verified. By default they are standard normal, and once more of
+    sizes up to a few hundred ("wide inputs"), there before `jax.grad` and the dot test alone;
+    kinks, ties and saturation want `inputs` of their own, and a layer that takes axes between batch
+    and features wants an `in_shape` with such an axis. The cost grows with the square of the number
+    of parameters: verify a small version of a network.
 
     Args:
         rule: the layer, network or loss.
@@ -60,12 +61,12 @@ def verify(
         loss: put on top of the network; then the gradient of `value_and_grad` is verified, and the
             error signal at the input too.
         penalty: added to that loss.
-        targets: targets of the loss, (batch, ...); default: whichever the loss takes of random
-            labels, numbers in (0, 1), signs and labels 0 or 1.
+        targets: targets of the loss, (batch, ...); default: what the loss takes of random labels,
+            numbers in (0, 1), signs, and labels 0 or 1; for a loss alone also weighted.
         batch: number of examples.
         inputs: draws the inputs (of a loss: the scores), `(rng, shape) -> array`. Whole numbers are
-            indices, by which nothing is differentiated. Default: normal numbers as above; for
-            a loss that they do not suit, probabilities.
+            indices, by which nothing is differentiated. Default: normal numbers as above; for a
+            loss that they do not suit, probabilities.
         name: what the rows are called; default "layer", "network" or "loss".
         show: print the table.
 
@@ -75,8 +76,8 @@ def verify(
 
     Raises:
         TypeError: if `rule` is neither a layer nor a loss.
-        ValueError: if the input's shape does not fit the layer, or the targets the loss, or if none
-            of the default targets gives a finite loss.
+        ValueError: if the input's shape does not fit the layer, or the targets the loss, if a size
+            is below 1, or if none of the default targets gives a finite loss.
 
     Example:
         >>> import nnjax as nn
@@ -87,33 +88,33 @@ def verify(
 
     Source: the oracles' own, see `nnjax/verify/oracles.py`.
     """
-    if isinstance(rule, Loss):
-        problem = _loss_problem(rule, (batch, *in_shape), inputs, targets)
-        report = Report(tuple(judge(problem, name or "loss", "")))
-    elif isinstance(rule, Layer):
-        shape = tuple(in_shape)
-        name = name or ("layer" if loss is None else "network")
-        draws = {"": inputs or normal}
-        if inputs is None:
-            draws["wide inputs"] = lambda rng, shape: 10 * normal(rng, shape)
-        rows: list[Row] = []
-        for draw_name, draw in draws.items():
-            x = to_float32(draw(np.random.default_rng(2), (batch, *shape)))
-            for mode, problem in _layer_problems(rule, shape, x, loss, penalty, targets).items():
-                options = ", ".join(filter(None, (mode, draw_name)))
-                if not draw_name:
-                    rows += judge(problem, name, options)
-                    continue
-                # A forward that overflows far out is no mistake of the backward.
-                left_out = (*UNSUITED_FAR_OUT, "form")
-                found = judge(problem, name, options, UNSUITED_FAR_OUT)
-                rows += [row for row in found if row.oracle not in left_out]
-        report = Report(tuple(rows))
-    else:
-        raise TypeError(
-            f"verify: expected a layer or a loss, got {rule!r}; layers are made by a call, as in "
-            "nn.relu()"
-        )
+    shape = (batch, *in_shape)
+    if any(n < 1 for n in shape):
+        raise ValueError(f"verify: expected batch and in_shape to be at least 1, got {shape}")
+    draws = {"": inputs or normal} | ({} if inputs else {"wide inputs": _wide})
+    rows: list[Row] = []
+    for draw_name, draw in draws.items():
+        x = to_float32(draw(np.random.default_rng(2), shape))
+        if isinstance(rule, Loss):
+            problems = _loss_problems(rule, x, targets)
+        elif isinstance(rule, Layer):
+            problems = _layer_problems(rule, tuple(in_shape), x, loss, penalty, targets)
+        else:
+            raise TypeError(
+                f"verify: expected a layer or a loss, got {rule!r}; layers are made by a call, as "
+                "in nn.relu()"
+            )
+        called = name or ("loss" if isinstance(rule, Loss) else "network" if loss else "layer")
+        for kind, problem in problems.items():
+            if not draw_name:
+                rows += judge(problem, called, kind)
+                continue
+            # A forward that overflows far out is no mistake of the backward.
+            left_out = (*UNSUITED_FAR_OUT, "form")
+            options = ", ".join(filter(None, (kind, draw_name)))
+            found = judge(problem, called, options, UNSUITED_FAR_OUT)
+            rows += [row for row in found if row.oracle not in left_out]
+    report = Report(tuple(rows))
     if show:
         print(report)
     return report
@@ -122,6 +123,11 @@ def verify(
 def verify_case(case: Case) -> Report:
     """The report on one row of the table of cases."""
     return Report(tuple(judge(problem_of(case), case.of, case.label, case.unsuited)))
+
+
+def _wide(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    """Normal numbers of many sizes, up to a few hundred."""
+    return rng.normal(size=shape) * 2.0 ** rng.integers(0, 8, size=shape)
 
 
 def _layer_problems(
@@ -150,14 +156,9 @@ def _layer_problems(
     keys = {"": None} if key is None else {"evaluation": None, "training": key}
     if loss is None:
         return {m: layer_problem(layer, params, x, k, out_shape) for m, k in keys.items()}
-    if targets is None:
-        scores = np.full(evaluated.shape, 0.5)
-        targets = next((t for t in _targets(scores.shape) if _finite(loss, scores, t)), None)
-    if targets is None:
-        raise ValueError(f"verify: give targets for this loss on scores of {evaluated.shape}")
-    return {
-        m: network_problem(layer, loss, penalty, params, x, targets, k) for m, k in keys.items()
-    }
+    kinds = kinds_of_targets(loss, np.full(evaluated.shape, 0.5), targets)
+    (_, chosen), *_ = kinds.items()
+    return {m: network_problem(layer, loss, penalty, params, x, chosen, k) for m, k in keys.items()}
 
 
 def _training_key(layer: Layer, params: Any, x: jax.Array, evaluated: jax.Array) -> Any:
@@ -170,31 +171,14 @@ def _training_key(layer: Layer, params: Any, x: jax.Array, evaluated: jax.Array)
     return None
 
 
-def _loss_problem(loss: Loss, shape: Shape, inputs: Draw | None, targets: Any) -> Problem:
-    """The loss on the first scores and targets, of those allowed, that give a finite loss."""
-    draws = [inputs] if inputs else [normal, lambda rng, shape: rng.uniform(0.05, 0.95, shape)]
-    for draw in draws:
-        scores = to_float32(draw(np.random.default_rng(2), shape))
-        for t in _targets(shape) if targets is None else [to_float32(targets)]:
-            if _finite(loss, scores, t) or (inputs and targets is not None):
-                return loss_problem(loss, scores, t)
-    raise ValueError(
-        f"verify: the loss is not finite on scores of shape {shape}; give targets (and inputs)"
-    )
-
-
-def _targets(scores: Shape) -> list[np.ndarray]:
-    """Labels, numbers, signs, and labels 0 or 1."""
-    rng = np.random.default_rng(4)
-    labels = rng.integers(scores[-1], size=scores[:-1]).astype(np.int32)
-    numbers = to_float32(rng.uniform(size=scores))
-    return [labels, numbers, np.sign(numbers - 0.5), labels % 2]
-
-
-def _finite(loss: Loss, scores: np.ndarray, targets: Any) -> bool:
-    """Whether the loss takes the targets and is finite, if it is a number at all."""
-    z, t = jax.tree.map(jnp.asarray, cast((scores, targets), jnp.float32))
+def _loss_problems(loss: Loss, scores: np.ndarray, targets: Any) -> dict[str, Problem]:
+    """The loss with every kind of targets that it takes, or with those given."""
     try:
-        return bool(jnp.isfinite(loss.forward(z, t)[0]).all())
-    except (ValueError, TypeError):
-        return False
+        kinds = kinds_of_targets(loss, scores, targets)
+    except ValueError:
+        if targets is not None:
+            raise
+        # A loss of probabilities is not finite on normal scores.
+        scores = to_float32(np.random.default_rng(2).uniform(0.05, 0.95, scores.shape))
+        kinds = kinds_of_targets(loss, scores, None)
+    return {kind: loss_problem(loss, scores, t) for kind, t in kinds.items()}

@@ -43,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if options.defects:
         return _defects([d for d in DEFECTS if not blocks or d.case.of in blocks])
-    if options.json and not options.json.parent.is_dir():
-        print(f"--json: there is no folder {options.json.parent}", file=sys.stderr)
+    if options.json and (options.json.is_dir() or not options.json.parent.is_dir()):
+        print(f"--json: {options.json} is a folder or in none", file=sys.stderr)
         return 2
     cases = [case for case in CASES if not blocks or case.of in blocks]
     report = verified(cases)
