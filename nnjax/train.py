@@ -139,6 +139,8 @@ def fit(
     shuffle = key is not None if shuffle is None else shuffle
     if shuffle and key is None:
         raise ValueError("fit(shuffle=True) needs a key, for instance key=jax.random.key(0)")
+    if not (key is None or isinstance(key, jax.Array)):
+        raise ValueError(f"fit(key): expected a key such as jax.random.key(0), got {key!r}")
     checked = check_training(network, loss, params, data, validation, metric, epochs, batch_size)
     settings = (network, loss, optimizer, checked.batch_size, shuffle, metric, penalty)
     state = State(params, optimizer.init(params))

@@ -17,7 +17,7 @@ import nnjax as nn
 from nnjax.core import Params
 from nnjax.verify import verify_case
 from nnjax.verify.case import Case, LayerCase, LossCase
-from nnjax.verify.judge import QUICKLY
+from nnjax.verify.judge import quick_options
 from nnjax.verify.problem import cast, drawn, to_float32
 
 EVERY_FLOAT = (jnp.float16, jnp.bfloat16, jnp.float32, jnp.float64)
@@ -51,8 +51,8 @@ def loss_by_hand(loss: nn.Loss, scores: Any, targets: Any) -> tuple[jax.Array, j
     return J, loss.backward(residuals)
 
 
-compiled = jax.jit(by_hand, static_argnums=0, compiler_options=QUICKLY)
-compiled_loss = jax.jit(loss_by_hand, static_argnums=0, compiler_options=QUICKLY)
+compiled = jax.jit(by_hand, static_argnums=0, compiler_options=quick_options())
+compiled_loss = jax.jit(loss_by_hand, static_argnums=0, compiler_options=quick_options())
 
 
 def assert_close(actual: Any, expected: Any, rtol: float, atol: float) -> None:
@@ -133,7 +133,7 @@ def transformations(case: LayerCase) -> None:
     other = compiled(case.layer, *flipped, key)
     stacked = jax.tree.map(lambda a, b: np.stack([a, b]), inputs, flipped)
     rule = functools.partial(by_hand, case.layer, key=key)
-    mapped = jax.jit(jax.vmap(rule), compiler_options=QUICKLY)(*stacked)
+    mapped = jax.jit(jax.vmap(rule), compiler_options=quick_options())(*stacked)
     looped = jax.tree.map(lambda a, b: np.stack([a, b]), one, other)
     assert_close(mapped, looped, 1e-12, rounding(looped))
 
@@ -190,7 +190,7 @@ def loss_transformations(case: LossCase) -> None:
     other = compiled_loss(case.loss, np.flip(scores, 0), targets)
     assert_close(compiled_loss(case.loss, scores, targets), one, 1e-12, rounding(one))
     rule = jax.vmap(lambda z: loss_by_hand(case.loss, z, targets))
-    mapped = jax.jit(rule, compiler_options=QUICKLY)(np.stack([scores, np.flip(scores, 0)]))
+    mapped = jax.jit(rule, compiler_options=quick_options())(np.stack([scores, np.flip(scores, 0)]))
     looped = jax.tree.map(lambda a, b: np.stack([a, b]), one, other)
     assert_close(mapped, looped, 1e-12, rounding(looped))
 

@@ -3,6 +3,7 @@
 The doctests of `nnjax/` are outside this folder and stay in float32, the default of JAX.
 """
 
+import itertools
 import os
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -16,6 +17,15 @@ from hypothesis import settings
 # Deadlines would time JAX's compilation; derandomize makes every run the same run.
 settings.register_profile("nnjax", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("nnjax")
+
+
+_finished = itertools.count(1)
+
+
+def pytest_runtest_teardown() -> None:
+    """Forget compiled programs now and then: thousands of small ones fill gigabytes."""
+    if next(_finished) % 200 == 0:
+        jax.clear_caches()
 
 
 @pytest.fixture(autouse=True)

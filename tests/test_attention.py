@@ -287,3 +287,10 @@ def test_torch_agrees() -> None:
         jax.tree.leaves(grads), [*gradients(*into), *gradients(*out)], strict=True
     ):
         np.testing.assert_allclose(ours, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_no_time_at_all() -> None:
+    layer = nn.attention()
+    y, residuals = layer.forward((), jnp.zeros((2, 0, 3)))
+    assert y.shape == (2, 0, 1)
+    assert layer.backward((), residuals, y)[1].shape == (2, 0, 3)

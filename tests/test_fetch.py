@@ -22,8 +22,6 @@ from nnjax.datasets import fetch, isolet
 from nnjax.datasets.errors import DataError
 from nnjax.datasets.unpack import unpack
 
-pytestmark = pytest.mark.xdist_group("fetch")  # its fixtures are dear
-
 Archives = tuple[bytes, dict[str, bytes]]
 
 

@@ -17,8 +17,6 @@ from nnjax.datasets import isolet
 from nnjax.datasets.errors import DataError
 from nnjax.datasets.standin import standin
 
-pytestmark = pytest.mark.xdist_group("isolet")  # its fixtures are dear
-
 TRAIN, TEST = isolet.FILES["train"], isolet.FILES["test"]
 
 

@@ -408,3 +408,12 @@ def test_torch_agrees() -> None:
         np.testing.assert_allclose(dx, x.grad.numpy(), rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(grads.scale, w.grad.numpy(), rtol=1e-10, atol=1e-12)
         np.testing.assert_allclose(grads.shift, b.grad.numpy(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.batch_norm(), nn.layer_norm(), nn.rms_norm(), nn.group_norm(1)]
+)
+def test_whole_numbers_are_refused_with_their_dtype(layer: nn.Layer) -> None:
+    params, _ = layer.init(jax.random.key(0), (3,))
+    with pytest.raises(ValueError, match="takes floats, got int32"):
+        layer.forward(params, jnp.ones((2, 3), jnp.int32))

@@ -458,3 +458,18 @@ def test_penalty_leaves_population_statistics_alone() -> None:
     np.testing.assert_allclose(P, 0.3)
     np.testing.assert_allclose(grads.scale, 0.2)
     assert not grads.variance.any()
+
+
+def test_a_seed_is_no_key() -> None:
+    params, _ = nn.dense(2).init(jax.random.key(0), (3,))
+    with pytest.raises(ValueError, match=r"expected a key such as jax\.random\.key\(0\), got 0"):
+        nn.fit(
+            nn.dense(2),
+            nn.softmax_cross_entropy,
+            optax.sgd(0.1),
+            params,
+            (np.zeros((4, 3)), np.zeros(4, int)),
+            epochs=1,
+            batch_size=2,
+            key=0,  # pyright: ignore[reportArgumentType]
+        )

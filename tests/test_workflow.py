@@ -22,8 +22,6 @@ import yaml
 from digest import code_digest
 from settings import checked, programs
 
-pytestmark = pytest.mark.xdist_group("workflow")  # its fixtures are dear
-
 ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "data"
 QUICK = "workflow/config/quick.yaml"

@@ -217,7 +217,7 @@ def _softmax(scores: jax.Array, allowed: jax.Array | np.ndarray | None) -> jax.A
     """Softmax over the last axis among what is allowed; 0 where nothing is."""
     if allowed is not None:
         scores = jnp.where(allowed, scores, jnp.asarray(-jnp.inf, scores.dtype))
-    top = jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True))
+    top = jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True, initial=-jnp.inf))
     top = jnp.where(top == -jnp.inf, jnp.zeros_like(top), top)
     e = jnp.exp(scores - top)
     total = e.sum(axis=-1, keepdims=True)

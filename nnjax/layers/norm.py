@@ -93,12 +93,14 @@ def check_eps(eps: float, layer: str) -> None:
 
 
 def check_input(x: jax.Array, features: int, layer: str) -> None:
-    """Refuse an input that does not have the features of the parameters."""
+    """Refuse an input that does not have the features of the parameters, or is no float."""
     if x.ndim < 2 or x.shape[-1] != features:
         raise ValueError(
             f"{layer} has a scale of shape ({features},) and takes inputs of shape "
             f"(batch, ..., {features}), got {x.shape}"
         )
+    if not jnp.issubdtype(x.dtype, jnp.inexact):
+        raise ValueError(f"{layer} takes floats, got {x.dtype}; cast them first")
 
 
 def features_of(in_shape: Shape, layer: str) -> int:

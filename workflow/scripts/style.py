@@ -6,6 +6,7 @@ carries its text as an XML comment and title and footer are stored as metadata.
 """
 
 import os
+import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -160,12 +161,28 @@ def _mark_stand_in(figure: Figure, top: float) -> None:
     figure.text(0.5, top / 2, "STAND-IN DATA", fontsize=size, zorder=100, **look, **centred)
 
 
+def _numbered(svg: str) -> str:
+    """The SVG with its ids numbered as they come.
+
+    matplotlib makes them of the coordinates' last bits, which depend on where numpy's arrays happen
+    to lie in memory.
+    """
+    numbers: dict[str, str] = {}
+    return re.sub(
+        r"(?<=[\"#])[mph][0-9a-f]{10}\b",
+        lambda found: numbers.setdefault(found[0], f"{found[0][0]}{len(numbers)}"),
+        svg,
+    )
+
+
 def _save(figure: Figure, path: Path, kind: str, metadata: dict[str, str | None]) -> None:
     """Write beside the target first, so that a killed job leaves no half figure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         figure.savefig(partial, format=kind, dpi=200, metadata=metadata)
+        if kind == "svg":
+            partial.write_text(_numbered(partial.read_text(encoding="utf-8")), encoding="utf-8")
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
