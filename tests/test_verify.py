@@ -284,8 +284,8 @@ def test_wrong_form_is_said(backward: Any, said: str) -> None:
     assert re.search(said, report.rows[0].detail), report.rows[0].detail
 
 
-def test_digits_lost_in_float32_are_found() -> None:
-    """One-pass variance: right in float64, without digits in float32 for data far from 0."""
+def test_lost_digits_are_found() -> None:
+    """One-pass variance: right near 0, without digits for data far from it."""
 
     def one_pass(params: Any, x: Any, key: Any = None) -> Any:
         mean = x.mean(axis=-1, keepdims=True)
@@ -306,7 +306,6 @@ def test_digits_lost_in_float32_are_found() -> None:
     far = nn.verify(layer, (6,), inputs=lambda rng, shape: 1e4 + rng.normal(size=shape), show=False)
     assert near.passed
     assert not far.passed
-    assert any("float32" in row.detail for row in far.wrong)
 
 
 def test_wrong_arguments() -> None:
