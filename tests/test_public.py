@@ -1,20 +1,16 @@
 """What is public is in the table of cases, and is documented with an example that runs."""
 
-import ast
 import doctest
 import inspect
-import itertools
-from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import jax
 import pytest
+from docstrings import constants
 from test_initializers import INITIALIZERS
 
 import nnjax as nn
-import nnjax.losses
 from nnjax.verify.cases import LAYERS, LOSSES, PENALTIES
 
 PUBLIC: dict[str, Any] = {
@@ -36,28 +32,12 @@ RULES = [
         if inspect.signature(value).return_annotation in (nn.Layer, nn.Loss, nn.Penalty)
     ),
 ]
-
-
-def constants() -> Iterator[tuple[str, str]]:
-    """Names and texts of the losses: a string below an assignment, which Python does not keep."""
-    files = sorted(Path(nnjax.losses.__file__).parent.glob("*.py"))
-    statements = [s for file in files for s in ast.parse(file.read_text()).body]
-    for assignment, text in itertools.pairwise(statements):
-        if (
-            isinstance(assignment, ast.Assign)
-            and isinstance(assignment.targets[0], ast.Name)
-            and isinstance(text, ast.Expr)
-            and isinstance(text.value, ast.Constant)
-            and isinstance(getattr(nn, assignment.targets[0].id, None), nn.Loss)
-        ):
-            yield assignment.targets[0].id, str(text.value.value)
-
-
+CONSTANTS = {name: text for name, (_, text) in constants().items()}
 TEXTS = {
     name: inspect.getdoc(value) or ""
     for name, value in PUBLIC.items()
     if not isinstance(value, nn.Loss)
-} | dict(constants())
+} | CONSTANTS
 
 
 def test_every_layer_is_in_the_table() -> None:
@@ -70,14 +50,14 @@ def test_every_layer_is_in_the_table() -> None:
 
 
 def test_every_loss_is_in_the_table() -> None:
-    constants = {name for name, value in PUBLIC.items() if isinstance(value, nn.Loss)}
+    fixed = {name for name, value in PUBLIC.items() if isinstance(value, nn.Loss)}
     made = {
         name
         for name, value in FUNCTIONS.items()
         if inspect.signature(value).return_annotation is nn.Loss
     }
-    assert constants | made == {case.of for case in LOSSES}
-    assert all(case.loss is PUBLIC[case.of] for case in LOSSES if case.of in constants)
+    assert fixed | made == {case.of for case in LOSSES}
+    assert all(case.loss is PUBLIC[case.of] for case in LOSSES if case.of in fixed)
 
 
 def test_every_penalty_is_in_the_table() -> None:
@@ -128,7 +108,7 @@ def test_function_documents_what_goes_in_and_out(name: str) -> None:
         assert "Returns:" in text
 
 
-@pytest.mark.parametrize(("name", "text"), list(constants()), ids=lambda value: value[:30])
+@pytest.mark.parametrize(("name", "text"), list(CONSTANTS.items()), ids=lambda value: value[:30])
 def test_example_of_a_loss_runs(name: str, text: str) -> None:
     """doctest does not find texts below constants, so their examples are run here, in float32."""
     test = doctest.DocTestParser().get_doctest(text, {}, name, None, None)

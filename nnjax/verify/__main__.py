@@ -1,7 +1,7 @@
 """`python -m nnjax.verify`: every public rule with every option before every oracle.
 
-Prints a table and ends with status 0 if all rules are right, 1 if one is wrong, 2 if there is no
-such block.
+Prints a table and ends with status 0 if all rules are right (with --defects: all mistakes found),
+1 if not, 2 if what was asked for does not exist: a block, a folder, a planted mistake.
 """
 
 import argparse

@@ -34,7 +34,8 @@ def difference(found: Any, expected: Any, size: float, tolerance: float) -> Diff
         a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
         if not a.size:
             continue
-        # Infinite on both sides is agreement; anything else that is not finite is none.
+        # The same infinity is agreement, and so is NaN (an oracle's NaN has been dealt with before);
+        # anything else that is not finite is none.
         same = (a == b) | (np.isnan(a) & np.isnan(b))
         with np.errstate(invalid="ignore", over="ignore"):
             gaps = np.where(same, 0.0, np.abs(a - b))

@@ -96,10 +96,10 @@ def _entries(body: str) -> list[str]:
 
 
 def _joined(found: list[Piece]) -> list[Piece]:
-    """Neighbouring pieces of an example are one; so are formulas."""
+    """The pieces with those of one example in one."""
     joined: list[Piece] = []
     for piece in found:
-        if joined and piece.kind in ("example",) and joined[-1].kind == piece.kind:
+        if joined and piece.kind == joined[-1].kind == "example":
             joined[-1] = piece._replace(text=f"{joined[-1].text}\n{piece.text}")
         else:
             joined.append(piece)
@@ -108,12 +108,12 @@ def _joined(found: list[Piece]) -> list[Piece]:
 
 def rules() -> list[Rule]:
     """All public rules (functions that make layers or losses, and losses), by module."""
-    constants = _constants()
+    texts = constants()
     found = []
     for name in nnjax.__all__:
         value = getattr(nnjax, name)
         if isinstance(value, Loss):
-            module, text = constants[name]
+            module, text = texts[name]
             call = f"nn.{name}"
         elif inspect.isfunction(value) and _makes(value) in (Layer, Loss, nnjax.Penalty):
             module, text = value.__module__, inspect.getdoc(value) or ""
@@ -142,8 +142,12 @@ def _modules() -> list[str]:
     return [*first, *files, "nnjax.transformer", "nnjax.combine", "nnjax.share", *rest]
 
 
-def _constants() -> dict[str, tuple[str, str]]:
-    """Losses that are constants: name to module and text."""
+def constants() -> dict[str, tuple[str, str]]:
+    """The public losses that are constants.
+
+    Returns:
+        Name to module and text, the string literal below the assignment.
+    """
     found = {}
     for module in pkgutil.walk_packages(nnjax.__path__, "nnjax."):
         if not module.name.startswith("nnjax.losses"):
@@ -155,6 +159,7 @@ def _constants() -> dict[str, tuple[str, str]]:
                 and isinstance(assignment.targets[0], ast.Name)
                 and isinstance(text, ast.Expr)
                 and isinstance(text.value, ast.Constant)
+                and isinstance(getattr(nnjax, assignment.targets[0].id, None), Loss)
             ):
                 found[assignment.targets[0].id] = (
                     module.name,
