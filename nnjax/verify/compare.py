@@ -34,7 +34,7 @@ def difference(found: Any, expected: Any, size: float, tolerance: float) -> Diff
         a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
         if not a.size:
             continue
-        # The same infinity is agreement, and so is NaN (an oracle's NaN has been dealt with before);
+        # The same infinity is agreement, and so is NaN (an oracle's has been dealt with before);
         # anything else that is not finite is none.
         same = (a == b) | (np.isnan(a) & np.isnan(b))
         with np.errstate(invalid="ignore", over="ignore"):
