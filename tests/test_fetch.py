@@ -269,16 +269,24 @@ def test_broken_local_file_is_never_skipped(place: str, folder: Path, server: Se
 
 def test_write_leaves_no_draft(tmp_path: Path) -> None:
     fetched = fetch.fetch_isolet([], [], "cache", say=lambda line: None)
-    parquet, record = tmp_path / "new/isolet.parquet", tmp_path / "new/isolet.json"
-    fetch.write(fetched.table, fetched.record, parquet, record)
-    assert pl.read_parquet(parquet).equals(fetched.table)
+    names = ["isolet.json", "test.parquet", "train.parquet"]
+    record, test, train = (tmp_path / "new" / name for name in names)
+    fetch.write(fetched.table, fetched.record, train, test, record)
+    assert pl.concat(map(pl.read_parquet, (train, test))).equals(fetched.table)
+    assert set(pl.read_parquet(train)["split"]) == {"train"}
     assert json.loads(record.read_text()) == fetched.record
-    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["isolet.json", "isolet.parquet"]
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == names
 
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"b.json cannot be written \("):
-        fetch.write(fetched.table, fetched.record, tmp_path / "a.parquet", "file/b.json")
-    assert not list(tmp_path.glob("*a.parquet*"))
+        fetch.write(
+            fetched.table,
+            fetched.record,
+            tmp_path / "a.parquet",
+            tmp_path / "b.parquet",
+            "file/b.json",
+        )
+    assert not list(tmp_path.glob("*.parquet*"))
 
 
 @pytest.fixture(scope="module")
@@ -302,10 +310,11 @@ def section(**changes: object) -> dict[str, object]:
     } | changes
 
 
-def test_script_writes_both_files(script: ModuleType) -> None:
-    script.main(section(), "out/isolet.parquet", "out/isolet.json", "log")
+def test_script_writes_its_files(script: ModuleType) -> None:
+    script.main(section(), "out/train.parquet", "out/test.parquet", "out/isolet.json", "log")
     assert json.loads(Path("out/isolet.json").read_text())["data"] == "stand-in"
-    assert pl.read_parquet("out/isolet.parquet").height == 7797
+    assert pl.read_parquet("out/train.parquet").height == 6238
+    assert pl.read_parquet("out/test.parquet").height == 1559
     assert "WARNING" in Path("log").read_text()
 
 
@@ -313,7 +322,7 @@ def test_script_ends_with_a_sentence(
     script: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
-        script.main(section(standin=False), "out/isolet.parquet", "out/isolet.json", "log")
+        script.main(section(standin=False), "out/a.parquet", "out/b.parquet", "out/c.json", "log")
     assert caught.value.code == 1
     said = capsys.readouterr().err.splitlines()
     assert said[-1].startswith("error: ISOLET is not in")

@@ -368,11 +368,11 @@ def test_no_data_and_no_stand_in_is_one_sentence(tmp_path: Path) -> None:
     copy_project(tmp_path)
     config = unreachable(tmp_path, standin=False)
     status, said = snakemake(
-        tmp_path, "--cores", "1", "results/data/isolet.parquet", "--configfile", config
+        tmp_path, "--cores", "1", "results/data/train.parquet", "--configfile", config
     )
     assert status != 0
     assert "127.0.0.1" in said
-    assert not list((tmp_path / "results").rglob("isolet*"))
+    assert not list((tmp_path / "results").rglob("*.parquet"))
 
 
 def test_the_stand_in_marks_a_figure(tmp_path: Path) -> None:

@@ -159,31 +159,40 @@ def fetch_isolet(
 
 
 def write(
-    table: pl.DataFrame, record: Record, parquet: str | Path, record_file: str | Path
+    table: pl.DataFrame,
+    record: Record,
+    train: str | Path,
+    test: str | Path,
+    record_file: str | Path,
 ) -> None:
-    """Write table and record whole: both under temporary names first, then renamed.
+    """Write the two splits and the record whole: under temporary names first, then renamed.
+
+    The splits lie in files of their own, so that what reads only the training rows cannot have
+    looked at the test rows.
 
     Args:
-        table: as `isolet.load` returns it, written as Parquet.
+        table: as `isolet.load` returns it.
         record: its source record, written as JSON.
-        parquet: path of the table.
+        train: path of the training rows (Parquet).
+        test: path of the test rows (Parquet).
         record_file: path of the record.
 
     Raises:
         DataError: when the files cannot be written.
     """
-    targets = [Path(parquet), Path(record_file)]
+    targets = [Path(train), Path(test), Path(record_file)]
     drafts = [path.with_name(f".{path.name}.{os.getpid()}") for path in targets]
     try:
         for path in targets:
             path.parent.mkdir(parents=True, exist_ok=True)
-        table.write_parquet(drafts[0])
-        drafts[1].write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        for split, draft in zip(isolet.SPLITS, drafts, strict=False):
+            table.filter(pl.col("split") == split).write_parquet(draft)
+        drafts[2].write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         for draft, path in zip(drafts, targets, strict=True):
             draft.replace(path)
     except OSError as fault:
         raise DataError(
-            f"{targets[0]} and {targets[1]} cannot be written ({fault.strerror or fault}). "
+            f"{', '.join(map(str, targets))} cannot be written ({fault.strerror or fault}). "
             "Expected folders that this user may write to, on a disk with room."
         ) from None
     finally:

@@ -173,7 +173,8 @@ def fingerprint(features: np.ndarray, letters: np.ndarray) -> str:
 
 def fingerprints(table: pl.DataFrame) -> dict[Split, str]:
     """The content fingerprint of each split of a table."""
-    return {split: fingerprint(*_arrays_of(table, split)[:2]) for split in SPLITS}
+    parts = {split: examples(table.filter(pl.col("split") == split)) for split in SPLITS}
+    return {split: fingerprint(rows.x, rows.labels + 1) for split, rows in parts.items()}
 
 
 def is_official(table: pl.DataFrame) -> bool:
@@ -216,6 +217,38 @@ class Arrays(NamedTuple):
     speakers_test: np.ndarray
 
 
+class Examples(NamedTuple):
+    """Rows of ISOLET as arrays, as they stand in the file: unscaled.
+
+    Example:
+        >>> import polars as pl
+        >>> row = {"split": "train", "speaker": 1, "letter": 3, **dict.fromkeys(COLUMNS, 0.5)}
+        >>> rows = examples(pl.DataFrame([row]))
+        >>> rows.x.shape, rows.labels, rows.speakers
+        ((1, 617), array([2], dtype=int32), array([1], dtype=int32))
+    """
+
+    x: np.ndarray
+    labels: np.ndarray
+    speakers: np.ndarray
+
+
+def examples(table: pl.DataFrame) -> Examples:
+    """The rows of a table as arrays, for those who scale them themselves (within a fold, say).
+
+    Args:
+        table: as `load` returns it, or some rows of it.
+
+    Returns:
+        x (rows, 617) float32 in [-1, 1], labels (rows,) int32 0 ... 25, speakers (rows,) int32.
+    """
+    return Examples(
+        table.select(COLUMNS).to_numpy().astype(np.float32),
+        table["letter"].to_numpy().astype(np.int32) - 1,
+        table["speaker"].to_numpy().astype(np.int32),
+    )
+
+
 def arrays(table: pl.DataFrame) -> Arrays:
     """Arrays for training, features standardised with the training rows alone.
 
@@ -225,10 +258,9 @@ def arrays(table: pl.DataFrame) -> Arrays:
     Returns:
         x (rows, 617) float32, y (rows,) int32 0 ... 25, speakers (rows,) int32, of train and test.
     """
-    x_train, y_train, speakers_train = _arrays_of(table, "train")
-    x_test, y_test, speakers_test = _arrays_of(table, "test")
-    x_train, x_test = standardise(x_train, x_test)
-    return Arrays(x_train, y_train - 1, x_test, y_test - 1, speakers_train, speakers_test)
+    train, test = (examples(table.filter(pl.col("split") == split)) for split in SPLITS)
+    x_train, x_test = standardise(train.x, test.x)
+    return Arrays(x_train, train.labels, x_test, test.labels, train.speakers, test.speakers)
 
 
 def standardise(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -281,11 +313,6 @@ def one_hot(labels: np.ndarray, classes: int = LETTERS) -> np.ndarray:
             f"labels lie in {labels.min()} ... {labels.max()}, expected 0 ... {classes - 1}"
         )
     return (labels[:, None] == np.arange(classes)).astype(np.float32)
-
-
-def _arrays_of(table: pl.DataFrame, split: Split) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    rows = table.filter(pl.col("split") == split)
-    return rows.select(COLUMNS).to_numpy(), rows["letter"].to_numpy(), rows["speaker"].to_numpy()
 
 
 def _names(folder: Path) -> set[str]:

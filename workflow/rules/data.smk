@@ -1,9 +1,11 @@
-# ISOLET, checked and in one table: from a local folder, the public source, or a marked stand-in.
+# ISOLET, checked: from a local folder, the public source, or a marked stand-in. The splits lie in
+# files of their own: what takes only `train` has not seen the test speakers.
 
 
 rule fetch_isolet:
     output:
-        isolet="results/data/isolet.parquet",
+        train="results/data/train.parquet",
+        test="results/data/test.parquet",
         record="results/data/isolet.json",
     log:
         "logs/fetch_isolet.log",

@@ -3,7 +3,8 @@
 
 rule train_isolet:
     input:
-        isolet=rules.fetch_isolet.output.isolet,
+        train=rules.fetch_isolet.output.train,
+        test=rules.fetch_isolet.output.test,
     output:
         epochs="results/runs/{experiment}/{program}/epochs.parquet",
         speakers="results/runs/{experiment}/{program}/speakers.parquet",

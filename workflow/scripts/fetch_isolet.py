@@ -1,4 +1,4 @@
-"""The data of the study: ISOLET as one Parquet table, with a record of where it comes from."""
+"""The data of the study: ISOLET's two splits as Parquet, with a record of where they come from."""
 
 import sys
 from pathlib import Path
@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(config_section: dict[str, Any], parquet: str, record: str, log: str | None = None) -> None:
+def main(
+    config_section: dict[str, Any], train: str, test: str, record: str, log: str | None = None
+) -> None:
     """Fetch, write, and end with one sentence and exit status 1 when that cannot be done.
 
     Args:
         config_section: folders, url, cache, standin, standin_seed.
-        parquet: path of the table.
+        train: path of the training rows (Parquet).
+        test: path of the test rows (Parquet).
         record: path of the source record (JSON).
         log: path of a file that keeps what is said on standard error.
     """
@@ -35,7 +38,7 @@ def main(config_section: dict[str, Any], parquet: str, record: str, log: str | N
             allow_standin=config_section["standin"],
             say=say,
         )
-        write(fetched.table, fetched.record, parquet, record)
+        write(fetched.table, fetched.record, train, test, record)
         say(f"{fetched.record['data']}: {fetched.record['source']}")
     except DataError as fault:
         say(f"error: {fault}")
@@ -46,4 +49,4 @@ def main(config_section: dict[str, Any], parquet: str, record: str, log: str | N
 
 
 if "snakemake" in globals():
-    main(snakemake.params["data"], snakemake.output[0], snakemake.output[1], snakemake.log[0])
+    main(snakemake.params["data"], *snakemake.output, log=snakemake.log[0])

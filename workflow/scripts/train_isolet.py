@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(isolet: Path, program: dict[str, Any], epochs: Path, speakers: Path) -> None:
+def main(train: Path, test: Path, program: dict[str, Any], epochs: Path, speakers: Path) -> None:
     """Train and write what happened.
 
     Args:
-        isolet: the table of the data.
+        train: the training rows.
+        test: the test rows.
         program: the settings of one program (see the configuration's `experiments`).
         epochs: Parquet to write, one row per arm, seed and epoch: train_loss (mean over the
             epoch's batches), test_loss, test_accuracy (fractions).
@@ -29,7 +30,7 @@ def main(isolet: Path, program: dict[str, Any], epochs: Path, speakers: Path) ->
     import nnjax as nn
     from nnjax.datasets import isolet as dataset
 
-    data = dataset.arrays(pl.read_parquet(isolet))
+    data = dataset.arrays(pl.concat([pl.read_parquet(train), pl.read_parquet(test)]))
     network = multilayer_perceptron(
         program["units"], program["layers"], 26, program["activation"], program["init"]
     )
@@ -78,7 +79,8 @@ def main(isolet: Path, program: dict[str, Any], epochs: Path, speakers: Path) ->
 if "snakemake" in globals():
     job.begin(snakemake.log[0], snakemake.threads)
     main(
-        Path(snakemake.input.isolet),
+        Path(snakemake.input.train),
+        Path(snakemake.input.test),
         snakemake.params["program"],
         Path(snakemake.output.epochs),
         Path(snakemake.output.speakers),
