@@ -14,30 +14,43 @@ VERSIONS = {name: version(name) for name in ("jax", "jaxlib", "numpy", "optax")}
 
 config = checked(config)
 PROGRAMS = programs(config["experiments"])
+# The clean arm: its experiments, and their training programs.
+CLEAN = config["clean"]["experiments"]
+CLEAN_PROGRAMS = programs(
+    {
+        name: {k: v for k, v in settings.items() if k not in ("refit", "choose_epoch")}
+        for name, settings in CLEAN.items()
+    }
+)
 
 SKETCHES = ["sketch_neuron", "sketch_xor", "sketch_isolet"]
 FIGURES = ["xor", *(f"fig{i}" for i in range(1, 9))]
 # Tables without a figure, read by the numbers alone.
-TABLES = ["experiments", "differences"]
+TABLES = ["experiments"]
+# Effects behind the claims, by part of the study: the experiments as published and of the clean arm.
+EFFECTS = {
+    "momentum": (
+        ["momentum", "long", "high_rate", "sigmoid", "standard_normal"],
+        ["momentum", "sigmoid"],
+    ),
+    "units": (["fig5"], ["units"]),
+    "batches": (["fig6"], ["one_epoch", "batch_size"]),
+    "depth": (["fig7"], ["depth"]),
+    "optimizers": (["fig8"], ["optimizers"]),
+}
 # Which experiments a table is made from.
 SOURCES = {
     **{f"fig{i}": ["momentum"] for i in range(1, 5)},
     **{f"fig{i}": [f"fig{i}"] for i in range(5, 9)},
     "experiments": ["momentum", "long", "high_rate", "sigmoid", "standard_normal"],
-    "differences": [
-        "momentum",
-        "long",
-        "high_rate",
-        "sigmoid",
-        "standard_normal",
-        "fig7",
-    ],
 }
 
 
 wildcard_constraints:
     figure="|".join([*FIGURES, *SKETCHES, *TABLES]),
     experiment="|".join(PROGRAMS),
+    clean="|".join(CLEAN),
+    part="|".join(EFFECTS),
 
 
 # The repository holds the reports of the full study. In a fresh clone they are files without a

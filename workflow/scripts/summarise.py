@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import job
-import numpy as np
 import polars as pl
+from cells import Runs
 from tables import write_csv
 
 from nnjax import stats
@@ -15,68 +15,8 @@ from nnjax import stats
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-BOOTSTRAP_SEED = 0
-"""Seed of the generator behind every bootstrap interval."""
-
-
 GUESSING = 0.053
 """Accuracy of guessing one of 26 letters for 1559 rows, 1/26, plus three standard errors."""
-
-
-class Runs:
-    """The runs of one experiment: every program's history and speaker counts in one table each."""
-
-    def __init__(self, programs: dict[Path, dict[str, Any]]) -> None:
-        """Read the runs.
-
-        Args:
-            programs: folder of each program to the setting that it varies, {} for none.
-        """
-        self.epochs = _concat(programs, "epochs.parquet")
-        self.speakers = _concat(programs, "speakers.parquet")
-
-    def final(self) -> pl.DataFrame:
-        """The last epoch of every run."""
-        return self.epochs.filter(pl.col("epoch") == pl.col("epoch").max())
-
-    def counts(self, **cell: float | str) -> tuple[np.ndarray, np.ndarray]:
-        """Correct rows (seeds, speakers) of one cell after the last epoch, and each speaker's rows.
-
-        Raises:
-            ValueError: if the cell mixes arms, so that a seed stands in it twice.
-        """
-        rows = self.speakers.filter(**cell).sort("seed", "speaker")
-        if rows.select("seed", "speaker").is_duplicated().any():
-            raise ValueError(f"the cell {cell} holds several arms; name all that are varied")
-        seeds = rows["seed"].n_unique()
-        correct = rows["correct"].to_numpy().reshape(seeds, -1)
-        return correct, rows["rows"].to_numpy().reshape(seeds, -1)[0]
-
-    def accuracy(self, **cell: float | str) -> stats.Interval:
-        """Final test accuracy of one cell, with the two-level interval over speakers and seeds."""
-        return stats.two_level_interval(*self.counts(**cell), _rng())
-
-
-def difference(
-    a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]
-) -> stats.Interval:
-    """Final test accuracy of cell a minus cell b, paired: the same seeds and the same speakers.
-
-    The accuracy is linear in the counts, so the interval of a difference is the interval of the
-    counts' differences, with both cells resampled alike.
-    """
-    return stats.two_level_interval(a[0] - b[0], a[1], _rng())
-
-
-def _rng() -> np.random.Generator:
-    return np.random.default_rng(BOOTSTRAP_SEED)
-
-
-def _concat(programs: dict[Path, dict[str, Any]], file: str) -> pl.DataFrame:
-    return pl.concat(
-        pl.read_parquet(folder / file).with_columns(**{k: pl.lit(v) for k, v in varied.items()})
-        for folder, varied in programs.items()
-    )
 
 
 def curves(runs: Runs, momentum: float, quantity: str, published: float | None) -> pl.DataFrame:
@@ -185,49 +125,6 @@ def experiments(all_runs: dict[str, Runs]) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-def differences(runs: dict[str, Runs]) -> pl.DataFrame:
-    """Paired differences between two cells that share their seeds, for the claims that compare."""
-    momentum, fig7 = runs["momentum"], runs["fig7"]
-    best = _best_rate(runs["sigmoid"])
-    with_momentum = momentum.counts(momentum=0.9)
-    pairs = {
-        "k4": (momentum.counts(momentum=0.0), with_momentum, "momentum 0 minus momentum 0.9"),
-        "k5": (runs["long"].counts(), with_momentum, "momentum 0, long, minus momentum 0.9"),
-        "k5.high_rate": (
-            runs["high_rate"].counts(),
-            with_momentum,
-            "momentum 0, high rate, minus momentum 0.9",
-        ),
-        "k7": (runs["sigmoid"].counts(learning_rate=0.01), with_momentum, "sigmoid minus ReLU"),
-        "k7.best_rate": (
-            runs["sigmoid"].counts(learning_rate=best),
-            with_momentum,
-            f"sigmoid at its best rate on the test set ({best:g}) minus ReLU",
-        ),
-        "k13": (
-            fig7.counts(layers=0, b1=0.9),
-            fig7.counts(layers=1, b1=0.9),
-            "no hidden layer minus one, Adam, beta1 0.9",
-        ),
-        "k16": (
-            runs["standard_normal"].counts(),
-            with_momentum,
-            "initial weights from N(0, 1) minus N(0, 0.01^2)",
-        ),
-    }
-    return pl.DataFrame(
-        [
-            {"claim": claim, "what": what, **difference(a, b)._asdict()}
-            for claim, (a, b, what) in pairs.items()
-        ]
-    )
-
-
-def _best_rate(runs: Runs) -> float:
-    rates = runs.final().group_by("learning_rate").agg(pl.col("test_accuracy").mean())
-    return float(rates.sort("test_accuracy", "learning_rate")["learning_rate"][-1])
-
-
 def xor(runs: pl.DataFrame, reference: dict[str, Any]) -> pl.DataFrame:
     """XOR: median loss with quartiles by epoch, and the fraction of seeds that solve it."""
     settings = [c for c in runs.columns if c in reference]
@@ -292,7 +189,6 @@ def main(
         "fig7": lambda: cells(runs["fig7"], {"layers": "hidden_layers", "b1": "beta1"}),
         "fig8": lambda: boxes(runs["fig8"]),
         "experiments": lambda: experiments(runs),
-        "differences": lambda: differences(runs),
         "xor": lambda: xor(pl.concat(map(pl.read_parquet, sources["xor"])), settings["xor"]),
     }
     data = "xor" if record is None else json.loads(record.read_text(encoding="utf-8"))["data"]

@@ -1,0 +1,109 @@
+# The clean arm: every choice by cross-validation over the training speakers, then a refit on all of
+# them, and only there the test speakers. `tune` and `choose` have no way to the test rows.
+
+
+rule tune:
+    input:
+        train=rules.fetch_isolet.output.train,
+    output:
+        epochs="results/tuning/{clean}/epochs.parquet",
+        speakers="results/tuning/{clean}/speakers.parquet",
+    log:
+        "logs/tune/{clean}.log",
+    benchmark:
+        "logs/tune/{clean}.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=2000,
+        gpu=1,
+    params:
+        programs=lambda wildcards: list(CLEAN_PROGRAMS[wildcards.clean].values()),
+        folds=config["clean"]["folds"],
+        code=code_digest(f"{CODE}/tune_isolet.py"),
+        versions=VERSIONS,
+    script:
+        "../scripts/tune_isolet.py"
+
+
+rule choose:
+    input:
+        speakers=rules.tune.output.speakers,
+    output:
+        trials="results/tuning/{clean}/trials.parquet",
+        choices="results/tuning/{clean}/choices.parquet",
+    log:
+        "logs/choose/{clean}.log",
+    conda:
+        ENV
+    params:
+        choose_epoch=lambda wildcards: CLEAN[wildcards.clean].get("choose_epoch", False),
+        code=code_digest(f"{CODE}/choose.py"),
+    script:
+        "../scripts/choose.py"
+
+
+rule refit:
+    input:
+        train=rules.fetch_isolet.output.train,
+        test=rules.fetch_isolet.output.test,
+        choices=rules.choose.output.choices,
+    output:
+        epochs="results/clean/{clean}/epochs.parquet",
+        speakers="results/clean/{clean}/speakers.parquet",
+    log:
+        "logs/refit/{clean}.log",
+    benchmark:
+        "logs/refit/{clean}.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=2000,
+        gpu=1,
+    params:
+        programs=lambda wildcards: list(CLEAN_PROGRAMS[wildcards.clean].values()),
+        refit=lambda wildcards: CLEAN[wildcards.clean]["refit"],
+        code=code_digest(f"{CODE}/refit_isolet.py"),
+        versions=VERSIONS,
+    script:
+        "../scripts/refit_isolet.py"
+
+
+rule effects:
+    input:
+        runs=lambda wildcards: [
+            f"{folder}/{file}.parquet"
+            for experiment in EFFECTS[wildcards.part][0]
+            for folder in FOLDERS[experiment]
+            for file in ("epochs", "speakers")
+        ],
+        refits=lambda wildcards: expand(
+            "results/clean/{clean}/{file}.parquet",
+            clean=EFFECTS[wildcards.part][1],
+            file=["epochs", "speakers"],
+        ),
+        choices=lambda wildcards: expand(
+            "results/tuning/{clean}/choices.parquet", clean=EFFECTS[wildcards.part][1]
+        ),
+    output:
+        table="reports/tables/effects_{part}.csv",
+    log:
+        "logs/effects_{part}.log",
+    conda:
+        ENV
+    params:
+        published=lambda wildcards: {
+            name: FOLDERS[name] for name in EFFECTS[wildcards.part][0]
+        },
+        clean=lambda wildcards: {
+            name: f"results/clean/{name}" for name in EFFECTS[wildcards.part][1]
+        },
+        choices=lambda wildcards: {
+            name: f"results/tuning/{name}/choices.parquet"
+            for name in EFFECTS[wildcards.part][1]
+        },
+        code=code_digest(f"{CODE}/measure_effects.py"),
+    script:
+        "../scripts/measure_effects.py"

@@ -1,0 +1,44 @@
+"""The choices of the clean arm, read back: which trial each cell of an experiment was given."""
+
+from typing import Any
+
+import polars as pl
+
+CHOSEN = {"learning_rate", "epoch", "cv_accuracy", "trials", "edge"}
+"""Columns of a table of choices that do not name the cell."""
+
+
+class Choices:
+    """The choices of the clean arm: the trial that each cell of an experiment was given."""
+
+    def __init__(self, tables: dict[str, pl.DataFrame]) -> None:
+        """Keep the tables, one per experiment."""
+        self.tables = tables
+
+    def row(self, experiment: str, **cell: Any) -> dict[str, Any]:
+        """The chosen trial of a cell."""
+        return self.tables[experiment].filter(**cell).row(0, named=True)
+
+    def cell(self, experiment: str, **cell: Any) -> dict[str, Any]:
+        """A cell with its chosen epoch."""
+        return cell | {"epoch": self.row(experiment, **cell)["epoch"]}
+
+    def best(self, experiment: str) -> dict[str, Any]:
+        """The cell with the highest cross-validated accuracy of an experiment."""
+        table = self.tables[experiment].sort("cv_accuracy", descending=True)
+        names = [c for c in table.columns if c not in CHOSEN]
+        return table.select(names).row(0, named=True)
+
+    def words(self, experiment: str, **cell: Any) -> str:
+        """What was chosen for a cell, in words."""
+        found = self.row(experiment, **cell)
+        settings = ", ".join(f"{named(k)} {named(v)}" for k, v in cell.items())
+        return (
+            f"{settings + ': ' if settings else ''}rate {found['learning_rate']:g}, "
+            f"{found['epoch']} epochs, chosen on training speakers"
+        )
+
+
+def named(value: Any) -> str:
+    """A setting or its value in words."""
+    return value.replace("_", " ") if isinstance(value, str) else f"{value:g}"

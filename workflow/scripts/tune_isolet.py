@@ -1,0 +1,81 @@
+"""Cross-validation over the training speakers: every trial of one experiment of the clean arm.
+
+Reads the training rows and nothing else, so that no choice can come from the test speakers.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import job
+import polars as pl
+from networks import OPTIMIZERS, multilayer_perceptron, product
+from tables import write_parquet
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main(
+    train: Path,
+    programs: list[tuple[dict[str, Any], dict[str, Any]]],
+    folds: int,
+    epochs: Path,
+    speakers: Path,
+) -> None:
+    """Train every trial once per fold and measure it on the speakers held out.
+
+    Args:
+        train: the training rows.
+        programs: (the varied setting, all settings) of every program of the experiment.
+        folds: groups of speakers; each is held out once.
+        epochs: Parquet to write, one row per trial, fold, seed and epoch (`runs.tables`;
+            "test" there means held out).
+        speakers: Parquet to write, one row per trial, seed, epoch and held-out speaker.
+    """
+    import runs
+    from folds import scaled, speaker_folds
+
+    import nnjax as nn
+    from nnjax.datasets import isolet
+
+    examples = isolet.examples(pl.read_parquet(train))
+    splits = speaker_folds(examples.speakers, folds)
+    parts = [(scaled(examples, split), runs.heard(examples.speakers[split[1]])) for split in splits]
+    by_epoch, by_speaker = [], []
+    for varied, program in programs:
+        network = multilayer_perceptron(
+            program["units"], program["layers"], 26, program["activation"], program["init"]
+        )
+        arms, seeds = product(program["arms"]), list(range(program["seeds"]))
+        for fold, ((data, held_out), who) in enumerate(parts):
+            _, history = nn.sweep(
+                network,
+                nn.softmax_cross_entropy,
+                OPTIMIZERS[program["optimizer"]],
+                data,
+                seeds=seeds,
+                arms=arms,
+                epochs=program["epochs"],
+                batch_size=program["batch_size"],
+                shuffle=program["shuffle"],
+                validation=held_out,
+                metric=who.metric,
+            )
+            mark = {key: pl.lit(value) for key, value in {**varied, "fold": fold}.items()}
+            for table, all_rows in zip(
+                runs.tables(history, arms, seeds, who), (by_epoch, by_speaker), strict=True
+            ):
+                all_rows.append(table.with_columns(**mark))
+    write_parquet(pl.concat(by_epoch), epochs)
+    write_parquet(pl.concat(by_speaker), speakers)
+
+
+if "snakemake" in globals():
+    job.begin(snakemake.log[0], snakemake.threads)
+    main(
+        Path(snakemake.input.train),
+        snakemake.params["programs"],
+        snakemake.params["folds"],
+        Path(snakemake.output.epochs),
+        Path(snakemake.output.speakers),
+    )
