@@ -82,9 +82,7 @@ def momentum(published: dict[str, Runs], clean: dict[str, Runs], chosen: Choices
     """K3, K4, K5, K7, K16: with and without momentum, sigmoid, large initial weights."""
     runs = published["momentum"]
     reference = runs.counts(momentum=0.9)
-    yield same_speakers(
-        "k3.same_speakers_accuracy", "one hidden layer, momentum 0.9", reference
-    )
+    yield same_speakers("k3.same_speakers_accuracy", "one hidden layer, momentum 0.9", reference)
     yield same_speakers(
         "k16.same_speakers_accuracy",
         "weights from N(0, 1)",
