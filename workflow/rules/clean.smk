@@ -87,6 +87,7 @@ rule effects:
         choices=lambda wildcards: expand(
             "results/tuning/{clean}/choices.parquet", clean=EFFECTS[wildcards.part][1]
         ),
+        record=rules.fetch_isolet.output.record,
     output:
         table="reports/tables/effects_{part}.csv",
     log:

@@ -6,6 +6,7 @@ after it.
 """
 
 import itertools
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import numpy as np
 import polars as pl
 from cells import Counts, Runs
 from choices import Choices, named
+from entries import SEEDS, SPEAKERS_AND_SEEDS
 from tables import write_csv
 
 from nnjax import stats
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 FRACTION = "fraction"
 DIFFERENCE = "difference of fractions"
+PAIRED_SEEDS = "95 % over seeds (bootstrap)"
 OPTIMIZERS = ("sgd", "sgd_momentum", "adagrad", "rmsprop", "adam")
 SMALL_BATCHES = 128
 """The claim that small batches are worse is about this side of the figure: batches up to here."""
@@ -35,10 +38,16 @@ Row = dict[str, Any]
 
 
 def row(
-    key: str, what: str, interval: stats.Interval, unit: str = DIFFERENCE, p: float | None = None
+    key: str,
+    what: str,
+    interval: stats.Interval,
+    unit: str = DIFFERENCE,
+    p: float | None = None,
+    covers: str = SPEAKERS_AND_SEEDS,
 ) -> Row:
     """One effect."""
-    return {"key": key, "what": what, **interval._asdict(), "p": p, "unit": unit}
+    found = interval._asdict()
+    return {"key": key, "what": what, **found, "p": p, "unit": unit, "interval": covers}
 
 
 def accuracy(key: str, what: str, counts: Counts) -> Row:
@@ -49,7 +58,7 @@ def accuracy(key: str, what: str, counts: Counts) -> Row:
 def same_speakers(key: str, what: str, counts: Counts) -> Row:
     """An accuracy on these test speakers, as one would repeat a printed one: over seeds alone."""
     seeds = stats.mean_interval(counts[0].sum(axis=1) / counts[1].sum())
-    return row(key, f"{what}; interval over seeds, on these 30 speakers", seeds, FRACTION)
+    return row(key, f"{what}; on these 30 speakers", seeds, FRACTION, covers=SEEDS)
 
 
 def contrast(key: str, what: str, a: Counts, b: Counts) -> Row:
@@ -287,6 +296,7 @@ def optimizers(
                 f"probability that {named(a)} ends above {named(b)} from the same seed, {rate}",
                 better,
                 FRACTION,
+                covers=PAIRED_SEEDS,
             )
         if arm:
             for name in OPTIMIZERS:
@@ -312,6 +322,7 @@ def main(
     published: dict[str, dict[str, dict[str, Any]]],
     clean: dict[str, str],
     choices: dict[str, str],
+    record: Path,
     output: Path,
 ) -> None:
     """Write the effects of one part of the study.
@@ -321,8 +332,10 @@ def main(
         published: experiment to folder of each program to the setting it varies.
         clean: experiment of the clean arm to the folder of its refit.
         choices: experiment of the clean arm to its table of choices.
+        record: the data's source record (JSON).
         output: CSV to write: key (as in numbers.json), what, value, lo, hi, n (seeds), p
-            (sign-flip test over speakers; after Holm where several pairs stand together), unit.
+            (sign-flip test over speakers; after Holm where several pairs stand together), unit,
+            interval (what it covers), data.
     """
     runs = {
         name: Runs({Path(folder): varied for folder, varied in programs.items()})
@@ -331,7 +344,8 @@ def main(
     refits = {name: Runs({Path(folder): {}}) for name, folder in clean.items()}
     chosen = Choices({name: pl.read_parquet(path) for name, path in choices.items()})
     rows = list(PARTS[part](runs, refits, chosen))
-    write_csv(pl.DataFrame(rows, infer_schema_length=None), output)
+    data = json.loads(record.read_text(encoding="utf-8"))["data"]
+    write_csv(pl.DataFrame(rows, infer_schema_length=None).with_columns(data=pl.lit(data)), output)
 
 
 if "snakemake" in globals():
@@ -341,5 +355,6 @@ if "snakemake" in globals():
         snakemake.params["published"],
         snakemake.params["clean"],
         snakemake.params["choices"],
+        Path(snakemake.input.record),
         Path(snakemake.output.table),
     )

@@ -1,0 +1,73 @@
+"""The ledger in one file: every claim with its verdict, in the order of the configuration."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import job
+from judge_claim import INCONCLUSIVE, NOT_MEASURED, REFUTED, REPRODUCED
+from tables import write_text
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+VERDICTS = (REPRODUCED, REFUTED, INCONCLUSIVE, NOT_MEASURED)
+
+
+def faults(ledger: list[dict[str, Any]], ids: list[str], numbers: dict[str, Any]) -> list[str]:
+    """What is wrong with a ledger: a claim without a verdict, or a number from nowhere.
+
+    Args:
+        ledger: the entries.
+        ids: the claims that it must hold, each once.
+        numbers: numbers.json.
+
+    Returns:
+        One sentence per fault.
+
+    Example:
+        >>> faults([{"id": "K1", "verdict": "", "checks": []}], ["K1", "K2"], {})
+        ['K2: has no entry', "K1: '' is no verdict"]
+    """
+    found = [entry["id"] for entry in ledger]
+    lines = [f"{name}: has no entry" for name in ids if name not in found]
+    lines += [f"{name}: is no claim, or stands twice" for name in found if found.count(name) > 1]
+    for entry in ledger:
+        if entry["verdict"] not in VERDICTS:
+            lines.append(f"{entry['id']}: {entry['verdict']!r} is no verdict")
+        for check in entry["checks"]:
+            for arm in filter(None, (check["published"], check["clean"])):
+                number = numbers.get(arm["key"], {})
+                same = [number.get(name) == arm[name] for name in ("lo", "hi", "n")]
+                if number.get("value") != arm["effect"] or not all(same):
+                    lines.append(f"{entry['id']}: {arm['key']} is not the number of numbers.json")
+    return lines
+
+
+def main(claims: list[Path], ids: list[str], numbers: Path, output: Path) -> None:
+    """Put the claims together.
+
+    Args:
+        claims: one JSON file per claim.
+        ids: the claims there must be.
+        numbers: numbers.json.
+        output: JSON to write.
+
+    Raises:
+        SystemExit: with one line per fault.
+    """
+    ledger = [json.loads(path.read_text(encoding="utf-8")) for path in claims]
+    wrong = faults(ledger, ids, json.loads(numbers.read_text(encoding="utf-8")))
+    if wrong:
+        raise SystemExit("The ledger is not sound:\n" + "\n".join(f"  {line}" for line in wrong))
+    write_text(json.dumps(ledger, indent=2, allow_nan=False) + "\n", output)
+
+
+if "snakemake" in globals():
+    job.begin(snakemake.log[0])
+    main(
+        [Path(claim) for claim in snakemake.input.claims],
+        snakemake.params["ids"],
+        Path(snakemake.input.numbers),
+        Path(snakemake.output.claims),
+    )
