@@ -6,6 +6,8 @@ min_version("9.10")
 
 
 configfile: "workflow/config/study.yaml"
+configfile: "workflow/config/claims.yaml"
+configfile: "workflow/config/record.yaml"
 
 
 include: "workflow/rules/common.smk"
@@ -13,8 +15,14 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/xor.smk"
 include: "workflow/rules/isolet.smk"
 include: "workflow/rules/clean.smk"
+include: "workflow/rules/tuning.smk"
+include: "workflow/rules/baselines.smk"
+include: "workflow/rules/audit.smk"
+include: "workflow/rules/parity.smk"
+include: "workflow/rules/record.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/claims.smk"
 include: "workflow/rules/rules.smk"
 include: "workflow/rules/benchmark.smk"
 
@@ -28,6 +36,7 @@ rule all:
     input:
         "reports/index.html",
         "reports/numbers.json",
+        "reports/claims.json",
         "reports/rules.html",
         expand(
             "reports/figures/{figure}.{form}",

@@ -19,6 +19,12 @@ from nnjax.layers.batch_norm import has_batch_norm, population_statistics
 Metric = Callable[[jax.Array, Any], jax.Array]
 """`(scores, targets) -> scalar`."""
 
+Augment = Callable[[jax.Array, jax.Array, Any], tuple[jax.Array, Any]]
+"""`(key, x, targets) -> (x, targets)` of one training batch."""
+
+AUGMENT_STREAM = int.from_bytes(b"augm", "big")
+"""Names the stream; far from the 0 and 1 that a split counts, so that no two streams are equal."""
+
 
 class History(NamedTuple):
     """What training recorded after each epoch; the last axis of every array is the epoch.
@@ -112,13 +118,38 @@ def batch_rows(
     rows: int, batch_size: int, shuffle: bool, key: jax.Array | None, epoch: ArrayLike
 ) -> jax.Array:
     """Row numbers of an epoch's whole batches, (batches, batch_size)."""
-    order = jnp.arange(rows)
-    if shuffle and key is not None:
-        order = jax.random.permutation(jax.random.fold_in(key, epoch), order)
-    whole = rows // batch_size
-    return order[: whole * batch_size].reshape(whole, batch_size)
+    order = row_order(rows, key, epoch) if shuffle and key is not None else jnp.arange(rows)
+    return in_batches(order, batch_size)
+
+
+def row_order(rows: int, key: jax.Array, epoch: ArrayLike) -> jax.Array:
+    """A new order of the rows for every epoch, (rows,)."""
+    return jax.random.permutation(jax.random.fold_in(key, epoch), jnp.arange(rows))
+
+
+def in_batches(order: jax.Array, batch_size: int) -> jax.Array:
+    """Whole batches of an order of rows, or of many at once: (..., batches, batch_size)."""
+    whole = order.shape[-1] // batch_size
+    return order[..., : whole * batch_size].reshape(*order.shape[:-1], whole, batch_size)
 
 
 def step_key(key: jax.Array, epoch: ArrayLike, step: ArrayLike) -> jax.Array:
-    """The key of the layers' random numbers in one step."""
+    """The key of the random numbers of one step, of the layers or of the augmentation."""
     return jax.random.fold_in(jax.random.fold_in(key, epoch), step)
+
+
+def augment_key(key: jax.Array) -> jax.Array:
+    """The key of all augmentations, from the key of training.
+
+    The two that this is split into, for the order of the rows and for the layers, stay what they
+    are: without an augmentation nothing changes.
+    """
+    return jax.random.fold_in(key, AUGMENT_STREAM)
+
+
+def batch_at(
+    data: tuple[jax.Array, Any], rows: jax.Array, augment: Augment | None, key: jax.Array | None
+) -> tuple[jax.Array, Any]:
+    """One batch, augmented if that is asked for."""
+    x, targets = jax.tree.map(lambda array: array[rows], data)
+    return (x, targets) if augment is None or key is None else augment(key, x, targets)

@@ -1,6 +1,7 @@
 """Intervals and tests for the numbers of a report: exact about what they cover, reproducible."""
 
 from collections.abc import Callable
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
@@ -438,6 +439,49 @@ def performance_profile(
             f"performance_profile: expected thresholds of shape (t,) without NaN, got {taus}"
         )
     return [proportion_interval(int((x >= tau).sum()), len(x), level) for tau in taus]
+
+
+def expected_best(values: ArrayLike) -> np.ndarray:
+    """Expected best of k trials drawn at random, without replacement, from the m that were made.
+
+    With the values sorted ascending, v[1] <= ... <= v[m],
+
+        E[k] = sum_{i = 1 .. m} v[i] C(i - 1, k - 1) / C(m, k),    k = 1 ... m
+
+    Derivation: all C(m, k) sets of k trials are equally likely. The best of a set is v[i] if i is
+    in it and the other k - 1 come from the i - 1 before it, so for C(i - 1, k - 1) sets. E[1] is
+    the mean and E[m] the best of all: what random search over these trials finds with a smaller
+    budget. It is exact for the trials made, and unbiased for other trials drawn like them.
+
+    Args:
+        values: one score per trial, (..., m), in any order, higher is better (negate a loss). A
+            diverged trial must have the score that it is worth, such as the accuracy of guessing.
+
+    Returns:
+        The expected best of 1 ... m trials, (..., m), never falling along the last axis.
+
+    Raises:
+        ValueError: if there are no trials or a value is not finite.
+
+    Example:
+        >>> from nnjax import stats
+        >>> stats.expected_best([0.5, 0.9, 0.7]).round(4).tolist()  # k = 2: 0.9, 0.9 or 0.7
+        [0.7, 0.8333, 0.9]
+
+    Source: Dodge et al., Show your work: improved reporting of experimental results, EMNLP 2019.
+    They draw with replacement, P(best <= v[i]) = (i / m)^k, which tries some trials twice and is
+    biased downwards; without replacement: Tang et al., Showing your work doesn't always work, ACL
+    2020.
+    """
+    v = np.asarray(values, dtype=float)
+    if not v.ndim or not v.shape[-1] or not np.isfinite(v).all():
+        raise ValueError(
+            f"expected_best: expected finite values of shape (..., m), got shape {v.shape}, "
+            f"{int((~np.isfinite(v)).sum())} not finite"
+        )
+    m = v.shape[-1]
+    share = [[comb(i, k) / comb(m, k + 1) for k in range(m)] for i in range(m)]
+    return np.sort(v, axis=-1) @ np.array(share)
 
 
 def _scores(values: ArrayLike, function: str) -> np.ndarray:

@@ -13,12 +13,16 @@ from tqdm import tqdm
 
 from nnjax.core import Layer, Loss, Params, Penalty
 from nnjax.epoch import (
+    Augment,
     History,
     Metric,
     State,
-    batch_rows,
+    augment_key,
+    batch_at,
+    in_batches,
     measure,
     refreshed,
+    row_order,
     step_key,
     train_step,
 )
@@ -39,13 +43,15 @@ def sweep(
     validation: Data | None = None,
     metric: Metric | None = accuracy,
     penalty: Penalty | None = None,
+    augment: Augment | None = None,
     progress: bool | None = None,
 ) -> tuple[Params, History]:
     """Train many replicas of a network, seeds times hyper-parameters, as one compiled program.
 
     Replica (a, s) is what `fit` gives from `optimizer(**arm a)` and the two keys
     `init_key, fit_key = jax.random.split(jax.random.key(s))`. Arms that share a seed share the
-    initial parameters and the order of the batches, so that differences between arms are paired.
+    initial parameters, the order of the batches and what an augmentation makes of them, so that
+    differences between arms are paired.
 
     What makes it cheap: replicas that see the same batch are trained together, with the replica
     axis of every weight matrix beside its output axis. The widest product of the network, batch
@@ -62,9 +68,9 @@ def sweep(
         seeds: one whole number per seed.
         arms: hyper-parameter name to its value in each arm; all of the same length. A value that
             should not vary belongs into the optimizer (`functools.partial`).
-        epochs, batch_size, validation, metric, penalty: as in `fit`.
+        epochs, batch_size, validation, metric, penalty, augment: as in `fit`.
         shuffle: a new order of rows for each seed and epoch; False keeps the order of the data, so
-            that all replicas share their batches.
+            that all replicas share their batches (with `augment` only those of one seed do).
         progress: as in `fit`.
 
     Returns:
@@ -95,26 +101,34 @@ def sweep(
     n_arms, n_seeds = len(next(iter(arms.values()))), len(seeds)
     in_shape = np.shape(data[0])[1:]
     abstract = jax.eval_shape(lambda key: network.init(key, in_shape)[0], jax.random.key(0))
-    checked = check_training(network, loss, abstract, data, validation, metric, epochs, batch_size)
+    checked = check_training(
+        network, loss, abstract, data, validation, metric, epochs, batch_size, augment
+    )
     leaves = jax.tree.leaves(abstract)
     if not leaves:
         raise ValueError("sweep needs a network with parameters")
     columns = {name: jnp.asarray(values, dtype=leaves[0].dtype) for name, values in arms.items()}
-    settings = (network, loss, optimizer, epochs, checked.batch_size, shuffle, metric, penalty)
+    settings = (network, loss, optimizer, checked.batch_size, metric, penalty, augment)
 
-    # Replicas are numbered seed by seed. With shuffling only arms of one seed share their batches.
-    sharing = n_arms if shuffle else n_arms * n_seeds
+    # Replicas are numbered seed by seed. Where batches are random only arms of one seed share them.
+    sharing = n_arms if shuffle or augment is not None else n_arms * n_seeds
     size = _group_size(sharing, sum(leaf.size * leaf.dtype.itemsize for leaf in leaves))
     replicas = [(a, s) for s in range(n_seeds) for a in range(n_arms)]
     groups = [replicas[i : i + size] for i in range(0, len(replicas), size)]
     hide = None if progress is None else not progress
+    initial = [_initial(network, in_shape, jax.random.key(seed)) for seed in seeds]
+    rows = len(checked.data[0])
+    in_file_order = jnp.broadcast_to(jnp.arange(rows), (epochs, rows))
     trained, histories = [], []
     for group in tqdm(groups, desc="groups", disable=hide, delay=2 if hide is None else 0):
         arm_index = jnp.array([a for a, _ in group])
         keys = jnp.stack([jax.random.key(seeds[s]) for _, s in group])
         hyperparams = {name: values[arm_index] for name, values in columns.items()}
+        params = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(initial[s] for _, s in group))
+        # The group shares its batches, so the first replica's key orders them for all.
+        orders = _orders(rows, epochs, keys[0]) if shuffle else in_file_order
         params, history = _sweep_group(
-            settings, keys, hyperparams, checked.data, checked.validation
+            settings, params, keys, orders, hyperparams, checked.data, checked.validation
         )
         # Fetched from the device at once: what is finished does not compete with what runs.
         trained.append(jax.device_get(params))
@@ -145,27 +159,47 @@ def _replica_axes(tree: Any) -> Any:
     return jax.tree.map(lambda leaf: max(leaf.ndim - 1, 0), tree)
 
 
+# Random numbers take longer to compile than training does and depend on less: initial parameters on
+# the network alone, orders on how many rows and epochs there are. As programs of their own they are
+# compiled once for many sweeps.
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _initial(network: Layer, in_shape: tuple[int, ...], key: jax.Array) -> Params:
+    """The initial parameters of a seed."""
+    return network.init(jax.random.split(key)[0], in_shape)[0]
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _orders(rows: int, epochs: int, key: jax.Array) -> jax.Array:
+    """The order of the rows in every epoch, from a seed's key: (epochs, rows)."""
+    order_key, _ = jax.random.split(jax.random.split(key)[1])
+    return jax.vmap(lambda epoch: row_order(rows, order_key, epoch))(jnp.arange(epochs))
+
+
 @functools.partial(jax.jit, static_argnums=0)
 def _sweep_group(
     settings: tuple[Any, ...],
+    params: Params,
     keys: jax.Array,
+    orders: jax.Array,
     hyperparams: dict[str, jax.Array],
     data: tuple[jax.Array, Any],
     validation: tuple[jax.Array, Any] | None,
 ) -> tuple[Params, History]:
     """Train replicas that share their batches; replica axis first in what is returned."""
-    network, loss, optimizer, epochs, batch_size, shuffle, metric, penalty = settings
-    in_shape = data[0].shape[1:]
+    network, loss, optimizer, batch_size, metric, penalty, augment = settings
 
-    def start(key: jax.Array, arm: dict[str, jax.Array]) -> State:
-        params = network.init(jax.random.split(key)[0], in_shape)[0]
+    def start(params: Params, arm: dict[str, jax.Array]) -> State:
         return State(params, optimizer(**arm).init(params))
 
-    one_state = jax.eval_shape(start, keys[0], jax.tree.map(lambda v: v[0], hyperparams))
+    one_state = jax.eval_shape(start, *jax.tree.map(lambda v: v[0], (params, hyperparams)))
     axes = _replica_axes(one_state)
-    states = jax.vmap(start, out_axes=axes)(keys, hyperparams)
+    states = jax.vmap(start, out_axes=axes)(params, hyperparams)
     fit_keys = jax.vmap(lambda key: jax.random.split(key)[1])(keys)
-    order_keys, layer_keys = jax.vmap(jax.random.split, out_axes=1)(fit_keys)
+    layer_keys = jax.vmap(lambda key: jax.random.split(key)[1])(fit_keys)
+    # What the group shares is augmented with the first replica's key for all.
+    drawn = augment_key(fit_keys[0])
 
     def one_step(
         state: State, key: jax.Array, arm: dict[str, jax.Array], x: jax.Array, targets: Any
@@ -176,14 +210,13 @@ def _sweep_group(
         rate = arm.get("learning_rate")
         return measure(network, loss, metric, state, train_loss, validation, rate)
 
-    def run_epoch(states: State, epoch: jax.Array) -> tuple[State, History]:
-        # The group shares its batches, so the first replica's key orders them for all.
-        batches = batch_rows(len(data[0]), batch_size, shuffle, order_keys[0], epoch)
+    def run_epoch(states: State, numbered: tuple[jax.Array, jax.Array]) -> tuple[State, History]:
+        epoch, batches = numbered
 
         def step(states: State, numbered: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
             number, rows = numbered
             step_keys = jax.vmap(lambda key: step_key(key, epoch, number))(layer_keys)
-            x, targets = jax.tree.map(lambda array: array[rows], data)
+            x, targets = batch_at(data, rows, augment, step_key(drawn, epoch, number))
             return jax.vmap(one_step, in_axes=(axes, 0, 0, None, None), out_axes=(axes, 0))(
                 states, step_keys, hyperparams, x, targets
             )
@@ -197,6 +230,7 @@ def _sweep_group(
         )
         return states, record
 
-    states, history = jax.lax.scan(run_epoch, states, jnp.arange(epochs))
+    batches = in_batches(orders, batch_size)
+    states, history = jax.lax.scan(run_epoch, states, (jnp.arange(len(batches)), batches))
     replica_first = jax.vmap(lambda params: params, in_axes=(axes.params,))(states.params)
     return replica_first, jax.tree.map(lambda h: h.swapaxes(0, 1), history)

@@ -14,9 +14,12 @@ from tqdm import tqdm
 
 from nnjax.core import Layer, Loss, Params, Penalty
 from nnjax.epoch import (
+    Augment,
     History,
     Metric,
     State,
+    augment_key,
+    batch_at,
     batch_rows,
     measure,
     refreshed,
@@ -86,6 +89,7 @@ def fit(
     validation: Data | None = None,
     metric: Metric | None = accuracy,
     penalty: Penalty | None = None,
+    augment: Augment | None = None,
     progress: bool | None = None,
 ) -> tuple[Params, History]:
     """Train a network by mini-batch gradient descent.
@@ -112,6 +116,10 @@ def fit(
         validation: inputs and targets to measure after each epoch.
         metric: what `validation_accuracy` records; None for nothing (regression).
         penalty: a term on the parameters to be added to the loss, such as `l2`.
+        augment: `(key, x, targets) -> (x, targets)`, applied to every training batch inside the
+            compiled step with a new key in every step; `mixup` for instance. It may return targets
+            of another kind that the loss takes, such as distributions for labels. Validation data
+            and population statistics are not augmented. It needs a key.
         progress: show a progress bar on standard error; default: only in a terminal, and only if
             training takes longer than two seconds.
 
@@ -141,8 +149,12 @@ def fit(
         raise ValueError("fit(shuffle=True) needs a key, for instance key=jax.random.key(0)")
     if not (key is None or isinstance(key, jax.Array)):
         raise ValueError(f"fit(key): expected a key such as jax.random.key(0), got {key!r}")
-    checked = check_training(network, loss, params, data, validation, metric, epochs, batch_size)
-    settings = (network, loss, optimizer, checked.batch_size, shuffle, metric, penalty)
+    if augment is not None and key is None:
+        raise ValueError("fit(augment=...) needs a key, for instance key=jax.random.key(0)")
+    checked = check_training(
+        network, loss, params, data, validation, metric, epochs, batch_size, augment
+    )
+    settings = (network, loss, optimizer, checked.batch_size, shuffle, metric, penalty, augment)
     state = State(params, optimizer.init(params))
     records = []
     # disable=None is tqdm's word for "only in a terminal"; delay keeps short runs quiet.
@@ -207,14 +219,16 @@ def _fit_epoch(
     key: jax.Array | None,
     epoch: ArrayLike,
 ) -> tuple[State, History]:
-    network, loss, optimizer, batch_size, shuffle, metric, penalty = settings
+    network, loss, optimizer, batch_size, shuffle, metric, penalty, augment = settings
     order_key, layer_key = (None, None) if key is None else jax.random.split(key)
+    drawn = None if augment is None or key is None else augment_key(key)
     batches = batch_rows(len(data[0]), batch_size, shuffle, order_key, epoch)
 
     def step(state: State, numbered: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
         number, rows = numbered
         key = None if layer_key is None else step_key(layer_key, epoch, number)
-        x, targets = jax.tree.map(lambda array: array[rows], data)
+        batch_key = None if drawn is None else step_key(drawn, epoch, number)
+        x, targets = batch_at(data, rows, augment, batch_key)
         return train_step(network, loss, optimizer, state, x, targets, key, penalty)
 
     state, losses = jax.lax.scan(step, state, (jnp.arange(len(batches)), batches))
@@ -242,6 +256,7 @@ def check_training(
     metric: Metric | None,
     epochs: int,
     batch_size: int,
+    augment: Augment | None = None,
 ) -> Checked:
     """Data as arrays and a batch size no larger than them; a readable ValueError if they misfit."""
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
@@ -249,7 +264,32 @@ def check_training(
             raise ValueError(f"{name}: expected a positive whole number, got {value!r}")
     arrays = _check_data("data", network, loss, params, data, None)
     held_out = validation and _check_data("validation", network, loss, params, validation, metric)
-    return Checked(arrays, held_out or None, min(int(batch_size), len(arrays[0])))
+    checked = Checked(arrays, held_out or None, min(int(batch_size), len(arrays[0])))
+    if augment is not None:
+        _check_augment(augment, network, loss, params, checked)
+    return checked
+
+
+def _check_augment(
+    augment: Augment, network: Layer, loss: Loss, params: Params, checked: Checked
+) -> None:
+    """Refuse an augmentation whose batches do not fit the network or the loss."""
+    x, targets = jax.tree.map(
+        lambda a: jax.ShapeDtypeStruct((checked.batch_size, *a.shape[1:]), a.dtype), checked.data
+    )
+    made = jax.eval_shape(augment, jax.random.key(0), x, targets)
+    if not (isinstance(made, tuple) and len(made) == 2):
+        raise ValueError(f"augment: expected (x, targets) to be returned, got {made!r}")
+    if (made[0].shape, made[0].dtype) != (x.shape, x.dtype):
+        raise ValueError(
+            f"augment: expected inputs of shape {x.shape} and dtype {x.dtype} as they were given, "
+            f"got {made[0].shape} and {made[0].dtype}"
+        )
+    try:
+        scores = jax.eval_shape(lambda p, x: network.forward(p, x)[0], params, made[0])
+        jax.eval_shape(loss.forward, scores, made[1])
+    except ValueError as error:
+        raise ValueError(f"augment: {error}") from None
 
 
 def _check_data(

@@ -339,6 +339,40 @@ def test_the_profile_counts_runs_at_or_above_each_threshold() -> None:
     assert profile[2].lo < narrow.lo < narrow.hi < profile[2].hi
 
 
+def test_the_expected_best_is_the_mean_over_all_sets_of_trials() -> None:
+    """Every set of k of 6 trials, two of them equal, with the best of each; two rows at once."""
+    values = np.array([[0.3, 0.9, 0.5, 0.9, 0.1, 0.6], [-5.0, 2.0, 8.0, 1.0, 0.0, 3.0]])
+    every = [
+        [np.mean([max(drawn) for drawn in itertools.combinations(row, k)]) for k in range(1, 7)]
+        for row in values
+    ]
+    np.testing.assert_allclose(stats.expected_best(values), every, rtol=0, atol=1e-12)
+
+
+BESTS: dict[str, tuple[list[float], list[float]]] = {
+    # of 1, 2 and 4 the pairs are best at 2, 4 and 4
+    "three trials": ([4, 1, 2], [7 / 3, 10 / 3, 4]),
+    "one trial": ([0.7], [0.7]),
+    "equal trials": ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]),
+    # one good trial of four: it is among k of them with probability k / 4
+    "one good trial": ([0, 0, 1, 0], [1 / 4, 2 / 4, 3 / 4, 1]),
+}
+
+
+@pytest.mark.parametrize("case", BESTS)
+def test_the_expected_best_by_hand_in_any_order(case: str) -> None:
+    values, expected = BESTS[case]
+    for order in itertools.permutations(values):
+        np.testing.assert_allclose(stats.expected_best(order), expected, rtol=0, atol=1e-12)
+
+
+def test_the_expected_best_of_many_trials() -> None:
+    """Of 1 ... m it is k (m + 1) / (k + 1), the mean of a maximum drawn without replacement."""
+    m = 200
+    k = np.arange(1, m + 1)
+    np.testing.assert_allclose(stats.expected_best(k), k * (m + 1) / (k + 1), rtol=1e-12)
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 REFUSED: dict[str, tuple[Callable[[], object], str]] = {
@@ -381,6 +415,9 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "middle: two axes": (lambda: stats.interquartile_mean([[1.0]], generator()), "scores"),
     "middle: a loss": (lambda: stats.interquartile_mean([1, INF], generator()), "negate"),
+    "best: none": (lambda: stats.expected_best([]), r"\(\.\.\., m\)"),
+    "best: one number": (lambda: stats.expected_best(0.5), r"\(\.\.\., m\)"),
+    "best: diverged": (lambda: stats.expected_best([0.5, NAN, 0.6]), "1 not finite"),
     "profile: none": (lambda: stats.performance_profile([], [1]), "values"),
     "profile: NaN": (lambda: stats.performance_profile([1], [NAN]), "thresholds"),
     "profile: one number": (lambda: stats.performance_profile([1], 0.5), "thresholds"),

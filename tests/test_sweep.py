@@ -62,6 +62,48 @@ def test_grouping_does_not_matter(
     )
 
 
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("cache", [1, 10**9])
+def test_augmented_replica_is_what_fit_gives(
+    cache: int, shuffle: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the groups: random inputs and, from labels, targets that are distributions."""
+    monkeypatch.setattr(importlib.import_module("nnjax.sweep"), "CACHE_BYTES", cache)
+    augment = nn.mixup(0.5, 2)
+    params, history = replicate(shuffle=shuffle, validation=HELD_OUT, augment=augment)
+    for a, rate in enumerate(RATES):
+        for s, seed in enumerate(SEEDS):
+            init_key, fit_key = jax.random.split(jax.random.key(seed))
+            alone, record = nn.fit(
+                NETWORK,
+                LOSS,
+                MOMENTUM(rate),
+                NETWORK.init(init_key, (3,))[0],
+                DATA,
+                epochs=3,
+                batch_size=4,
+                key=fit_key,
+                shuffle=shuffle,
+                validation=HELD_OUT,
+                augment=augment,
+            )
+            assert_close(jax.tree.map(lambda p: p[a, s], params), alone, 1e-11, 1e-13)  # noqa: B023
+            np.testing.assert_allclose(history.train_loss[a, s], record.train_loss, rtol=1e-11)
+
+
+def test_arms_of_a_seed_share_the_augmented_batch() -> None:
+    """At rate 0 the first losses show the batch: equal for a seed's arms, different for seeds."""
+
+    def jitter(key: jax.Array, x: jax.Array, targets: Any) -> tuple[jax.Array, Any]:
+        return x + jax.random.normal(key, x.shape, x.dtype), targets
+
+    settings: dict[str, Any] = {"arms": {"learning_rate": [0.0, 0.0]}, "shuffle": False}
+    still = nn.serial(nn.dense(2, nn.initializers.normal(0.5)))
+    _, history = replicate(still, augment=jitter, **settings)
+    np.testing.assert_array_equal(history.train_loss[0], history.train_loss[1])
+    assert len(np.unique(history.train_loss[0])) == history.train_loss[0].size
+
+
 def test_arms_of_a_seed_share_start_and_batches() -> None:
     """At rate 0 nothing moves, so equal arms show equal starts and equal first losses."""
     params, history = replicate(arms={"learning_rate": [0.0, 0.1, 0.1]})
@@ -124,6 +166,7 @@ def test_diverged_replica_stays_in_its_place() -> None:
         ({"epochs": 1.5}, "epochs: expected a positive whole number"),
         ({"data": (X, LABELS + 1)}, "data: labels go from 0 to 1"),
         ({"data": (X[0], LABELS)}, "feature axis|data: "),
+        ({"augment": lambda key, x, targets: x}, "augment: "),
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(value),
 )

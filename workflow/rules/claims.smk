@@ -27,6 +27,7 @@ rule claims:
         numbers="reports/numbers.json",
     output:
         claims="reports/claims.json",
+        table="reports/tables/ledger.csv",
     log:
         "logs/claims.log",
     conda:

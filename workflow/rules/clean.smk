@@ -38,7 +38,7 @@ rule choose:
     conda:
         ENV
     params:
-        choose_epoch=lambda wildcards: CLEAN[wildcards.clean].get("choose_epoch", False),
+        choose_at=lambda wildcards: CLEAN[wildcards.clean]["choose_at"],
         code=code_digest(f"{CODE}/choose.py"),
     script:
         "../scripts/choose.py"

@@ -18,15 +18,23 @@ PROGRAMS = programs(config["experiments"])
 CLEAN = config["clean"]["experiments"]
 CLEAN_PROGRAMS = programs(
     {
-        name: {k: v for k, v in settings.items() if k not in ("refit", "choose_epoch")}
+        name: {k: v for k, v in settings.items() if k not in ("refit", "choose_at")}
         for name, settings in CLEAN.items()
     }
 )
 
+# The claims of the ledger by id.
+CLAIMS = {claim["id"]: claim for claim in config["claims"]}
+
 SKETCHES = ["sketch_neuron", "sketch_xor", "sketch_isolet"]
-FIGURES = ["xor", *(f"fig{i}" for i in range(1, 9))]
+# Figures of the source; then ours: the ledger, the clean arm, and what stands beside the study.
+PUBLISHED = ["xor", *(f"fig{i}" for i in range(1, 9))]
+BESIDE = ["tuning", "optimizers", "parity", "timing", "audit", "leak", "baselines"]
+FIGURES = [*PUBLISHED, "ledger", *BESIDE, "record"]
 # Tables without a figure, read by the numbers alone.
 TABLES = ["experiments"]
+# Tables of this study's networks to stand beside the baselines.
+BESIDE_BASELINES: list[str] = []
 # Effects behind the claims, by part of the study: the experiments as published and of the clean arm.
 EFFECTS = {
     "momentum": (
@@ -34,10 +42,25 @@ EFFECTS = {
         ["momentum", "sigmoid"],
     ),
     "units": (["fig5"], ["units"]),
-    "batches": (["fig6"], ["one_epoch", "batch_size"]),
+    "batches": (["fig6"], ["batch_size"]),
     "depth": (["fig7"], ["depth"]),
     "optimizers": (["fig8"], ["optimizers"]),
 }
+# The tables that hold numbers.
+NUMBERS = [
+    "xor",
+    "experiments",
+    "fig5",
+    "fig7",
+    "fig8",
+    *(f"effects_{part}" for part in EFFECTS),
+    "parity",
+    "timing",
+    "baselines",
+    "leak",
+    "audit_counts",
+    "record",
+]
 # Which experiments a table is made from.
 SOURCES = {
     **{f"fig{i}": ["momentum"] for i in range(1, 5)},
@@ -51,6 +74,7 @@ wildcard_constraints:
     experiment="|".join(PROGRAMS),
     clean="|".join(CLEAN),
     part="|".join(EFFECTS),
+    claim="|".join(CLAIMS),
 
 
 # The repository holds the reports of the full study. In a fresh clone they are files without a

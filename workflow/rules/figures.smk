@@ -10,7 +10,7 @@ rule plot:
     log:
         "logs/plot_{figure}.log",
     wildcard_constraints:
-        figure="|".join(FIGURES),
+        figure="|".join(figure for figure in FIGURES if figure != "record"),
     conda:
         ENV
     params:

@@ -9,14 +9,31 @@ STUDY_CODE = [
         "train_xor",
         "train_isolet",
         "summarise",
+        "tune_isolet",
+        "choose",
+        "refit_isolet",
+        "measure_effects",
+        "train_parity",
+        "summarise_parity",
+        "tune_baselines",
+        "fit_baselines",
+        "summarise_baselines",
+        "leak",
+        "summarise_leak",
+        "audit",
+        "summarise_audit",
+        "train_record",
+        "summarise_record",
         "write_numbers",
+        "judge_claim",
+        "write_claims",
     )
 ]
 
 
 rule numbers:
     input:
-        tables=expand("reports/tables/{name}.csv", name=FIGURES + TABLES),
+        tables=expand("reports/tables/{name}.csv", name=NUMBERS),
         record=rules.fetch_isolet.output.record,
     output:
         numbers="reports/numbers.json",
@@ -35,6 +52,7 @@ rule numbers:
 rule report:
     input:
         numbers=rules.numbers.output.numbers,
+        claims="reports/claims.json",
         tables=rules.numbers.input.tables,
         figures=expand("reports/figures/{name}.svg", name=SKETCHES + FIGURES),
         captions=expand("workflow/report/{name}.html", name=SKETCHES + FIGURES),

@@ -20,19 +20,20 @@ class Choices:
         return self.tables[experiment].filter(**cell).row(0, named=True)
 
     def cell(self, experiment: str, **cell: Any) -> dict[str, Any]:
-        """A cell with its chosen epoch."""
-        return cell | {"epoch": self.row(experiment, **cell)["epoch"]}
+        """A cell with its chosen rate and epoch: what names it among the refits."""
+        row = self.row(experiment, **cell)
+        return cell | {name: row[name] for name in ("learning_rate", "epoch")}
 
-    def best(self, experiment: str) -> dict[str, Any]:
+    def best(self, experiment: str, **among: Any) -> dict[str, Any]:
         """The cell with the highest cross-validated accuracy of an experiment."""
-        table = self.tables[experiment].sort("cv_accuracy", descending=True)
-        names = [c for c in table.columns if c not in CHOSEN]
+        table = self.tables[experiment].filter(**among).sort("cv_accuracy", descending=True)
+        names = [c for c in table.columns if c not in CHOSEN or c in among]
         return table.select(names).row(0, named=True)
 
     def words(self, experiment: str, **cell: Any) -> str:
         """What was chosen for a cell, in words."""
         found = self.row(experiment, **cell)
-        settings = ", ".join(f"{named(k)} {named(v)}" for k, v in cell.items())
+        settings = ", ".join(f"{named(k)} {named(v)}" for k, v in cell.items() if k != "epoch")
         return (
             f"{settings + ': ' if settings else ''}rate {found['learning_rate']:g}, "
             f"{found['epoch']} epochs, chosen on training speakers"

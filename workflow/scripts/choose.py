@@ -10,20 +10,23 @@ from tables import write_parquet
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
+BEST_EPOCH = "best epoch"
 MEASURED = {"seed", "epoch", "fold", "speaker", "rows", "correct"}
 """Columns of a run's table that are not settings."""
 
 
-def main(speakers: Path, choose_epoch: bool, trials: Path, choices: Path) -> None:
+def main(speakers: Path, choose_at: str | list[int], trials: Path, choices: Path) -> None:
     """Average every trial over folds and seeds; the best learning rate of each cell wins.
 
-    A cell is what the experiment compares: all settings but the learning rate. The accuracy of a
+    A cell is what the experiment compares: all settings but the learning rate, and the epoch unless
+    that is chosen as well. The accuracy of a
     trial is that over all training rows, each judged by the network that had not heard its speaker.
     Ties go to the smaller rate, and then to fewer epochs.
 
     Args:
         speakers: what `tune_isolet` counted.
-        choose_epoch: whether the number of epochs is chosen too; otherwise it is the last.
+        choose_at: "best epoch" to choose the number of epochs too; else the epochs after which a
+            choice is made, each for itself.
         trials: Parquet to write, one row per trial (and epoch, if that is chosen): its settings and
             `cv_accuracy`.
         choices: Parquet to write, one row per cell: the chosen trial, how many `trials` the cell
@@ -31,8 +34,8 @@ def main(speakers: Path, choose_epoch: bool, trials: Path, choices: Path) -> Non
             lie outside.
     """
     counts = pl.read_parquet(speakers)
-    if not choose_epoch:
-        counts = counts.filter(pl.col("epoch") == pl.col("epoch").max())
+    if choose_at != BEST_EPOCH:
+        counts = counts.filter(pl.col("epoch").is_in(choose_at))
     settings = [column for column in counts.columns if column not in MEASURED]
     tried = (
         counts.group_by(*settings, "epoch")
@@ -40,17 +43,13 @@ def main(speakers: Path, choose_epoch: bool, trials: Path, choices: Path) -> Non
         .sort(*settings, "epoch")
     )
     cell = [column for column in settings if column != "learning_rate"]
+    cell += [] if choose_at == BEST_EPOCH else ["epoch"]
     rates = pl.col("learning_rate")
-    best = (
-        tried.with_columns(
-            trials=rates.n_unique().over(cell),
-            edge=((rates == rates.min()) | (rates == rates.max())).over(cell),
-        )
-        .sort("cv_accuracy", "learning_rate", "epoch", descending=[True, False, False])
-        .group_by(cell, maintain_order=True)
-        .first()
-        .sort(cell)
-    )
+    # Every cell has the same grid of rates: the arms are all combinations.
+    ranked = tried.with_columns(
+        trials=rates.n_unique(), edge=(rates == rates.min()) | (rates == rates.max())
+    ).sort("cv_accuracy", "learning_rate", "epoch", descending=[True, False, False])
+    best = ranked.unique(cell, keep="first").sort(cell) if cell else ranked.head(1)
     write_parquet(tried, trials)
     write_parquet(best, choices)
 
@@ -59,7 +58,7 @@ if "snakemake" in globals():
     job.begin(snakemake.log[0])
     main(
         Path(snakemake.input.speakers),
-        snakemake.params["choose_epoch"],
+        snakemake.params["choose_at"],
         Path(snakemake.output.trials),
         Path(snakemake.output.choices),
     )

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from baseline_numbers import from_audit, from_baselines, from_leak
+from peer_numbers import from_parity, from_record, from_timing
 
 Entries = dict[str, dict[str, Any]]
 """Key, such as `k3.test_accuracy`, to what is known of the number."""
@@ -147,6 +149,12 @@ FROM: dict[str, Callable[[pl.DataFrame], Entries]] = {
     "fig5": from_fig5,
     "fig7": from_fig7,
     "fig8": from_fig8,
+    "baselines": from_baselines,
+    "leak": from_leak,
+    "audit_counts": from_audit,
+    "parity": from_parity,
+    "timing": from_timing,
+    "record": from_record,
 }
 """How the numbers of a table are read; tables that are not listed hold one number a row."""
 

@@ -35,6 +35,23 @@ def row_folds(rows: int, k: int) -> list[Fold]:
     return list(KFold(k, shuffle=True, random_state=SPLIT_SEED).split(np.empty(rows)))
 
 
+def of_one_shape(folds: list[Fold]) -> list[Fold]:
+    """Folds with as many rows to train on, and as many held out, as one another.
+
+    Two speakers lack a row, so folds differ by a row or two, and every shape is a program to be
+    compiled. Rows to train on beyond the smallest fold's are left out; a fold short of held-out
+    rows repeats its first ones, which whoever counts has to leave out again (`runs.heard`).
+
+    Example:
+        >>> a, b = np.array([0, 1]), np.array([2, 3, 4])
+        >>> of_one_shape([(b, a), (a, b)])
+        [(array([2, 3]), array([0, 1, 0])), (array([0, 1]), array([2, 3, 4]))]
+    """
+    rows = min(len(train) for train, _ in folds)
+    held_out = max(len(held) for _, held in folds)
+    return [(train[:rows], np.resize(held, held_out)) for train, held in folds]
+
+
 def scaled(
     examples: Examples, fold: Fold
 ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:

@@ -7,7 +7,7 @@ after it.
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -166,24 +166,30 @@ def units(published: dict[str, Runs], clean: dict[str, Runs], chosen: Choices) -
         runs.counts(**other),
     )
     tuned, winner = clean["units"], chosen.best("units")
-    yield accuracy("k8.clean_accuracy", chosen.words("units", **winner), tuned.counts(**winner))
     few_tuned = {"units": corner["units"]}
+    best_counts = tuned.counts(**chosen.cell("units", **winner))
+    few_counts = tuned.counts(**chosen.cell("units", **few_tuned))
+    yield accuracy(
+        "k8.clean_accuracy",
+        chosen.words("units", **winner),
+        best_counts,
+    )
     yield accuracy(
         "k8.clean_few_units_accuracy",
         chosen.words("units", **few_tuned),
-        tuned.counts(**few_tuned),
+        few_counts,
     )
     yield contrast(
         "k8.clean_few_units_difference",
         f"{corner['units']} units minus {winner['units']} units, both tuned",
-        tuned.counts(**few_tuned),
-        tuned.counts(**winner),
+        few_counts,
+        best_counts,
     )
     yield contrast(
         "k8.optimism",
         "the best cell on the test set minus the cell chosen on training speakers",
         runs.counts(**best),
-        tuned.counts(**winner),
+        best_counts,
     )
 
 
@@ -198,47 +204,65 @@ def batches(published: dict[str, Runs], clean: dict[str, Runs], chosen: Choices)
         f"after one epoch, the best batch size on the test set ({best})",
         one,
     )
-    winner = chosen.best("one_epoch")
-    refit = clean["one_epoch"].counts(**winner)
-    yield accuracy("k9.clean_one_epoch_accuracy", chosen.words("one_epoch", **winner), refit)
+    winner = chosen.best("batch_size", epoch=1)
+    refit = tuned.counts(**chosen.cell("batch_size", **winner))
+    yield accuracy("k9.clean_one_epoch_accuracy", chosen.words("batch_size", **winner), refit)
     yield contrast(
         "k9.optimism",
         "one epoch: the best batch size on the test set minus the choice on training speakers",
         one,
         refit,
     )
-    for arm, table, rate in (("", runs, "rate 0.001"), ("clean_", tuned, "rates tuned")):
-        sizes = sorted(set(table.epochs["batch_size"].to_list()))
-        last, middle = (int(table.epochs["epoch"].max() // part) for part in (1, 3))  # type: ignore[operator]
-        pairs = {
-            size: [table.counts(batch_size=size, epoch=epoch) for epoch in (last, middle)]
-            for size in sizes
-            if size <= MANY_UPDATES
-        }
-        yield contrast(
-            f"k10.{arm}difference",
-            f"epoch {last} minus epoch {middle}, mean over batches of {min(pairs)} to "
-            f"{max(pairs)}, {rate}",
-            *(average([pair[i] for pair in pairs.values()]) for i in (0, 1)),
+
+    def as_published(size: int, epoch: int) -> Counts:
+        return runs.counts(batch_size=size, epoch=epoch)
+
+    def as_tuned(size: int, epoch: int) -> Counts:
+        rate = chosen.row("batch_size", batch_size=size, epoch=judged)["learning_rate"]
+        return tuned.counts(batch_size=size, learning_rate=rate, epoch=epoch)
+
+    last = int(runs.epochs["epoch"].max())  # type: ignore[arg-type]
+    judged = int(chosen.tables["batch_size"]["epoch"].max())  # type: ignore[arg-type]
+    refit_last = int(tuned.epochs["epoch"].max())  # type: ignore[arg-type]
+    yield from over_batches("", runs, as_published, (last // 3, last), "rate 0.001")
+    yield from over_batches("clean_", tuned, as_tuned, (judged, refit_last), "rates tuned")
+
+
+def over_batches(
+    arm: str,
+    table: Runs,
+    counts: Callable[[int, int], Counts],
+    epochs: tuple[int, int],
+    rate: str,
+) -> Iterator[Row]:
+    """K10 and K11 in one arm; counts(batch size, epoch)."""
+    early, late = epochs
+    sizes = sorted(set(table.epochs["batch_size"].to_list()))
+    trained = [size for size in sizes if size <= MANY_UPDATES]
+    yield contrast(
+        f"k10.{arm}difference",
+        f"epoch {late} minus epoch {early}, mean over batches of {trained[0]} to {trained[-1]}, "
+        f"{rate}",
+        average([counts(size, late) for size in trained]),
+        average([counts(size, early) for size in trained]),
+    )
+    yield from adjusted(
+        contrast(
+            f"k10.{arm}difference_{size}",
+            f"epoch {late} minus epoch {early}, batches of {size}, {rate}",
+            counts(size, late),
+            counts(size, early),
         )
-        yield from adjusted(
-            contrast(
-                f"k10.{arm}difference_{size}",
-                f"epoch {last} minus epoch {middle}, batches of {size}, {rate}",
-                late,
-                early,
-            )
-            for size, (late, early) in pairs.items()
-        )
-        small = [size for size in sizes if size <= SMALL_BATCHES]
-        if len(small) > 1:
-            yield slope(
-                f"k11.{arm}slope",
-                f"accuracy after {middle} epochs per doubling of the batch, batches of {small[0]} "
-                f"to {small[-1]}, {rate}",
-                [table.counts(batch_size=size, epoch=middle) for size in small],
-                [float(np.log2(size)) for size in small],
-            )
+        for size in trained
+    )
+    small = [size for size in sizes if size <= SMALL_BATCHES]
+    yield slope(
+        f"k11.{arm}slope",
+        f"accuracy after {early} epochs per doubling of the batch, batches of {small[0]} to "
+        f"{small[-1]}, {rate}",
+        [counts(size, early) for size in small],
+        [float(np.log2(size)) for size in small],
+    )
 
 
 def depth(published: dict[str, Runs], clean: dict[str, Runs], chosen: Choices) -> Iterator[Row]:

@@ -10,22 +10,13 @@ import polars as pl
 import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from optimizers import COLOURS, NAMES, box
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 TITLE = "Figure 8. Test accuracy by optimizer"
 COLUMNS = {"optimizer": pl.String, "seed": pl.Int64, "test_accuracy": pl.Float64}
-NAMES = {
-    "sgd": "SGD",
-    "sgd_momentum": "SGD, momentum",
-    "adagrad": "Adagrad",
-    "rmsprop": "RMSprop",
-    "adam": "Adam",
-}
-COLOURS = dict(
-    zip(NAMES, (style.GREY, style.GREY, style.GREEN, style.BLUE, style.ORANGE), strict=True)
-)
 # Medians this close to the best (percentage points) share the enlarged panel.
 CLOSE = 3.0
 
@@ -99,26 +90,7 @@ def _boxes(axes: Axes, groups: dict[str, np.ndarray], floor: float = -np.inf) ->
         _under(axes, place, -0.09, "\n".join(notes))
         if not finite.size:
             continue
-        axes.boxplot(
-            finite,
-            positions=[place],
-            widths=0.5,
-            showfliers=False,
-            patch_artist=True,
-            boxprops={"facecolor": COLOURS[name], "alpha": 0.3, "edgecolor": style.INK},
-            medianprops={"color": style.INK, "linewidth": 1.8},
-            whiskerprops={"color": style.GREY},
-            capprops={"color": style.GREY},
-        )
-        axes.scatter(
-            place + _jitter(finite.size),
-            finite,
-            s=11,
-            color=COLOURS[name],
-            alpha=0.75,
-            lw=0,
-            zorder=3,
-        )
+        box(axes, place, finite, COLOURS[name])
         axes.annotate(
             f"{np.median(finite):.1f}",
             (place + 0.27, float(np.median(finite))),
@@ -141,11 +113,6 @@ def _boxes(axes: Axes, groups: dict[str, np.ndarray], floor: float = -np.inf) ->
 def _under(axes: Axes, place: float, height: float, text: str) -> None:
     """A text below the axes, centred on a box."""
     axes.text(place, height, text, transform=axes.get_xaxis_transform(), ha="center", va="top")
-
-
-def _jitter(count: int) -> np.ndarray:
-    """Sideways places of the dots: multiples of the golden ratio, even and without chance."""
-    return 0.36 * ((np.arange(1, count + 1) * 0.6180339887498949) % 1 - 0.5)
 
 
 def _lost(rows: pl.DataFrame) -> bool:

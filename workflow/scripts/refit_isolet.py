@@ -43,7 +43,8 @@ def main(
     chosen = pl.read_parquet(choices)
     by_epoch, by_speaker = [], []
     for varied, program in programs:
-        arms = chosen.filter(**varied).select(*program["arms"]).to_dict(as_series=False)
+        cells = chosen.filter(**varied).select(*program["arms"])
+        arms = cells.unique(maintain_order=True).to_dict(as_series=False)
         _, history = nn.sweep(
             multilayer_perceptron(
                 program["units"], program["layers"], 26, program["activation"], program["init"]

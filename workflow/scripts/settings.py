@@ -6,11 +6,11 @@ from typing import Any
 
 import jsonschema
 
-SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "study.schema.json"
+SCHEMAS = Path(__file__).resolve().parents[1] / "schemas"
 
 
 def checked(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration, if it fits the schema.
+    """The configuration, if it fits the schemas: one for each file in workflow/config.
 
     Args:
         config: what Snakemake read.
@@ -21,8 +21,15 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         SystemExit: with one line per mistake that names the key, what stands there and what may.
     """
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    faults = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=_place)
+    schemas = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(SCHEMAS.iterdir())]
+    faults = sorted(
+        (
+            fault
+            for schema in schemas
+            for fault in jsonschema.Draft202012Validator(schema).iter_errors(config)
+        ),
+        key=_place,
+    )
     lines = [f"  {_place(fault)}: {_sentence(fault)}" for fault in faults]
     if not lines:
         for name, experiment in config["experiments"].items():

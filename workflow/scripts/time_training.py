@@ -47,12 +47,10 @@ def jax_epoch(
     @jax.jit
     def epoch(state: State, data: tuple[jax.Array, jax.Array], number: int) -> State:
         def step(state: State, rows: jax.Array) -> tuple[State, jax.Array]:
-            batch = jax.tree.map(lambda array: array[rows], data)
-            return train_step(network, loss, optimizer, state, *batch, None)
+            x, targets = jax.tree.map(lambda array: array[rows], data)
+            return train_step(network, loss, optimizer, state, x, targets, None)
 
-        return jax.lax.scan(
-            step, state, batch_rows(len(x), batch_size, True, order_key, number)
-        )[0]
+        return jax.lax.scan(step, state, batch_rows(len(x), batch_size, True, order_key, number))[0]
 
     state, number = State(params, optimizer.init(params)), 0
 
@@ -66,8 +64,11 @@ def jax_epoch(
 def numpy_epoch(
     leaves: list[np.ndarray], x: np.ndarray, labels: np.ndarray, batch_size: int, rate: float
 ) -> Epoch:
-    """An epoch of a network with one hidden ReLU layer written by hand in numpy: a plain loop."""
-    w1, b1, w2, b2 = params = [leaf.copy() for leaf in leaves]
+    """An epoch of a network with one hidden ReLU layer written by hand in numpy: a plain loop.
+
+    The leaves, weights and bias of each layer in turn, are trained in place.
+    """
+    w1, b1, w2, b2 = params = leaves
     first, second = ([np.zeros_like(p) for p in params] for _ in range(2))
     rng, t = np.random.default_rng(0), 0
 
@@ -117,7 +118,6 @@ def torch_epoch(
 def main(
     train: Path,
     program: dict[str, Any],
-    batch_sizes: list[int],
     settings: dict[str, Any],
     torch: str | None,
     threads: int,
@@ -127,9 +127,10 @@ def main(
 
     Args:
         train: the training rows.
-        program: network and rate, as of the configuration's experiment fig6.
-        batch_sizes: of our training; more than there are rows means all rows in one batch.
-        settings: the configuration's `timing`: `repeats`, and `peer_batch_sizes` of the others.
+        program: network, learning_rate and batch_sizes of figure 6; a batch size above the number
+            of rows means all rows in one batch.
+        settings: the configuration's `timing`: `repeats`, and `peer_batch_sizes` at which the other
+            arms are timed too.
         torch: version of PyTorch, None where it is not installed: it is then left out.
         threads: how many all arms may use.
         epochs: Parquet to write: arm, batch_size, repeat, seconds; threads, machine, torch.
@@ -147,7 +148,7 @@ def main(
     network = multilayer_perceptron(
         program["units"], program["layers"], isolet.LETTERS, program["activation"], program["init"]
     )
-    (rate,) = program["arms"]["learning_rate"]
+    rate = program["learning_rate"]
     ours = (network, nn.softmax_cross_entropy)
     peer = autodiff(*ours)
     with jax.enable_x64(False):
@@ -156,7 +157,9 @@ def main(
         arms: dict[str, Callable[[int], Epoch]] = {
             "hand-derived": lambda size: jax_epoch(*ours, x, labels, size, rate),
             "jax.grad": lambda size: jax_epoch(*peer, x, labels, size, rate),
-            "numpy": lambda size: numpy_epoch(leaves, x, labels, size, rate),
+            "numpy": lambda size: numpy_epoch(
+                [leaf.copy() for leaf in leaves], x, labels, size, rate
+            ),
         }
         if torch is not None:
             import torch_network
@@ -165,8 +168,10 @@ def main(
             arms["PyTorch"] = lambda size: torch_epoch(leaves, x, labels, size, rate)
         cells: dict[tuple[str, int], Epoch] = {}
         for arm, make in arms.items():
-            sizes = batch_sizes if arm == "hand-derived" else settings["peer_batch_sizes"]
-            cells |= {(arm, size): make(min(size, len(x))) for size in sizes}
+            sizes = set(settings["peer_batch_sizes"])
+            if arm == "hand-derived":
+                sizes |= set(program["batch_sizes"])
+            cells |= {(arm, size): make(min(size, len(x))) for size in sorted(sizes)}
 
         measured = []
         with threadpool_limits(threads):
@@ -199,13 +204,13 @@ def machine() -> str:
 
 
 if "snakemake" in globals():
-    job.begin(snakemake.log[0], snakemake.threads)
+    # All cores are asked for, so that nothing runs beside it; one is used, by every arm.
+    job.begin(snakemake.log[0])
     main(
         Path(snakemake.input.train),
         snakemake.params["program"],
-        snakemake.params["batch_sizes"],
         snakemake.params["settings"],
         snakemake.params["torch"],
-        snakemake.threads,
+        1,
         Path(snakemake.output.epochs),
     )

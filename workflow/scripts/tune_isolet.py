@@ -33,14 +33,17 @@ def main(
         speakers: Parquet to write, one row per trial, seed, epoch and held-out speaker.
     """
     import runs
-    from folds import scaled, speaker_folds
+    from folds import of_one_shape, scaled, speaker_folds
 
     import nnjax as nn
     from nnjax.datasets import isolet
 
     examples = isolet.examples(pl.read_parquet(train))
     splits = speaker_folds(examples.speakers, folds)
-    parts = [(scaled(examples, split), runs.heard(examples.speakers[split[1]])) for split in splits]
+    parts = [
+        (scaled(examples, even), runs.heard(examples.speakers[even[1]], len(held_out)))
+        for even, (_, held_out) in zip(of_one_shape(splits), splits, strict=True)
+    ]
     by_epoch, by_speaker = [], []
     for varied, program in programs:
         network = multilayer_perceptron(

@@ -1,12 +1,13 @@
-"""The ledger in one file: every claim with its verdict, in the order of the configuration."""
+"""The ledger in one file: every claim with its verdict, checked against the numbers."""
 
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import job
-from judge_claim import INCONCLUSIVE, NOT_MEASURED, REFUTED, REPRODUCED
-from tables import write_text
+import polars as pl
+from judge_claim import ARMS, INCONCLUSIVE, NOT_MEASURED, REFUTED, REPRODUCED
+from tables import write_csv, write_text
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -44,7 +45,28 @@ def faults(ledger: list[dict[str, Any]], ids: list[str], numbers: dict[str, Any]
     return lines
 
 
-def main(claims: list[Path], ids: list[str], numbers: Path, output: Path) -> None:
+def rows(ledger: list[dict[str, Any]]) -> pl.DataFrame:
+    """One row per claim, check and arm: what the ledger's figure shows."""
+    return pl.DataFrame(
+        [
+            {
+                "claim": entry["id"],
+                "check": check["what"],
+                "arm": name,
+                "decides": name == check["decided_by"],
+                **{key: check[name][key] for key in ("effect", "lo", "hi", "n", "unit", "verdict")},
+                "data": entry["data"],
+            }
+            for entry in ledger
+            for check in entry["checks"]
+            for name in ARMS
+            if check[name]
+        ],
+        infer_schema_length=None,
+    )
+
+
+def main(claims: list[Path], ids: list[str], numbers: Path, output: Path, table: Path) -> None:
     """Put the claims together.
 
     Args:
@@ -52,6 +74,7 @@ def main(claims: list[Path], ids: list[str], numbers: Path, output: Path) -> Non
         ids: the claims there must be.
         numbers: numbers.json.
         output: JSON to write.
+        table: CSV to write, see `rows`.
 
     Raises:
         SystemExit: with one line per fault.
@@ -60,6 +83,7 @@ def main(claims: list[Path], ids: list[str], numbers: Path, output: Path) -> Non
     wrong = faults(ledger, ids, json.loads(numbers.read_text(encoding="utf-8")))
     if wrong:
         raise SystemExit("The ledger is not sound:\n" + "\n".join(f"  {line}" for line in wrong))
+    write_csv(rows(ledger), table)
     write_text(json.dumps(ledger, indent=2, allow_nan=False) + "\n", output)
 
 
@@ -70,4 +94,5 @@ if "snakemake" in globals():
         snakemake.params["ids"],
         Path(snakemake.input.numbers),
         Path(snakemake.output.claims),
+        Path(snakemake.output.table),
     )

@@ -24,6 +24,7 @@ PACKAGES = [
     "scipy",
     "matplotlib",
     "snakemake",
+    "scikit-learn",
 ]
 
 

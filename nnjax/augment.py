@@ -1,0 +1,218 @@
+"""Augmentations: what changes a training batch so that the network never sees it twice.
+
+Each is a function `(key, x, targets) -> (x, targets)` of one batch, for `fit` and `sweep` to apply
+inside the compiled step. They are compositions of JAX functions; nothing is differentiated through
+them, as they come before the network.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from nnjax.epoch import Augment
+from nnjax.losses.reduction import Weighted
+
+
+def chained(augmentations: Sequence[Augment]) -> Augment:
+    """Augmentations one after the other, each with random numbers of its own.
+
+        x, t <- a_n(key_n, ... a_1(key_1, x, t))
+
+    Args:
+        augmentations: in the order in which they are applied; none leaves the batch as it is.
+
+    Returns:
+        One augmentation.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, nnjax as nn
+        >>> double = lambda key, x, targets: (2 * x, targets)
+        >>> nn.chained([double, double])(jax.random.key(0), jnp.array([[1.0]]), jnp.array([0]))[0]
+        Array([[4.]], dtype=float32)
+
+    Source: composition of functions.
+    """
+    augmentations = tuple(augmentations)
+
+    def augment(key: jax.Array, x: jax.Array, targets: Any) -> tuple[jax.Array, Any]:
+        for number, one in enumerate(augmentations):
+            x, targets = one(jax.random.fold_in(key, number), x, targets)
+        return x, targets
+
+    return augment
+
+
+def mixup(alpha: float, classes: int) -> Augment:
+    """Mixes every row of a batch with another one, inputs and targets alike.
+
+        x_b <- l_b x_b + (1 - l_b) x_p(b)        t_b <- l_b t_b + (1 - l_b) t_p(b)
+        l_b ~ Beta(alpha, alpha), made the larger of l_b and 1 - l_b;    p a random permutation
+
+    The network is asked to be linear between examples, in its probabilities. Taking the larger
+    share changes nothing but which of the two rows comes first. The article draws one l for the
+    batch; one a row has the same distribution for each row and less noise in the gradient.
+
+    Args:
+        alpha: greater than 0; small values mix little, 1 mixes uniformly.
+        classes: how many there are, for labels to become distributions.
+
+    Returns:
+        An augmentation of floating inputs (batch, ...) and whole-number labels (batch,) or
+        distributions (batch, classes); its targets are distributions (batch, classes).
+
+    Raises:
+        ValueError: if alpha is not a positive number, there are fewer than two classes, or (the
+            augmentation) targets are of another shape or weighted.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, nnjax as nn
+        >>> x, t = nn.mixup(1.0, 2)(jax.random.key(0), jnp.eye(2), jnp.array([0, 1]))
+        >>> bool((x == t).all()), t.sum(axis=1)
+        (True, Array([1., 1.], dtype=float32))
+
+    Source: Zhang, Cisse, Dauphin & Lopez-Paz, mixup: beyond empirical risk minimization, ICLR 2018.
+    """
+    if isinstance(alpha, bool) or not (math.isfinite(alpha) and alpha > 0):
+        raise ValueError(f"mixup(alpha): expected a positive number, got {alpha!r}")
+    if isinstance(classes, bool) or classes != int(classes) or classes < 2:
+        raise ValueError(f"mixup(classes): expected a whole number of at least 2, got {classes!r}")
+
+    def augment(key: jax.Array, x: jax.Array, targets: Any) -> tuple[jax.Array, Any]:
+        if isinstance(targets, Weighted):
+            raise ValueError("mixup: rows with weights cannot be mixed")
+        t = targets
+        if jnp.issubdtype(t.dtype, jnp.integer):
+            t = jax.nn.one_hot(t, classes, dtype=x.dtype)
+        if t.shape != (len(x), classes):
+            raise ValueError(
+                f"mixup: expected labels ({len(x)},) or distributions ({len(x)}, {classes}), "
+                f"got targets of shape {targets.shape}"
+            )
+        share_key, order_key = jax.random.split(key)
+        share = jax.random.beta(share_key, alpha, alpha, (len(x),), x.dtype)
+        share = jnp.maximum(share, 1 - share)
+        order = jax.random.permutation(order_key, len(x))
+
+        def mixed(a: jax.Array) -> jax.Array:
+            own = share.reshape(-1, *[1] * (a.ndim - 1)).astype(a.dtype)
+            return own * a + (1 - own) * a[order]
+
+        return mixed(x), mixed(t)
+
+    return augment
+
+
+def frequency_warp(spectra: ArrayLike, amount: float) -> Augment:
+    """Another speaker says the same: all spectra of a row stretched along the frequency axis.
+
+        s'(f) = s((1 + amount u_b) f),    f = 0 ... bins - 1,    u_b ~ U(-1, 1), one for each row
+
+    with s read between its bins by linear interpolation and held constant beyond the last one. A
+    shorter vocal tract shifts all resonances up by one factor, which is the same in every spectrum
+    of an utterance; drawing that factor anew makes new speakers of old ones.
+
+    Args:
+        spectra: column numbers of the spectra, (spectra, bins): each row one spectrum, its bins
+            from frequency 0 up at even steps. Other columns are left alone.
+        amount: largest relative change of frequency, 0 <= amount < 1.
+
+    Returns:
+        An augmentation of floating inputs (batch, features).
+
+    Raises:
+        ValueError: if the amount is not in [0, 1), `spectra` is not (spectra, bins) with at least
+            two bins, or holds a column twice.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, nnjax as nn
+        >>> x = jnp.array([[0.0, 1.0, 2.0, 3.0, 7.0]])
+        >>> y, _ = nn.frequency_warp([[0, 1, 2, 3]], 0.5)(jax.random.key(2), x, jnp.array([0]))
+        >>> print(y[0, :2] / y[0, 1], y[0, 4])  # 0 stays; the slope is 1 + 0.5 u
+        [0. 1.] 7.0
+
+    Source: Jaitly & Hinton, Vocal tract length perturbation (VTLP) improves speech recognition,
+    ICML workshop on deep learning for audio, speech and language, 2013 (there piecewise linear, so
+    that the upper end stays in its place).
+    """
+    columns = _columns("frequency_warp", spectra)
+    if isinstance(amount, bool) or not (math.isfinite(amount) and 0 <= amount < 1):
+        raise ValueError(f"frequency_warp(amount): expected a number in [0, 1), got {amount!r}")
+    bins = columns.shape[1]
+
+    def augment(key: jax.Array, x: jax.Array, targets: Any) -> tuple[jax.Array, Any]:
+        factor = 1 + amount * jax.random.uniform(key, (len(x), 1, 1), x.dtype, -1, 1)
+        place = jnp.minimum(jnp.arange(bins, dtype=x.dtype).reshape(1, 1, -1) * factor, bins - 1)
+        below = jnp.minimum(jnp.floor(place).astype(jnp.int32), bins - 2)
+        weight = place - below.astype(x.dtype)
+        s = x[:, columns]
+
+        def read(index: jax.Array) -> jax.Array:
+            return jnp.take_along_axis(s, jnp.broadcast_to(index, s.shape), axis=-1)
+
+        warped = (1 - weight) * read(below) + weight * read(below + 1)
+        return x.at[:, columns].set(warped), targets
+
+    return augment
+
+
+def cepstral_noise(spectra: ArrayLike, amount: float, order: int = 3) -> Augment:
+    """Another microphone, another voice: a smooth random curve added to every spectrum of a row.
+
+        s'_i(f) = s_i(f) + amount sum_(k < order) z_bik cos(pi k (f + 1/2) / bins)
+
+    with z ~ N(0, 1) drawn for every row b, spectrum i and k: noise on the first cepstral
+    coefficients, which are the coefficients of the cosine transform of a spectrum. k = 0 is the
+    loudness, k = 1 the tilt; unlike noise on each bin it is not averaged out by adding bins up.
+
+    Args:
+        spectra: column numbers of the spectra, (spectra, bins), as in `frequency_warp`.
+        amount: standard deviation of each coefficient, at least 0.
+        order: how many coefficients, 1 ... bins.
+
+    Returns:
+        An augmentation of floating inputs (batch, features).
+
+    Raises:
+        ValueError: if a number is out of range, `spectra` is not (spectra, bins) with at least two
+            bins, or holds a column twice.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, nnjax as nn
+        >>> y, _ = nn.cepstral_noise([[0, 1]], 1.0, order=1)(
+        ...     jax.random.key(0), jnp.array([[5.0, 5.0, 5.0]]), jnp.array([0]))
+        >>> bool(y[0, 0] == y[0, 1]), bool(y[0, 0] == 5.0), y[0, 2]
+        (True, False, Array(5., dtype=float32))
+
+    Source: Bishop, Training with noise is equivalent to Tikhonov regularization, Neural Computation
+    7, 1995; cepstrum by cosine transform: Davis & Mermelstein, IEEE Transactions on Acoustics,
+    Speech and Signal Processing 28, 1980.
+    """
+    columns = _columns("cepstral_noise", spectra)
+    bins = columns.shape[1]
+    if isinstance(amount, bool) or not (math.isfinite(amount) and amount >= 0):
+        raise ValueError(f"cepstral_noise(amount): expected a number >= 0, got {amount!r}")
+    if isinstance(order, bool) or order != int(order) or not 1 <= order <= bins:
+        raise ValueError(f"cepstral_noise(order): expected 1 ... {bins}, got {order!r}")
+    curves = amount * np.cos(np.pi * np.outer(np.arange(order), np.arange(bins) + 0.5) / bins)
+
+    def augment(key: jax.Array, x: jax.Array, targets: Any) -> tuple[jax.Array, Any]:
+        z = jax.random.normal(key, (len(x), len(columns), int(order)), x.dtype)
+        return x.at[:, columns].add(z @ jnp.asarray(curves, x.dtype)), targets
+
+    return augment
+
+
+def _columns(name: str, spectra: ArrayLike) -> np.ndarray:
+    columns = np.asarray(spectra)
+    if columns.ndim != 2 or columns.shape[1] < 2:
+        raise ValueError(
+            f"{name}(spectra): expected column numbers (spectra, bins), got {columns.shape}"
+        )
+    if len(np.unique(columns)) != columns.size:
+        raise ValueError(f"{name}(spectra): a column stands in two places")
+    return columns

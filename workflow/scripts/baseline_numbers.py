@@ -1,0 +1,108 @@
+"""The numbers of the baselines, the audit and the leak, from their tables."""
+
+from typing import Any
+
+import polars as pl
+
+OVER_SPEAKERS = "95 % over speakers (bootstrap)"
+OVER_BOTH = "95 % over speakers and seeds (bootstrap)"
+
+
+def from_baselines(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """`baseline.<model>_accuracy` and `_errors`, of the models that were fitted here."""
+    numbers = {}
+    for row in table.filter(kind="ours").iter_rows(named=True):
+        words = f"{row['name']} ({row['setting']}), test"
+        numbers[f"baseline.{row['model']}_accuracy"] = {
+            **{end: row[name] for end, name in (("value", "accuracy"), ("lo", "lo"), ("hi", "hi"))},
+            "n": row["n"],
+            "unit": "fraction",
+            "interval": row["interval"],
+            "what": f"{words} accuracy",
+        }
+        numbers[f"baseline.{row['model']}_errors"] = {
+            "value": row["errors"],
+            "lo": row["rows"] * (1 - row["hi"]),
+            "hi": row["rows"] * (1 - row["lo"]),
+            "n": row["n"],
+            "unit": "rows",
+            "interval": row["interval"],
+            "what": f"{words} errors of {row['rows']} rows",
+        }
+    return numbers
+
+
+def from_leak(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """`optimism.<what>` of the study's network, `optimism.<what>_<model>` of the others.
+
+    What: random_row_cv_difference (single rows dealt to the folds), range_cv_difference (row ranges
+    left out in turn), range_4_difference (trained on ranges 1-3, read on range 4), each minus whole
+    speakers held out, on the same rows; speaker_cv_accuracy is what they are compared with.
+    """
+    cells = {
+        "random_row_cv_difference": ("rows", "all", "difference"),
+        "range_cv_difference": ("ranges", "all", "difference"),
+        "range_4_difference": ("ranges", "4", "difference"),
+        "speaker_cv_accuracy": ("speakers", "all", "value"),
+    }
+    numbers = {}
+    for what, (scheme, part, column) in cells.items():
+        for row in table.filter(scheme=scheme, range=part).iter_rows(named=True):
+            model = "" if row["model"] == "network" else f"_{row['model']}"
+            against = ", minus whole speakers held out" if column == "difference" else ""
+            numbers[f"optimism.{what}{model}"] = {
+                "value": row[column],
+                "lo": row[f"{column}_lo"],
+                "hi": row[f"{column}_hi"],
+                "n": row["n"],
+                "unit": "difference of fractions" if column == "difference" else "fraction",
+                "interval": OVER_BOTH if row["n"] > 1 else OVER_SPEAKERS,
+                "what": f"{row['name']}: accuracy of held-out {_rows(scheme, part)}{against}",
+            }
+    return numbers
+
+
+def _rows(scheme: str, part: str) -> str:
+    if part != "all":
+        return f"row range {part}"
+    return {"rows": "single rows", "ranges": "row ranges", "speakers": "whole speakers"}[scheme]
+
+
+def from_audit(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """`audit.<quantity>` of the speakers that the files do not name, `audit.known_...` of others.
+
+    And `audit.missing_rows`: how many rows the files lack of two for each speaker and letter.
+    """
+    intervals = {
+        "same_speaker": "95 % over speakers (Student's t)",
+        "nearest_is_partner": "95 % over runs (Wilson)",
+    }
+    numbers = {}
+    for row in table.filter(~pl.col("quantity").str.starts_with("rows_")).iter_rows(named=True):
+        asked = row["group"] == "isolet3 and 4"
+        prefix = "" if asked else f"known_{row['group']}_"
+        numbers[f"audit.{prefix}{row['quantity']}"] = {
+            "value": row["value"],
+            "lo": row["lo"],
+            "hi": row["hi"],
+            "n": row["n"],
+            "unit": "fraction" if row["quantity"] == "nearest_is_partner" else "correlation",
+            "interval": intervals.get(row["quantity"], "none: the pairs share their runs"),
+            "what": f"{row['group']}: {row['what']}",
+        }
+    rows = table.filter(pl.col("quantity").str.starts_with("rows_"))
+    missing = rows.with_columns(missing=pl.col("n") - pl.col("value")).filter(pl.col("missing") > 0)
+    numbers["audit.missing_rows"] = {
+        "value": missing["missing"].sum(),
+        "lo": None,
+        "hi": None,
+        "n": rows["n"].sum(),
+        "unit": "rows",
+        "interval": "none: a count",
+        "what": "rows missing from two utterances of every letter: "
+        + ", ".join(
+            f"{row['missing']:g} {row['quantity'].removeprefix('rows_')} in {row['group']}"
+            for row in missing.iter_rows(named=True)
+        ),
+    }
+    return numbers

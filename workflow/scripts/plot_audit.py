@@ -1,0 +1,105 @@
+"""Who speaks where: runs through the alphabet matched by their mean residuals."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import figtable
+import numpy as np
+import plotjob
+import polars as pl
+import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+TITLE = "Who speaks where: two runs through the alphabet, one voice?"
+COLUMNS = {
+    "group": pl.String,
+    "first": pl.Int64,
+    "second": pl.Int64,
+    "correlation": pl.Float64,
+}
+ASKED = "isolet3 and 4"
+"""The group whose speakers the files do not name."""
+
+BINS = np.linspace(-1, 1, 41)
+
+
+def main(table: Path, svg: Path, png: Path) -> None:
+    """Draw the correlations of the two ranges (left), and all of them as histograms (right).
+
+    Args:
+        table: CSV with group, first, second (speaker of a first and of a second run), correlation,
+            data.
+        svg: vector file to write.
+        png: raster file to write.
+
+    Raises:
+        TableError: the table is missing or wrong, or lacks the group that is asked about.
+    """
+    read = figtable.read(table, COLUMNS, key=["group", "first", "second"])
+    if ASKED not in set(read.rows["group"]):
+        raise figtable.TableError(f"{table}: no rows of group {ASKED!r}")
+    speakers = read.rows.select("group", "first").n_unique()
+    footer = (
+        f"n = {speakers} speakers with two runs each; data: {figtable.SOURCES[read.source]}. A "
+        "run's mean residual: features minus the mean of their letter, divided by their spread, "
+        "averaged over A ... Z; its correlation across the features with that of another run."
+    )
+    page = style.Page(9.6, 4.6, TITLE, footer, read.stand_in)
+    style.render(page, lambda figure: draw(figure, read.rows), svg, png)
+
+
+def draw(figure: Figure, rows: pl.DataFrame) -> None:
+    """Both panels.
+
+    Args:
+        figure: receives two axes and a colour bar.
+        rows: as `main` reads them.
+    """
+    left, right = figure.subplots(1, 2, width_ratios=(1.1, 1))
+    _matrix(left, rows.filter(group=ASKED))
+    _histograms(right, rows)
+
+
+def _matrix(axes: Axes, rows: pl.DataFrame) -> None:
+    ordered = rows.sort("first", "second")
+    count = ordered["first"].n_unique()
+    matrix = ordered["correlation"].to_numpy().reshape(count, count)
+    edges = (0.5, count + 0.5)
+    image = axes.imshow(
+        matrix, cmap="RdBu_r", vmin=-1, vmax=1, origin="lower", extent=(*edges, *edges)
+    )
+    axes.grid(visible=False)
+    axes.set_xlabel("run in rows 4681\N{EN DASH}6238 (isolet4)")
+    axes.set_ylabel("run in rows 3121\N{EN DASH}4680 (isolet3)")
+    axes.figure.colorbar(image, ax=axes, label="correlation", shrink=0.85)
+
+
+def _histograms(axes: Axes, rows: pl.DataFrame) -> None:
+    same = pl.col("first") == pl.col("second")
+    asked = pl.col("group") == ASKED
+    fill: dict[str, Any] = {"histtype": "stepfilled", "alpha": 0.45, "linewidth": 0}
+    line: dict[str, Any] = {"histtype": "step", "linewidth": 1.5}
+    for label, chosen, look in (
+        ("isolet3, 4: other number", asked & ~same, {"color": style.GREY, **fill}),
+        ("isolet3, 4: same number", asked & same, {"color": style.BLUE, **fill}),
+        ("known: two speakers", ~asked & ~same, {"color": style.INK, "linestyle": "--", **line}),
+        ("known: one speaker", ~asked & same, {"color": style.ORANGE, **line}),
+    ):
+        values = rows.filter(chosen)["correlation"].to_numpy()
+        if values.size:
+            share = np.full(values.size, 100 / values.size)
+            axes.hist(
+                values, BINS.tolist(), weights=share, label=f"{label} ({values.size})", **look
+            )
+    axes.set_xlim(-1, 1)
+    axes.set_xlabel("correlation of two runs")
+    axes.set_ylabel("pairs of the kind (%)")
+    axes.legend(loc="upper left", frameon=False, fontsize=8, title="pairs", title_fontsize=8)
+
+
+if "snakemake" in globals():
+    plotjob.run(main, snakemake)

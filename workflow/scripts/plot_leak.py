@@ -1,0 +1,118 @@
+"""What leaking splits report: accuracy by scheme, and by range against speakers held out whole."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import figtable
+import numpy as np
+import plotjob
+import polars as pl
+import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+TITLE = "Leaking splits: cross-validated accuracy of the training rows"
+ACCURACY = ["value", "value_lo", "value_hi"]
+DIFFERENCE = ["difference", "difference_lo", "difference_hi"]
+COLUMNS = {
+    **dict.fromkeys(("model", "name", "scheme", "range"), pl.String),
+    **dict.fromkeys(ACCURACY + DIFFERENCE, pl.Float64),
+    "n": pl.Int64,
+}
+SCHEMES = {
+    "speakers": ("whole speakers", style.BLUE, "o"),
+    "ranges": ("row ranges", style.GREEN, "s"),
+    "rows": ("single rows", style.ORANGE, "D"),
+}
+COLOURS = (style.ORANGE, style.BLUE, style.GREEN, style.GREY)
+MARKS = ("o", "s", "D", "^")
+
+
+def main(table: Path, svg: Path, png: Path) -> None:
+    """Draw accuracies by scheme (left) and differences from the honest scheme (right).
+
+    Args:
+        table: CSV with model, name, scheme, range ("all" or 1 ... 4), value, difference and their
+            ends (fractions; the honest scheme has no difference), n, data.
+        svg: vector file to write.
+        png: raster file to write.
+
+    Raises:
+        TableError: the table is missing or wrong, or names an unknown scheme.
+    """
+    read = figtable.read(table, COLUMNS, key=["model", "scheme", "range"])
+    unknown = set(read.rows["scheme"]) - set(SCHEMES)
+    if unknown:
+        raise figtable.TableError(
+            f"{table}: unknown scheme {sorted(unknown)}; expected {list(SCHEMES)}"
+        )
+    footer = (
+        f"{read.footer()}, 120 speakers. Bars: 95 % over speakers and seeds; differences are "
+        "paired by speaker and seed on the same held-out rows. Ranges 3 and 4 share their speakers."
+    )
+    page = style.Page(9.6, 4.3, TITLE, footer, read.stand_in)
+    style.render(page, lambda figure: draw(figure, read.rows), svg, png)
+
+
+def draw(figure: Figure, rows: pl.DataFrame) -> None:
+    """Both panels.
+
+    Args:
+        figure: receives two axes.
+        rows: as `main` reads them.
+    """
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
+    _accuracies(left, rows.filter(range="all"))
+    _differences(right, rows)
+
+
+def _accuracies(axes: Axes, rows: pl.DataFrame) -> None:
+    models = rows["model"].unique(maintain_order=True).to_list()
+    names = [str(rows.filter(model=model)["name"][0]) for model in models]
+    for shift, (scheme, (label, colour, mark)) in zip(
+        (0.2, 0.0, -0.2), SCHEMES.items(), strict=True
+    ):
+        part = rows.filter(scheme=scheme)
+        place = np.array([models.index(model) for model in part["model"]]) - shift
+        value, lo, hi = (100 * part[column].to_numpy() for column in ACCURACY)
+        axes.hlines(place, lo, hi, color=colour, linewidth=1.2)
+        axes.plot(value, place, mark, color=colour, markersize=5, label=label)
+    axes.set_yticks(range(len(models)), names)
+    axes.set_ylim(len(models) - 0.5, -0.5)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("accuracy when held out (%)")
+    axes.legend(title="held out:", loc="upper left", frameon=False, fontsize=8, title_fontsize=8)
+
+
+def _differences(axes: Axes, rows: pl.DataFrame) -> None:
+    models = rows["model"].unique(maintain_order=True).to_list()
+    ranges = sorted(set(rows["range"]) - {"all"})
+    cells = [("rows", "all"), *(("ranges", part) for part in ranges)]
+    places = [0.0, *(1.4 + i for i in range(len(ranges)))]
+    axes.axhline(0, color=style.INK, linewidth=0.9)
+    axes.axvline(0.7, color=style.GREY, linewidth=0.8, linestyle=":")
+    if len(ranges) == 4:
+        axes.axvspan(places[3] - 0.48, places[4] + 0.48, color=style.FAINT, alpha=0.5, linewidth=0)
+        top = axes.get_xaxis_transform()
+        middle = (places[3] + places[4]) / 2
+        axes.text(
+            middle, 0.985, "same 60 speakers", transform=top, ha="center", va="top", fontsize=8
+        )
+    for index, model in enumerate(models):
+        part = pl.concat([rows.filter(model=model, scheme=s, range=r) for s, r in cells])
+        place = np.array(places) + 0.17 * (index - (len(models) - 1) / 2)
+        value, lo, hi = (100 * part[column].to_numpy() for column in DIFFERENCE)
+        colour, mark = COLOURS[index % len(COLOURS)], MARKS[index % len(MARKS)]
+        axes.vlines(place, lo, hi, color=colour, linewidth=1.2)
+        axes.plot(place, value, mark, color=colour, markersize=5, label=part["name"][0])
+    axes.set_xticks(places, ["single\nrows", *(f"row\nrange {part}" for part in ranges)])
+    axes.grid(visible=False, axis="x")
+    axes.set_ylabel("accuracy minus that of whole speakers (points)")
+    axes.legend(loc="lower right", frameon=False, fontsize=8)
+
+
+if "snakemake" in globals():
+    plotjob.run(main, snakemake)

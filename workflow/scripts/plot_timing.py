@@ -1,0 +1,149 @@
+"""Timing: one epoch by batch size in each arm, and the time to a test accuracy."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import figtable
+import numpy as np
+import plotjob
+import polars as pl
+import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+TITLE = "Time of training by batch size"
+COLUMNS = {
+    "quantity": pl.String,
+    "arm": pl.String,
+    "batch_size": pl.Int64,
+    "value": pl.Float64,
+    "lo": pl.Float64,
+    "hi": pl.Float64,
+    "n": pl.Int64,
+    "target": pl.Float64,
+    "never": pl.Float64,
+    "threads": pl.Int64,
+    "machine": pl.String,
+}
+COLOURS = {
+    "hand-derived": style.INK,
+    "jax.grad": style.BLUE,
+    "numpy": style.GREEN,
+    "PyTorch": style.ORANGE,
+}
+
+
+def main(table: Path, svg: Path, png: Path) -> None:
+    """Draw the time per epoch, and the time to the target.
+
+    Args:
+        table: CSV with the columns above and data, as summarise_timing writes it.
+        svg: vector file to write.
+        png: raster file to write.
+
+    Raises:
+        TableError: the table is missing or wrong, or names an unknown arm.
+    """
+    read = figtable.read(table, COLUMNS, key=["quantity", "arm", "batch_size"])
+    unknown = set(read.rows["arm"]) - set(COLOURS)
+    if unknown:
+        raise figtable.TableError(
+            f"{table}: unknown arm {sorted(unknown)}; expected some of {list(COLOURS)}"
+        )
+    epochs = read.rows.filter(quantity="epoch_seconds")
+    target = read.rows.filter(quantity="seconds_to_target")
+    if epochs.is_empty() or target.is_empty():
+        raise figtable.TableError(
+            f"{table}: no rows of epoch_seconds or of seconds_to_target; expected some of both"
+        )
+    threads = int(read.rows["threads"][0])
+    repeats = int(epochs["n"].to_numpy().min())
+    footer = (
+        f"{read.footer(target['n'])}. Medians of {repeats} repeats (left), of the seeds (right); "
+        f"bars: at least 95 %, between order statistics. {threads} "
+        f"thread{'s' if threads > 1 else ''}, {read.rows['machine'][0]}."
+    )
+    page = style.Page(9.6, 4.2, TITLE, footer, read.stand_in)
+    style.render(page, lambda figure: draw(figure, epochs, target), svg, png)
+
+
+def draw(figure: Figure, epochs: pl.DataFrame, target: pl.DataFrame) -> None:
+    """Both panels.
+
+    Args:
+        figure: receives two axes.
+        epochs: the rows of epoch_seconds.
+        target: the rows of seconds_to_target; an infinite value was never reached.
+    """
+    left, right = figure.subplots(1, 2)
+    for axes in (left, right):
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log")
+    for arm, colour in COLOURS.items():
+        part = epochs.filter(arm=arm).sort("batch_size")
+        if not part.is_empty():
+            _points(left, part, colour, arm)
+    left.legend(fontsize=8, frameon=False, loc="upper right")
+    left.set_ylabel("seconds per epoch")
+    left.set_title("one epoch", loc="left", fontsize=9)
+    _sizes(left, epochs)
+
+    reached = target.filter(pl.col("value").is_finite()).sort("batch_size")
+    if reached.is_empty():
+        style.note(right, "no batch size reaches it in half of the seeds")
+    else:
+        _points(right, reached, COLOURS["hand-derived"], "hand-derived")
+    for row in target.filter(pl.col("never") > 0).iter_rows(named=True):
+        right.text(
+            row["batch_size"],
+            0.99,
+            f"{row['never']:.0f}/{row['n']}\nnever",
+            transform=right.get_xaxis_transform(),
+            ha="center",
+            va="top",
+            fontsize=7,
+            color=style.GREY,
+        )
+    low, high = right.get_ylim()
+    right.set_ylim(low, high * (high / low) ** 0.3)
+    right.set_ylabel("seconds of training")
+    share = 100 * float(target["target"][0])
+    right.set_title(f"until the test accuracy is {share:g} %", loc="left", fontsize=9)
+    _sizes(right, target)
+
+
+def _points(axes: Axes, rows: pl.DataFrame, colour: str, label: str) -> None:
+    """Medians joined by a line; a bar where both ends of the interval are known and finite."""
+    sizes, value, lo, hi = (
+        rows[name].to_numpy().astype(float) for name in ("batch_size", "value", "lo", "hi")
+    )
+    axes.plot(sizes, value, color=colour, marker="o", markersize=4, linewidth=1.3, label=label)
+    known = np.isfinite(lo) & np.isfinite(hi)
+    axes.vlines(sizes[known], lo[known], hi[known], color=colour, linewidth=2.5, alpha=0.5)
+    # The interval has no upper end where too many seeds never get there.
+    for size, bottom, middle in zip(sizes[~known], lo[~known], value[~known], strict=True):
+        if np.isfinite(bottom):
+            axes.annotate(
+                "",
+                (size, middle * 1.6),
+                (size, bottom),
+                arrowprops={"arrowstyle": "->", "color": colour, "alpha": 0.5, "linewidth": 2},
+            )
+
+
+def _sizes(axes: Axes, rows: pl.DataFrame) -> None:
+    sizes = sorted(set(rows["batch_size"]))
+    axes.xaxis.set_major_locator(FixedLocator(sizes))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:.0f}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.tick_params(axis="x", labelsize=7.5)
+    axes.set_xlim(min(sizes) / 1.5, max(sizes) * 1.5)
+    axes.set_xlabel("batch size")
+
+
+if "snakemake" in globals():
+    plotjob.run(main, snakemake)

@@ -1,0 +1,121 @@
+"""Tuning: what each optimizer reaches by learning rate, and after how many trials."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import figtable
+import plotjob
+import polars as pl
+import style
+from errorscale import spread_errors
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from optimizers import COLOURS, DASHES, NAMES
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+TITLE = "Tuning: accuracy by learning rate, and the best of several trials"
+COLUMNS = {
+    "part": pl.String,
+    "optimizer": pl.String,
+    "learning_rate": pl.Float64,
+    "trials": pl.Int64,
+    "value": pl.Float64,
+    "lo": pl.Float64,
+    "hi": pl.Float64,
+    "n": pl.Int64,
+    "chosen": pl.Boolean,
+    "edge": pl.Boolean,
+    "guessing": pl.Int64,
+    "runs": pl.Int64,
+}
+KEY = ["part", "optimizer", "learning_rate", "trials"]
+
+
+def main(table: Path, svg: Path, png: Path) -> None:
+    """Draw both parts of the table.
+
+    Args:
+        table: CSV as `summarise_tuning` writes it.
+        svg: vector file to write.
+        png: raster file to write.
+
+    Raises:
+        TableError: the table is missing or wrong, or names an unknown optimizer or part.
+    """
+    read = figtable.read(table, COLUMNS, key=KEY)
+    for column, known in (("optimizer", list(NAMES)), ("part", ["rate", "best"])):
+        unknown = set(read.rows[column]) - set(known)
+        if unknown:
+            raise figtable.TableError(
+                f"{table}: unknown {column} {sorted(unknown)}; expected some of {known}"
+            )
+    rates = read.rows.filter(part="rate")
+    guessing, runs = (int(rates[column].sum()) for column in ("guessing", "runs"))
+    at_edge = rates.filter(pl.col("chosen") & pl.col("edge")).height
+    footer = (
+        f"{read.footer()}. Every training speaker is held out once. Bands: 95 % over speakers and "
+        f"seeds. Ring: chosen; {at_edge} of {rates['optimizer'].n_unique()} at an edge of the grid"
+        + (" (square)" if at_edge else "")
+        + f". {guessing} of {runs} runs ended guessing (cross: most of a trial's)."
+    )
+    page = style.Page(9.6, 4.6, TITLE, footer, read.stand_in)
+    style.render(page, lambda figure: draw(figure, read.rows), svg, png)
+
+
+def draw(figure: Figure, rows: pl.DataFrame) -> None:
+    """Both panels, with one scale of accuracy.
+
+    Args:
+        figure: receives two axes.
+        rows: the columns above.
+    """
+    left, right = figure.subplots(1, 2, sharey=True)
+    for name in NAMES:
+        part = rows.filter(optimizer=name)
+        _line(left, part.filter(part="rate").sort("learning_rate"), name, "learning_rate")
+        _line(right, part.filter(part="best").sort("trials"), name, "trials")
+        _marks(left, part.filter(part="rate"), COLOURS[name])
+    shown = 100 * rows.select("value", "lo", "hi").to_numpy()
+    spread_errors(left, float(shown.min()), float(shown.max()))
+    left.set_xscale("log")
+    left.set_xlabel("learning rate")
+    left.set_ylabel("cross-validated accuracy (%; log scale of errors)")
+    left.set_title("every trial", loc="left", fontsize=9)
+    right.set_xlabel("trials drawn at random from the grid")
+    right.set_title("expected best", loc="left", fontsize=9)
+    right.xaxis.set_major_locator(MaxNLocator(integer=True))
+    right.legend(fontsize=8, frameon=False, loc="lower right")
+
+
+def _line(axes: Axes, rows: pl.DataFrame, name: str, across: str) -> None:
+    x, value, lo, hi = (rows[column].to_numpy() for column in (across, "value", "lo", "hi"))
+    axes.fill_between(x, 100 * lo, 100 * hi, color=COLOURS[name], alpha=0.15, linewidth=0)
+    axes.plot(
+        x,
+        100 * value,
+        color=COLOURS[name],
+        linestyle=DASHES[name],
+        marker="o",
+        markersize=3.2,
+        linewidth=1.5,
+        label=NAMES[name],
+    )
+
+
+def _marks(axes: Axes, rows: pl.DataFrame, colour: str) -> None:
+    """A ring or square around what was chosen, a cross on what does no better than a guess."""
+    look: dict[str, Any] = {"color": colour, "linestyle": "none", "clip_on": False, "zorder": 4}
+    for row in rows.iter_rows(named=True):
+        place = row["learning_rate"], 100 * row["value"]
+        if row["chosen"]:
+            marker = "s" if row["edge"] else "o"
+            axes.plot(*place, marker=marker, markersize=10, mfc="none", mew=1.8, **look)
+        if 2 * row["guessing"] > row["runs"]:
+            axes.plot(*place, marker="x", markersize=8, mew=1.8, **look)
+
+
+if "snakemake" in globals():
+    plotjob.run(main, snakemake)
