@@ -27,6 +27,15 @@ TITLES = {
     "fig6": "Test accuracy by epochs and batch size",
     "fig7": "Test accuracy by hidden layers and beta1",
     "fig8": "Test accuracy by optimizer",
+    "ledger": "Effects behind the claims, in both arms, with verdicts",
+    "tuning": "Accuracy by learning rate, and the best of several trials",
+    "optimizers": "Test accuracy by optimizer, at a shared rate and at tuned rates",
+    "parity": "Parameters and accuracies of the same training by other libraries",
+    "timing": "Seconds an epoch and to an accuracy, by batch size",
+    "audit": "Which runs through the alphabet have the same speaker",
+    "leak": "What splits that share speakers report",
+    "baselines": "Test accuracy of other classifiers and of published ones",
+    "record": "What each ingredient of the record gives, and what it reaches",
 }
 """What a reader who cannot see a figure is told."""
 
@@ -42,17 +51,29 @@ def number(entry: dict[str, Any]) -> str:
         "fraction": (".1f", 100, " %"),
         "difference of fractions": ("+.2f", 100, " points"),
         "nats": (".3f", 1, " nats"),
+        "rows": (".1f", 1, ""),
+        "ratio": (".3g", 1, ""),
+        "s": (".3g", 1, " s"),
+        "correlation": (".2f", 1, ""),
     }[entry["unit"]]
     value, lo, hi = (
         "unknown" if entry[key] is None else format(scale * entry[key], form)
         for key in ("value", "lo", "hi")
     )
+    if entry["lo"] is None and entry["hi"] is None:
+        return f"{value}{unit}"
     return f"{value}{unit} [{lo}, {hi}]"
+
+
+def effect(arm: dict[str, Any]) -> str:
+    """The number of one arm of a check, as `number` writes it."""
+    return number(arm | {"value": arm["effect"]})
 
 
 def main(
     names: list[str],
     numbers: Path,
+    claims: Path,
     tables: Path,
     figures: Path,
     templates: Path,
@@ -64,6 +85,7 @@ def main(
     Args:
         names: figures in the order of the page; each has a caption NAME.html among the templates.
         numbers: numbers.json.
+        claims: claims.json.
         tables: folder of the tables.
         figures: folder of the figures (SVG).
         templates: folder of the templates; index.html is the page.
@@ -78,6 +100,7 @@ def main(
         lstrip_blocks=True,
     )
     environment.filters["number"] = number
+    environment.filters["effect"] = effect
     entries = json.loads(numbers.read_text(encoding="utf-8"))
     provenance = entries.pop("provenance")
     solved = pl.read_csv(tables / "xor.csv").filter(
@@ -87,6 +110,7 @@ def main(
         "numbers": entries,
         "provenance": provenance,
         "config": config,
+        "ledger": json.loads(claims.read_text(encoding="utf-8")),
         "experiments": config["experiments"],
         "data_name": "ISOLET" if provenance["data"] == "isolet" else "STAND-IN (synthetic)",
         "arms": pl.read_csv(tables / "experiments.csv").rows(named=True),
@@ -111,6 +135,7 @@ if "snakemake" in globals():
     main(
         [Path(figure).stem for figure in snakemake.input.figures],
         Path(snakemake.input.numbers),
+        Path(snakemake.input.claims),
         Path(snakemake.input.tables[0]).parent,
         Path(snakemake.input.figures[0]).parent,
         Path(snakemake.input.template).parent,
