@@ -1,6 +1,7 @@
 """Neural networks in JAX whose backward passes are derived by hand and checked by machine."""
 
 from nnjax import initializers
+from nnjax.augment import cepstral_noise, chained, frequency_warp, mixup
 from nnjax.codes import coded_cross_entropy, decode, output_codes
 from nnjax.combine import parallel, residual, serial
 from nnjax.core import Layer, Loss, Penalty, value_and_grad
@@ -77,6 +78,8 @@ __all__ = [
     "batch_norm",
     "binary_cross_entropy",
     "categorical_cross_entropy",
+    "cepstral_noise",
+    "chained",
     "coded_cross_entropy",
     "conv1d",
     "conv1d_transpose",
@@ -90,6 +93,7 @@ __all__ = [
     "embedding",
     "fit",
     "flatten",
+    "frequency_warp",
     "gelu",
     "global_avg_pool",
     "global_max_pool",
@@ -108,6 +112,7 @@ __all__ = [
     "max_pool",
     "mean_absolute_error",
     "mean_squared_error",
+    "mixup",
     "multi_head_attention",
     "multiclass_hinge",
     "output_codes",

@@ -16,6 +16,7 @@ rule claim:
     params:
         claim=lambda wildcards: CLAIMS[wildcards.claim],
         ledger=config["ledger"],
+        study=config["study"],
         code=code_digest(f"{CODE}/judge_claim.py"),
     script:
         "../scripts/judge_claim.py"

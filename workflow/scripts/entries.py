@@ -1,5 +1,6 @@
 """The numbers of the study, read from its tables: each with its interval, n and meaning."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -178,4 +179,9 @@ def collect(tables: list[Path]) -> Entries:
         if twice:
             raise ValueError(f"{path} gives {sorted(twice)}, which another table gives too")
         entries |= found
-    return entries
+    return {key: {k: _known(v) for k, v in entry.items()} for key, entry in entries.items()}
+
+
+def _known(value: Any) -> Any:
+    """JSON has neither NaN nor infinity: an end of an interval that is not known is null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

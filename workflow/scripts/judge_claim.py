@@ -127,7 +127,12 @@ def _arm(
 
 
 def main(
-    claim: dict[str, Any], ledger: dict[str, Any], tables: list[Path], data: str, output: Path
+    claim: dict[str, Any],
+    ledger: dict[str, Any],
+    tables: list[Path],
+    data: str,
+    study: str,
+    output: Path,
 ) -> None:
     """Judge one claim.
 
@@ -136,9 +141,10 @@ def main(
         ledger: the constants of the rules.
         tables: the tables that hold its numbers.
         data: what it was measured on, "isolet" or "stand-in".
+        study: "full" or "quick"; a quick verdict is none.
         output: JSON to write.
     """
-    judged = entry(claim, collect(tables), ledger) | {"data": data}
+    judged = entry(claim, collect(tables), ledger) | {"data": data, "study": study}
     write_text(json.dumps(judged, indent=2, allow_nan=False) + "\n", output)
 
 
@@ -149,5 +155,6 @@ if "snakemake" in globals():
         snakemake.params["ledger"],
         [Path(table) for table in snakemake.input.tables],
         json.loads(Path(snakemake.input.record).read_text(encoding="utf-8"))["data"],
+        snakemake.params["study"],
         Path(snakemake.output.claim),
     )

@@ -54,7 +54,10 @@ def from_timing(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
             what = f"seconds an epoch: {row['note']}"
             numbers["k12.slowest_over_fastest"] = _number(row, ends, "ratio", what, REPEATS)
         elif quantity == "seconds_to_target":
-            what = f"seconds to test accuracy {row['target']:g}, batches of {size}"
+            what = (
+                f"seconds to test accuracy {row['target']:g}, batches of {size} "
+                f"({row['never']} of {row['n']} seeds never)"
+            )
             numbers[f"k12.seconds_to_target_{size}"] = _number(row, ends, "s", what, SEEDS)
         elif quantity == "short_accuracy":
             what = f"batches of {size}, {row['epochs']:g} epochs: test accuracy"

@@ -1,7 +1,6 @@
 """The numbers of the study in one file, each with its interval, its n and what it stands for."""
 
 import json
-import math
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -67,14 +66,7 @@ def main(tables: list[Path], record: Path, config: dict[str, Any], code: str, ou
     entries = collect(tables)
     numbers: dict[str, Any] = dict(sorted(entries.items(), key=lambda item: _claim(item[0])))
     numbers["provenance"] = provenance(json.loads(record.read_text(encoding="utf-8")), config, code)
-    write_text(json.dumps(_without_nan(numbers), indent=2, allow_nan=False) + "\n", output)
-
-
-def _without_nan(tree: Any) -> Any:
-    """JSON has no NaN: an end of an interval that is not known is null."""
-    if isinstance(tree, dict):
-        return {key: _without_nan(value) for key, value in tree.items()}
-    return None if isinstance(tree, float) and not math.isfinite(tree) else tree
+    write_text(json.dumps(numbers, indent=2, allow_nan=False) + "\n", output)
 
 
 def _claim(key: str) -> tuple[bool, int]:
