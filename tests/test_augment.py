@@ -116,7 +116,8 @@ def test_cepstral_noise_is_a_sum_of_cosines() -> None:
     x = np.random.default_rng(1).normal(size=(4, 7))
     y, _ = nn.cepstral_noise(SPECTRA, 0.3, order=2)(KEY, jnp.asarray(x), None)
     added = np.asarray(y)[:, SPECTRA] - x[:, SPECTRA]
-    coefficients = scipy.fft.dct(added, type=2, axis=-1) / 3  # sum_f s cos(...) 2 / bins
+    # sum_f s cos(...) 2 / bins
+    coefficients = np.asarray(scipy.fft.dct(added, type=2, axis=-1)) / 3
     z = np.asarray(jax.random.normal(KEY, (4, 2, 2), jnp.asarray(x).dtype))
     np.testing.assert_allclose(coefficients[..., 0] / 2, 0.3 * z[..., 0], rtol=1e-9)
     np.testing.assert_allclose(coefficients[..., 1], 0.3 * z[..., 1], rtol=1e-9)

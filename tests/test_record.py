@@ -20,6 +20,7 @@ import summarise_record
 import train_record
 import yaml
 from figtable import TableError
+from isolet_files import REAL
 from tried import TRIED, residuals, tried
 
 from nnjax import stats
@@ -57,6 +58,21 @@ def test_spectra_are_columns_of_isolet() -> None:
     assert record_network.SPECTRA.shape == (14, 32)
     assert len(np.unique(record_network.SPECTRA)) == 14 * 32
     assert 0 <= record_network.SPECTRA.min() <= record_network.SPECTRA.max() < isolet.FEATURES
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="needs ISOLET beside the project")
+def test_spectra_end_where_neighbours_stop_to_agree() -> None:
+    """Residuals of neighbouring columns correlate inside a spectrum and not across its ends."""
+    table = isolet.load(REAL).filter(pl.col("split") == "train")
+    rest, _ = residuals(isolet.examples(table))
+    rest = (rest - rest.mean(axis=0)) / rest.std(axis=0)
+    agree = (rest[:, 1:] * rest[:, :-1]).mean(axis=0)
+    inside = np.zeros(616, bool)
+    inside[record_network.SPECTRA[:, :-1]] = True
+    ends = [place for place in record_network.SPECTRA[:, -1] if place < 616]
+    starts = [place - 1 for place in record_network.SPECTRA[:, 0] if place]
+    assert agree[inside].min() > 0.2
+    assert np.abs(agree[[*ends, *starts]]).max() < 0.2
 
 
 @pytest.mark.parametrize(
@@ -222,7 +238,13 @@ def test_the_default_run_does_not_search() -> None:
 def counts(seeds: list[int], correct: list[list[int]], rows: list[int]) -> pl.DataFrame:
     return pl.DataFrame(
         [
-            {"seed": seed, "speaker": 121 + k, "rows": rows[k], "correct": line[k]}
+            {
+                "seed": seed,
+                "speaker": 121 + k,
+                "rows": rows[k],
+                "correct": line[k],
+                "diverged": seed == 1,
+            }
             for seed, line in zip(seeds, correct, strict=True)
             for k in range(len(rows))
         ]
@@ -237,8 +259,10 @@ def result(tmp_path: Path) -> Path:
     study = counts([0, 1], [[50, 48, 48], [50, 48, 48]], [52, 52, 51])
     pl.concat(
         [
-            study.with_columns(momentum=pl.lit(0.9)),
-            study.with_columns(momentum=pl.lit(0.0), correct=pl.lit(0, pl.Int64)),
+            study.with_columns(momentum=pl.lit(0.9), epoch=pl.lit(2)),
+            # Another arm, and an epoch before the last.
+            study.with_columns(momentum=pl.lit(0.0), epoch=pl.lit(2), correct=pl.lit(0, pl.Int64)),
+            study.with_columns(momentum=pl.lit(0.9), epoch=pl.lit(1), correct=pl.lit(0, pl.Int64)),
         ]
     ).write_parquet(tmp_path / "study.parquet")
     (tmp_path / "record.json").write_text(json.dumps({"data": "isolet"}))
@@ -257,7 +281,7 @@ def test_record_table(result: Path) -> None:
     rows = {row["what"]: row for row in pl.read_csv(result).iter_rows(named=True)}
     assert rows["single"]["accuracy"] == pytest.approx(298 / 310)
     assert rows["single"]["errors"] == 6
-    assert rows["single"]["n"] == 2
+    assert (rows["single"]["n"], rows["single"]["diverged"]) == (2, 1)
     assert rows["ensemble"]["accuracy"] == pytest.approx(152 / 155)
     assert (rows["ensemble"]["errors"], rows["ensemble"]["n"]) == (3, 1)
     assert rows["study"]["errors"] == 9

@@ -37,7 +37,7 @@ rule summarise_optimizers:
         ENV
     params:
         published=FOLDERS["fig8"],
-        clean="results/clean/optimizers",
+        clean=lambda wildcards, input: str(Path(input.refits[0]).parent),
         code=code_digest(f"{CODE}/summarise_optimizers.py"),
     script:
         "../scripts/summarise_optimizers.py"
