@@ -118,7 +118,6 @@ def sweep(
     hide = None if progress is None else not progress
     initial = [_initial(network, in_shape, jax.random.key(seed)) for seed in seeds]
     rows = len(checked.data[0])
-    in_file_order = jnp.broadcast_to(jnp.arange(rows), (epochs, rows))
     trained, histories = [], []
     for group in tqdm(groups, desc="groups", disable=hide, delay=2 if hide is None else 0):
         arm_index = jnp.array([a for a, _ in group])
@@ -126,7 +125,11 @@ def sweep(
         hyperparams = {name: values[arm_index] for name, values in columns.items()}
         params = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(initial[s] for _, s in group))
         # The group shares its batches, so the first replica's key orders them for all.
-        orders = _orders(rows, epochs, keys[0]) if shuffle else in_file_order
+        orders = (
+            _orders(rows, epochs, keys[0])
+            if shuffle
+            else jnp.broadcast_to(jnp.arange(rows), (epochs, rows))
+        )
         params, history = _sweep_group(
             settings, params, keys, orders, hyperparams, checked.data, checked.validation
         )

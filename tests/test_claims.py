@@ -100,9 +100,16 @@ def test_the_clean_arm_decides_where_there_is_one() -> None:
     assert both["published"]["verdict"] == "reproduced"
     assert both["clean"]["verdict"] == both["verdict"] == "refuted"
     assert (both["effect"], both["lo"], both["hi"], both["n"]) == (-0.01, -0.02, -0.005, 10)
-    published = judge_claim.entry(CLAIM, {"a": numbers["a"]}, LEDGER)
-    assert published["clean"] is None
-    assert published["verdict"] == "reproduced"
+    # A clean arm that is missing is not replaced by the other one.
+    missing = judge_claim.entry(CLAIM, {"a": numbers["a"]}, LEDGER)
+    assert missing["clean"] is None
+    assert missing["verdict"] == "not measured"
+    alone = {**CLAIM, "checks": [{"what": "w", "rule": "no_less", "published": "a"}]}
+    assert judge_claim.entry(alone, numbers, LEDGER)["verdict"] == "reproduced"
+    beside = {"what": "v", "rule": "no_less", "published": "b", "aside": True}
+    aside = judge_claim.entry({**alone, "checks": [*alone["checks"], beside]}, numbers, LEDGER)
+    assert [check["verdict"] for check in aside["checks"]] == ["reproduced", "refuted"]
+    assert aside["verdict"] == "reproduced"
     nothing = judge_claim.entry(CLAIM, {}, LEDGER)
     assert nothing["verdict"] == "not measured"
     assert nothing["effect"] is None
@@ -128,6 +135,7 @@ def test_an_unsound_ledger_is_refused(tmp_path: Path) -> None:
             [tmp_path / "K13.json"],
             ["K13"],
             tmp_path / "numbers.json",
+            0.003,
             tmp_path / "claims.json",
             tmp_path / "ledger.csv",
         )

@@ -170,8 +170,10 @@ def test_choices_name_the_best_cell(tuned: Path) -> None:
     assert choices.best("units") == {"units": best}
     assert choices.best("units", epoch=2) == {"units": best, "epoch": 2}
     cell = choices.cell("units", units=3)
-    assert cell == {"units": 3, "epoch": 2, "learning_rate": table["learning_rate"][0]}
-    assert "chosen on training speakers" in choices.words("units", units=5)
+    assert cell == {"units": 3, "epoch": 2, "judged": 2}
+    with pytest.raises(ValueError, match="names 2 cells"):
+        choices.row("units")
+    assert "chosen on training speakers, at an edge" in choices.words("units", units=5)
 
 
 def test_a_contrast_is_paired() -> None:

@@ -203,7 +203,7 @@ def test_search_holds_out_speakers_and_pairs_differences(
     files = tmp_path / "search.csv", tmp_path / "ablation.csv"
     recipe = {"network": {"right": 26}, "members": 1}
     search_record.main(voices["train"], voices["record"], search, files[0])
-    ablate_record.main(voices["train"], voices["record"], recipe, search, files[1])
+    ablate_record.main(voices["train"], voices["record"], recipe, "r", search, files[1])
     assert all(len(speakers) == 4 for speakers in seen)
     trials, ablation = (pl.read_csv(file) for file in files)
     assert trials["arm"].to_list() == ["start", "right 20", "right 20"]
@@ -273,6 +273,7 @@ def result(tmp_path: Path) -> Path:
         {"errors": 51, "rows": 1559},
         tmp_path / "record.json",
         tmp_path / "record.csv",
+        tmp_path / "beside.csv",
     )
     return tmp_path / "record.csv"
 
@@ -301,9 +302,8 @@ def test_record_table(result: Path) -> None:
 
 def test_record_table_refuses_other_speakers(result: Path) -> None:
     folder = result.parent
-    counts([0], [[1]], [9]).with_columns(momentum=pl.lit(0.9)).write_parquet(
-        folder / "other.parquet"
-    )
+    other = counts([0], [[1]], [9]).with_columns(momentum=pl.lit(0.9), epoch=pl.lit(1))
+    other.write_parquet(folder / "other.parquet")
     with pytest.raises(ValueError, match="same speakers"):
         summarise_record.main(
             folder / "speakers.parquet",
@@ -312,6 +312,7 @@ def test_record_table_refuses_other_speakers(result: Path) -> None:
             {"errors": 51, "rows": 1559},
             folder / "record.json",
             folder / "again.csv",
+            folder / "beside.csv",
         )
 
 
@@ -326,6 +327,7 @@ def ablation_table(folder: Path, data: str = "isolet") -> Path:
             "difference": [0.0, -0.004, -0.02],
             "difference_lo": [0.0, -0.006, -0.03],
             "difference_hi": [0.0, -0.002, -0.01],
+            "recipe": "r",
             "data": data,
         }
     ).write_csv(folder / "ablation.csv")
@@ -334,13 +336,16 @@ def ablation_table(folder: Path, data: str = "isolet") -> Path:
 
 def test_record_figure(result: Path, tmp_path: Path) -> None:
     svg, png = tmp_path / "record.svg", tmp_path / "record.png"
-    plot_record.main(result, svg, png, ablation_table(tmp_path))
+    plot_record.main(result, svg, png, ablation_table(tmp_path), "r")
     text = svg.read_text(encoding="utf-8")
     for words in ("no warp", "published: 51 errors", "3.0 errors", "n = 3 seeds"):
         assert words in text
     assert "the recipe<" not in text
     assert "STAND-IN" not in text
-    plot_record.main(result, svg, png, ablation_table(tmp_path, "stand-in"))
+    assert "ANOTHER RECIPE" not in text
+    plot_record.main(result, svg, png, ablation_table(tmp_path), "s")
+    assert "ANOTHER RECIPE" in svg.read_text(encoding="utf-8")
+    plot_record.main(result, svg, png, ablation_table(tmp_path, "stand-in"), "r")
     assert "STAND-IN DATA" in svg.read_text(encoding="utf-8")
 
 
@@ -349,7 +354,11 @@ def test_record_figure_needs_its_rows(result: Path, tmp_path: Path) -> None:
     rows.filter(pl.col("what") != "ensemble").write_csv(tmp_path / "short.csv")
     with pytest.raises(TableError, match="no row ensemble"):
         plot_record.main(
-            tmp_path / "short.csv", tmp_path / "a.svg", tmp_path / "a.png", ablation_table(tmp_path)
+            tmp_path / "short.csv",
+            tmp_path / "a.svg",
+            tmp_path / "a.png",
+            ablation_table(tmp_path),
+            "r",
         )
 
 

@@ -173,7 +173,9 @@ def fingerprint(features: np.ndarray, letters: np.ndarray) -> str:
 
 def fingerprints(table: pl.DataFrame) -> dict[Split, str]:
     """The content fingerprint of each split of a table."""
-    parts = {split: examples(table.filter(pl.col("split") == split)) for split in SPLITS}
+    parts: dict[Split, Examples] = {
+        split: examples(table.filter(pl.col("split") == split)) for split in SPLITS
+    }
     return {split: fingerprint(rows.x, rows.labels + 1) for split, rows in parts.items()}
 
 

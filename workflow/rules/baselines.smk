@@ -20,7 +20,7 @@ rule tune_baselines:
         grids=config["baselines"]["grids"],
         folds=config["baselines"]["folds"],
         code=code_digest(f"{CODE}/tune_baselines.py"),
-        versions=VERSIONS,
+        versions=PEER_VERSIONS,
     script:
         "../scripts/tune_baselines.py"
 
@@ -41,7 +41,7 @@ rule fit_baselines:
         mem_mb=2000,
     params:
         code=code_digest(f"{CODE}/fit_baselines.py"),
-        versions=VERSIONS,
+        versions=PEER_VERSIONS,
     script:
         "../scripts/fit_baselines.py"
 
@@ -51,9 +51,9 @@ rule summarise_baselines:
         speakers=rules.fit_baselines.output.speakers,
         trials=rules.tune_baselines.output.trials,
         published="workflow/config/published.yaml",
+        # This study's own networks stand beside the baselines.
+        more=["results/record/beside.csv"],
         record=rules.fetch_isolet.output.record,
-        # Tables of this study with the same columns: what they hold stands beside the baselines.
-        more=BESIDE_BASELINES,
     output:
         table="reports/tables/baselines.csv",
         tuning="reports/tables/baselines_tuning.csv",
@@ -87,7 +87,7 @@ rule leak:
         program={**config["experiments"]["momentum"], **config["leak"]},
         folds=config["baselines"]["folds"],
         code=code_digest(f"{CODE}/leak.py"),
-        versions=VERSIONS,
+        versions=PEER_VERSIONS,
     script:
         "../scripts/leak.py"
 

@@ -35,6 +35,7 @@ rule claims:
         ENV
     params:
         ids=list(CLAIMS),
+        smallest=config["ledger"]["smallest_effect"],
         code=code_digest(f"{CODE}/write_claims.py"),
     script:
         "../scripts/write_claims.py"

@@ -22,7 +22,7 @@ rule tune:
         programs=lambda wildcards: list(CLEAN_PROGRAMS[wildcards.clean].values()),
         folds=config["clean"]["folds"],
         code=code_digest(f"{CODE}/tune_isolet.py"),
-        versions=VERSIONS,
+        versions=PEER_VERSIONS,
     script:
         "../scripts/tune_isolet.py"
 

@@ -11,6 +11,8 @@ CODE = "workflow/scripts"
 
 # What computes: another version of it may give other numbers, so it trains anew.
 VERSIONS = {name: version(name) for name in ("jax", "jaxlib", "numpy", "optax")}
+# Where folds are dealt or other classifiers fitted, scikit-learn as well.
+PEER_VERSIONS = {**VERSIONS, "scikit-learn": version("scikit-learn")}
 
 config = checked(config)
 PROGRAMS = programs(config["experiments"])
@@ -33,8 +35,6 @@ BESIDE = ["tuning", "optimizers", "parity", "timing", "audit", "leak", "baseline
 FIGURES = [*PUBLISHED, "ledger", *BESIDE, "record"]
 # Tables without a figure, read by the numbers alone.
 TABLES = ["experiments"]
-# Tables of this study's networks to stand beside the baselines.
-BESIDE_BASELINES: list[str] = []
 # Effects behind the claims, by part of the study: the experiments as published and of the clean arm.
 EFFECTS = {
     "momentum": (

@@ -6,7 +6,6 @@ try:
     TORCH = version("torch")
 except PackageNotFoundError:
     TORCH = None
-PEER_VERSIONS = {**VERSIONS, "scikit-learn": version("scikit-learn")}
 
 
 rule train_parity:

@@ -15,6 +15,8 @@ STUDY_CODE = [
         "measure_effects",
         "train_parity",
         "summarise_parity",
+        "time_training",
+        "summarise_timing",
         "tune_baselines",
         "fit_baselines",
         "summarise_baselines",

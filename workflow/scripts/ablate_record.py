@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def main(
-    train: Path, record: Path, recipe: dict[str, Any], search: dict[str, Any], ablation: Path
+    train: Path,
+    record: Path,
+    recipe: dict[str, Any],
+    digest: str,
+    search: dict[str, Any],
+    ablation: Path,
 ) -> None:
     """Take the recipe apart.
 
@@ -24,11 +29,12 @@ def main(
         train: the training speakers' rows.
         record: the data's source record (JSON).
         recipe: the configuration's `record`.
+        digest: names the recipe in every row.
         search: the configuration's `record_search`: `ablation`, `ablation_seeds` and `folds`.
         ablation: CSV to write: the recipe first, then the recipe with each change.
     """
     data = examples(pl.read_parquet(train))
-    source = {"data": json.loads(record.read_text(encoding="utf-8"))["data"]}
+    source = {"data": json.loads(record.read_text(encoding="utf-8"))["data"], "recipe": digest}
     arms, table = {"the recipe": {}} | search["ablation"], []
     seeds = list(range(search["ablation_seeds"]))
     for row in compared(data, recipe["network"], arms, search["folds"], seeds):
@@ -42,6 +48,7 @@ if "snakemake" in globals():
         Path(snakemake.input.train),
         Path(snakemake.input.record),
         snakemake.params["recipe"],
+        snakemake.params["digest"],
         snakemake.params["search"],
         Path(snakemake.output.ablation),
     )

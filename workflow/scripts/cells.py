@@ -11,6 +11,9 @@ from nnjax import stats
 BOOTSTRAP_SEED = 0
 """Seed of the generator behind every bootstrap interval and sampled test."""
 
+GUESSING = 0.053
+"""Accuracy of guessing one of 26 letters for 1559 rows, 1/26, plus three standard errors."""
+
 Counts = tuple[np.ndarray, np.ndarray]
 """Correct rows (seeds, speakers) of one cell, and each speaker's rows (speakers,)."""
 
@@ -28,8 +31,10 @@ class Runs:
         self.speakers = _concat(programs, "speakers.parquet")
 
     def final(self) -> pl.DataFrame:
-        """The last epoch of every run."""
-        return self.epochs.filter(pl.col("epoch") == pl.col("epoch").max())
+        """The last epoch of every run; runs of the clean arm that were judged apart end apart."""
+        end = pl.col("epoch").max()
+        last = end.over("judged") if "judged" in self.epochs.columns else end
+        return self.epochs.filter(pl.col("epoch") == last)
 
     def counts(self, **cell: float | str) -> Counts:
         """Correct rows (seeds, speakers) of one cell, and each speaker's rows.
@@ -52,6 +57,12 @@ class Runs:
     def accuracy(self, **cell: float | str) -> stats.Interval:
         """Final test accuracy of one cell, with the two-level interval over speakers and seeds."""
         return stats.two_level_interval(*self.counts(**cell), rng())
+
+
+def diverged(runs: pl.DataFrame) -> pl.Series:
+    """Runs that ended without finite losses, or guessing: NaN scores all name the first letter."""
+    finite = runs["train_loss"].is_finite() & runs["test_loss"].is_finite()
+    return ~finite | (runs["test_accuracy"] < GUESSING)
 
 
 def difference(a: Counts, b: Counts) -> stats.Interval:

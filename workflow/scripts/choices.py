@@ -16,13 +16,22 @@ class Choices:
         self.tables = tables
 
     def row(self, experiment: str, **cell: Any) -> dict[str, Any]:
-        """The chosen trial of a cell."""
-        return self.tables[experiment].filter(**cell).row(0, named=True)
+        """The chosen trial of a cell.
+
+        Raises:
+            ValueError: if the settings name no cell, or several.
+        """
+        rows = self.tables[experiment].filter(**cell)
+        if len(rows) != 1:
+            raise ValueError(
+                f"{experiment}: {cell} names {len(rows)} cells of the choices, not one"
+            )
+        return rows.row(0, named=True)
 
     def cell(self, experiment: str, **cell: Any) -> dict[str, Any]:
-        """A cell with its chosen rate and epoch: what names it among the refits."""
-        row = self.row(experiment, **cell)
-        return cell | {name: row[name] for name in ("learning_rate", "epoch")}
+        """A cell with its epoch and the epoch of its choice: what names it among the refits."""
+        epoch = self.row(experiment, **cell)["epoch"]
+        return cell | {"epoch": epoch, "judged": epoch}
 
     def best(self, experiment: str, **among: Any) -> dict[str, Any]:
         """The cell with the highest cross-validated accuracy of an experiment."""
@@ -37,6 +46,7 @@ class Choices:
         return (
             f"{settings + ': ' if settings else ''}rate {found['learning_rate']:g}, "
             f"{found['epoch']} epochs, chosen on training speakers"
+            f"{', at an edge of the grid' if found['edge'] else ''}"
         )
 
 

@@ -55,7 +55,7 @@ def main(speakers: Path, choose_at: str | list[int], trials: Path, choices: Path
 
 
 if "snakemake" in globals():
-    job.begin(snakemake.log[0])
+    job.report(snakemake.log[0])
     main(
         Path(snakemake.input.speakers),
         snakemake.params["choose_at"],

@@ -92,11 +92,18 @@ def entry(claim: dict[str, Any], numbers: Entries, ledger: dict[str, Any]) -> di
     checks = []
     for check in claim["checks"]:
         arms = {arm: _arm(check, check.get(arm), numbers, ledger) for arm in ARMS}
-        decides = "clean" if arms["clean"] else "published"
+        decides = "clean" if "clean" in check else "published"
         verdict = (arms[decides] or {"verdict": NOT_MEASURED})["verdict"]
         rule = {name: check[name] for name in ("rule", "bound", "range") if name in check}
         checks.append(
-            {"what": check["what"], **rule, **arms, "decided_by": decides, "verdict": verdict}
+            {
+                "what": check["what"],
+                **rule,
+                **arms,
+                "aside": check.get("aside", False),
+                "decided_by": decides,
+                "verdict": verdict,
+            }
         )
     main = checks[0]
     decisive = main[main["decided_by"]] or {}
@@ -105,7 +112,7 @@ def entry(claim: dict[str, Any], numbers: Entries, ledger: dict[str, Any]) -> di
         **{name: decisive.get(name) for name in ("n", "effect", "lo", "hi", "unit")},
         "published": main["published"],
         "clean": main["clean"],
-        "verdict": together([check["verdict"] for check in checks]),
+        "verdict": together([check["verdict"] for check in checks if not check["aside"]]),
         "figure": f"reports/figures/{claim['figure']}.svg",
         "command": f"snakemake --cores 8 results/claims/{claim['id']}.json",
         "checks": checks,
@@ -149,7 +156,7 @@ def main(
 
 
 if "snakemake" in globals():
-    job.begin(snakemake.log[0])
+    job.report(snakemake.log[0])
     main(
         snakemake.params["claim"],
         snakemake.params["ledger"],

@@ -69,6 +69,15 @@ def contrast(key: str, what: str, a: Counts, b: Counts) -> Row:
     return row(key, what, cells.difference(a, b), p=stats.sign_flip_test(by_speaker, cells.rng()))
 
 
+def diverged(key: str, name: str, refits: Runs) -> Row:
+    """How many refits of an experiment ended without finite losses, or guessing."""
+    final = refits.final()
+    lost = int(cells.diverged(final).sum())
+    unknown = stats.Interval(lost, float("nan"), float("nan"), len(final))
+    what = f"clean arm, {name.replace('_', ' ')}: runs that diverged, of {len(final)}"
+    return row(key, what, unknown, "runs", covers="none: a count")
+
+
 def adjusted(rows: Iterable[Row]) -> list[Row]:
     """Rows of one family with Holm's p-values."""
     family = list(rows)
@@ -218,8 +227,7 @@ def batches(published: dict[str, Runs], clean: dict[str, Runs], chosen: Choices)
         return runs.counts(batch_size=size, epoch=epoch)
 
     def as_tuned(size: int, epoch: int) -> Counts:
-        rate = chosen.row("batch_size", batch_size=size, epoch=judged)["learning_rate"]
-        return tuned.counts(batch_size=size, learning_rate=rate, epoch=epoch)
+        return tuned.counts(batch_size=size, judged=judged, epoch=epoch)
 
     last = int(runs.epochs["epoch"].max())  # type: ignore[arg-type]
     judged = int(chosen.tables["batch_size"]["epoch"].max())  # type: ignore[arg-type]
@@ -282,7 +290,14 @@ def depth(published: dict[str, Runs], clean: dict[str, Runs], chosen: Choices) -
         grid = {n: [table.counts(layers=n, b1=b1) for b1 in betas] for n in layers}
         over = f"accuracy per unit of beta1, {betas[0]:g} to {betas[-1]:g}, {rate}"
         means = [average(list(column)) for column in zip(*grid.values(), strict=True)]
-        yield slope(f"k14.{arm}slope", f"{over}, mean over depths", means, betas)
+        depths = ", ".join(map(str, layers))
+        yield slope(f"k14.{arm}slope", f"{over}, mean over {depths} hidden layers", means, betas)
+        yield contrast(
+            f"k14.{arm}default_difference",
+            f"beta1 0.9 minus 0, mean over {depths} hidden layers, {rate}",
+            means[betas.index(0.9)],
+            means[betas.index(0.0)],
+        )
         for n, column in grid.items():
             yield slope(f"k14.{arm}slope_{n}", f"{over}, {n} hidden layers", column, betas)
     yield accuracy(
@@ -368,6 +383,7 @@ def main(
     refits = {name: Runs({Path(folder): {}}) for name, folder in clean.items()}
     chosen = Choices({name: pl.read_parquet(path) for name, path in choices.items()})
     rows = list(PARTS[part](runs, refits, chosen))
+    rows += [diverged(f"clean.{name}_diverged", name, refit) for name, refit in refits.items()]
     data = json.loads(record.read_text(encoding="utf-8"))["data"]
     write_csv(pl.DataFrame(rows, infer_schema_length=None).with_columns(data=pl.lit(data)), output)
 

@@ -81,6 +81,7 @@ def from_record(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
         ends = ("accuracy", "lo", "hi")
         if "minus" in name:
             what = f"test accuracy, {row['what'].replace('-', 'minus')}"
+            covers = "95 % over speakers and the study's seeds (bootstrap)"
             entry = _number(row, ends, "difference of fractions", what, covers)
             numbers[f"record.{name}"] = entry | {"p": row["p"]}
         else:

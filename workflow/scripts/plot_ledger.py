@@ -25,6 +25,7 @@ COLUMNS = {
     "n": pl.Int64,
     "unit": pl.String,
     "verdict": pl.String,
+    "smallest_effect": pl.Float64,
 }
 ARMS = {"published": ("as published", style.GREY, "o"), "clean": ("clean", style.BLUE, "D")}
 VERDICTS = {
@@ -33,8 +34,6 @@ VERDICTS = {
     "inconclusive": style.GREY,
     "not measured": style.GREY,
 }
-SMALLEST = 0.3
-"""Smallest effect of interest, in percentage points (the configuration's `smallest_effect`)."""
 
 
 def main(table: Path, svg: Path, png: Path) -> None:
@@ -53,10 +52,11 @@ def main(table: Path, svg: Path, png: Path) -> None:
     if rows.is_empty():
         raise figtable.TableError(f"{table}: no check compares accuracies, so nothing to draw")
     checks = rows.select("claim", "check").n_unique()
+    smallest = 100 * rows["smallest_effect"][0]
     footer = (
-        f"{read.footer(rows['n'])}. Shaded: smaller than {SMALLEST} points, the smallest effect of "
-        "interest. The axis is linear inside 1 point and logarithmic outside. The arm drawn full "
-        "gives the check's verdict."
+        f"{read.footer(rows['n'])}. Shaded: smaller than {smallest:g} points, the smallest effect "
+        "of interest of a difference. The axis is linear inside 1 point and logarithmic outside. "
+        "The arm drawn full gives the check's verdict."
     )
     page = style.Page(8.8, 1.5 + 0.34 * checks, TITLE, footer, read.stand_in)
     style.render(page, lambda figure: draw(figure, rows), svg, png)
@@ -70,7 +70,8 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
         rows: columns of COLUMNS, differences as fractions.
     """
     axes = figure.subplots()
-    axes.axvspan(-SMALLEST, SMALLEST, color=style.FAINT, zorder=0)
+    smallest = 100 * rows["smallest_effect"][0]
+    axes.axvspan(-smallest, smallest, color=style.FAINT, zorder=0)
     axes.axvline(0, color=style.GREY, linewidth=0.8, zorder=1)
     names = rows.select("claim", "check").unique(maintain_order=True).rows()
     for place, (claim, check) in enumerate(names):

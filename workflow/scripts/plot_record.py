@@ -28,19 +28,23 @@ ABLATION = {
     "difference": pl.Float64,
     "difference_lo": pl.Float64,
     "difference_hi": pl.Float64,
+    "recipe": pl.String,
 }
 NAMES = {"study": "the source's", "single": "one network", "ensemble": "ensemble"}
 COLOURS = {"study": style.GREY, "single": style.BLUE, "ensemble": style.ORANGE}
 
 
-def main(table: Path, svg: Path, png: Path, ablation: Path) -> None:
+def main(table: Path, svg: Path, png: Path, ablation: Path, recipe: str) -> None:
     """Draw the ablation on the left and the result on the right.
 
     Args:
         table: CSV with what, accuracy, lo, hi (fractions), errors, data.
         svg: vector file to write.
         png: raster file to write.
-        ablation: CSV with arm, n, difference and its interval (fractions), data; the recipe first.
+        ablation: CSV with arm, n, difference and its interval (fractions), recipe, data; the
+            recipe first.
+        recipe: the digest of the recipe behind the result; the footer says if the ablation is of
+            another one.
 
     Raises:
         TableError: a table is missing or wrong, or lacks a row the figure needs.
@@ -55,6 +59,11 @@ def main(table: Path, svg: Path, png: Path, ablation: Path) -> None:
         f"Left: {parts.footer()}, cross-validation over the training speakers; differences paired "
         "by seed and speaker. Right: test speakers. Bars: 95 % intervals over speakers and seeds, "
         "of the ensemble over speakers."
+        + (
+            ""
+            if set(parts.rows["recipe"]) == {recipe}
+            else " LEFT IS OF ANOTHER RECIPE THAN RIGHT."
+        )
     )
     page = style.Page(8.8, 4.4, TITLE, footer, stand_in)
     style.render(page, lambda figure: draw(figure, result.rows, parts.rows), svg, png)
@@ -117,5 +126,8 @@ def _accuracies(axes: Axes, result: pl.DataFrame) -> None:
 
 
 if "snakemake" in globals():
-    ablation = Path(snakemake.params["ablation"])
-    plotjob.run(functools.partial(main, ablation=ablation), snakemake)
+    settings = {
+        "ablation": Path(snakemake.params["ablation"]),
+        "recipe": snakemake.params["recipe"],
+    }
+    plotjob.run(functools.partial(main, **settings), snakemake)

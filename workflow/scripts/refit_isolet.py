@@ -1,5 +1,6 @@
 """The chosen cells of one experiment of the clean arm: refit on all training rows, tested once."""
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +26,13 @@ def main(
 
     Args:
         train: the training rows.
-        test: the test rows, opened here for the first time in this arm.
+        test: the test rows, which no choice has seen.
         choices: one row per cell, as `choose` writes it.
         programs: (the varied setting, all settings) of every program of the experiment.
-        refit: `seeds` and `epochs`.
-        epochs: Parquet to write, one row per cell, seed and epoch (see `runs.tables`).
+        refit: `seeds`, and for how many `epochs` a choice at the last epoch is trained; other
+            choices are trained for as long as they were judged.
+        epochs: Parquet to write, one row per cell, seed and epoch (see `runs.tables`), with the
+            epoch at which the cell was `judged`.
         speakers: Parquet to write, one row per cell, seed, epoch and test speaker.
     """
     import runs
@@ -42,9 +45,11 @@ def main(
     seeds = list(range(refit["seeds"]))
     chosen = pl.read_parquet(choices)
     by_epoch, by_speaker = [], []
-    for varied, program in programs:
-        cells = chosen.filter(**varied).select(*program["arms"])
-        arms = cells.unique(maintain_order=True).to_dict(as_series=False)
+    for (varied, program), epoch in itertools.product(programs, sorted(set(chosen["epoch"]))):
+        cells = chosen.filter(epoch=epoch, **varied).select(*program["arms"])
+        if cells.is_empty():
+            continue
+        arms = cells.to_dict(as_series=False)
         _, history = nn.sweep(
             multilayer_perceptron(
                 program["units"], program["layers"], 26, program["activation"], program["init"]
@@ -54,7 +59,7 @@ def main(
             (data.x_train, data.y_train),
             seeds=seeds,
             arms=arms,
-            epochs=refit["epochs"],
+            epochs=refit["epochs"] if epoch == program["epochs"] else epoch,
             batch_size=program["batch_size"],
             shuffle=program["shuffle"],
             validation=(data.x_test, data.y_test),
@@ -63,7 +68,8 @@ def main(
         for table, all_rows in zip(
             runs.tables(history, arms, seeds, who), (by_epoch, by_speaker), strict=True
         ):
-            all_rows.append(table.with_columns(**{k: pl.lit(v) for k, v in varied.items()}))
+            marks = {**varied, "judged": epoch}
+            all_rows.append(table.with_columns(**{k: pl.lit(v) for k, v in marks.items()}))
     write_parquet(pl.concat(by_epoch), epochs)
     write_parquet(pl.concat(by_speaker), speakers)
 

@@ -93,10 +93,11 @@ def render(page: Page, draw: Callable[[Figure], None], svg: Path, png: Path) -> 
         # Laid out once, not at each save, so that both files show the same figure.
         layout.execute(figure)
         figure.set_layout_engine("none")
-    # The layout's last bits differ from run to run and may tip the last digit of a coordinate.
-    for axes in figure.axes:
-        left, low, width, tall = (round(float(end), 9) for end in axes.get_position().bounds)
-        axes.set_position((left, low, width, tall))
+        # The layout's last bits differ from run to run and may tip the last digit of a coordinate.
+        for axes in figure.axes:
+            bounds = axes.get_position(original=True).bounds
+            left, low, width, tall = (round(float(end), 9) for end in bounds)
+            axes.set_position((left, low, width, tall))
         title = 1 - (banner + 0.14) / height
         figure.text(side, title, page.title, va="top", fontsize=11, fontweight="bold")
         small: dict[str, Any] = {"va": "bottom", "fontsize": 7.5, "color": GREY}

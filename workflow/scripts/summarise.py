@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import job
 import polars as pl
-from cells import Runs
+from cells import Runs, diverged
 from tables import write_csv
 
 from nnjax import stats
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
-
-GUESSING = 0.053
-"""Accuracy of guessing one of 26 letters for 1559 rows, 1/26, plus three standard errors."""
 
 
 def curves(runs: Runs, momentum: float, quantity: str, published: float | None) -> pl.DataFrame:
@@ -75,14 +72,8 @@ def _spread(cell: pl.DataFrame, interval: stats.Interval) -> dict[str, float | i
         "lo": interval.lo,
         "hi": interval.hi,
         "n": interval.n,
-        "diverged": int(_diverged(cell).sum()),
+        "diverged": int(diverged(cell).sum()),
     }
-
-
-def _diverged(runs: pl.DataFrame) -> pl.Series:
-    """Runs that ended without finite losses, or guessing: NaN scores all name the first letter."""
-    finite = runs["train_loss"].is_finite() & runs["test_loss"].is_finite()
-    return ~finite | (runs["test_accuracy"] < GUESSING)
 
 
 def boxes(runs: Runs) -> pl.DataFrame:
@@ -93,7 +84,7 @@ def boxes(runs: Runs) -> pl.DataFrame:
         parts.append(
             cell.with_columns(
                 # A diverged run has no accuracy; the figure counts it.
-                test_accuracy=pl.when(~_diverged(cell)).then(pl.col("test_accuracy")),
+                test_accuracy=pl.when(~diverged(cell)).then(pl.col("test_accuracy")),
             )
             .select("optimizer", "seed", "test_accuracy")
             .with_columns(

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import job
 import numpy as np
 import polars as pl
-from cells import Counts, rng
-from summarise import GUESSING
+from cells import GUESSING, Counts, rng
 from tables import write_csv
 
 from nnjax import stats

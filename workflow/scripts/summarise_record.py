@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
+NAMES = {
+    "study": "the source's network",
+    "single": "the record, one network",
+    "ensemble": "the record, ensemble",
+}
+
+
 def main(
     speakers: Path,
     study: Path,
@@ -23,8 +30,9 @@ def main(
     published: dict[str, Any],
     record: Path,
     output: Path,
+    beside: Path,
 ) -> None:
-    """Write the table.
+    """Write the table, and the rows that stand beside the baselines.
 
     Rows: `single` (mean of the members), `ensemble`, `study` (the source's own network),
     `published`, and the paired differences `ensemble - study` and `single - study`. A published
@@ -39,6 +47,7 @@ def main(
         record: the data's source record (JSON).
         output: CSV to write: what, accuracy, lo, hi (95 %), n (seeds), errors (mean over seeds),
             rows, speakers, p (sign flips of the speakers' differences), diverged (members), data.
+        beside: CSV to write: the study's network and ours as the table of baselines has its rows.
     """
     ours = pl.read_parquet(speakers)
     members, together = (ours.filter(pl.col("seed") != ENSEMBLE), ours.filter(seed=ENSEMBLE))
@@ -62,6 +71,18 @@ def main(
     # The published row, with fewer columns, is not the first, and a column may begin with nothing.
     frame = pl.DataFrame(table, infer_schema_length=None)
     write_csv(frame.with_columns(data=pl.lit(data)), output)
+    ours = frame.filter(pl.col("what").is_in(list(NAMES)))
+    write_csv(
+        ours.select(
+            pl.col("what").alias("model"),
+            pl.col("what").replace_strict(NAMES).alias("name"),
+            pl.lit("study").alias("kind"),
+            *("accuracy", "lo", "hi", "errors", "rows", "n", "speakers"),
+            pl.lit("95 % over speakers and seeds (bootstrap)").alias("interval"),
+            pl.lit(data).alias("data"),
+        ),
+        beside,
+    )
 
 
 def counts(table: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -111,4 +132,5 @@ if "snakemake" in globals():
         snakemake.params["published"],
         Path(snakemake.input.record),
         Path(snakemake.output.table),
+        Path(snakemake.output.beside),
     )

@@ -1,6 +1,7 @@
 """Train the record's members on the training speakers and let them judge the test speakers, once.
 
-The settings were chosen by cross-validation over the training speakers (`search_record.py`).
+The settings were chosen by cross-validation over the training speakers (workflow/config/record.yaml
+says how).
 """
 
 from pathlib import Path

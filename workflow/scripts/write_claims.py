@@ -45,7 +45,7 @@ def faults(ledger: list[dict[str, Any]], ids: list[str], numbers: dict[str, Any]
     return lines
 
 
-def rows(ledger: list[dict[str, Any]]) -> pl.DataFrame:
+def rows(ledger: list[dict[str, Any]], smallest: float) -> pl.DataFrame:
     """One row per claim, check and arm: what the ledger's figure shows."""
     return pl.DataFrame(
         [
@@ -55,6 +55,7 @@ def rows(ledger: list[dict[str, Any]]) -> pl.DataFrame:
                 "arm": name,
                 "decides": name == check["decided_by"],
                 **{key: check[name][key] for key in ("effect", "lo", "hi", "n", "unit", "verdict")},
+                "smallest_effect": smallest,
                 "data": entry["data"],
             }
             for entry in ledger
@@ -66,13 +67,16 @@ def rows(ledger: list[dict[str, Any]]) -> pl.DataFrame:
     )
 
 
-def main(claims: list[Path], ids: list[str], numbers: Path, output: Path, table: Path) -> None:
+def main(
+    claims: list[Path], ids: list[str], numbers: Path, smallest: float, output: Path, table: Path
+) -> None:
     """Put the claims together.
 
     Args:
         claims: one JSON file per claim.
         ids: the claims there must be.
         numbers: numbers.json.
+        smallest: the smallest effect of interest, a fraction.
         output: JSON to write.
         table: CSV to write, see `rows`.
 
@@ -83,16 +87,17 @@ def main(claims: list[Path], ids: list[str], numbers: Path, output: Path, table:
     wrong = faults(ledger, ids, json.loads(numbers.read_text(encoding="utf-8")))
     if wrong:
         raise SystemExit("The ledger is not sound:\n" + "\n".join(f"  {line}" for line in wrong))
-    write_csv(rows(ledger), table)
+    write_csv(rows(ledger, smallest), table)
     write_text(json.dumps(ledger, indent=2, allow_nan=False) + "\n", output)
 
 
 if "snakemake" in globals():
-    job.begin(snakemake.log[0])
+    job.report(snakemake.log[0])
     main(
         [Path(claim) for claim in snakemake.input.claims],
         snakemake.params["ids"],
         Path(snakemake.input.numbers),
+        snakemake.params["smallest"],
         Path(snakemake.output.claims),
         Path(snakemake.output.table),
     )

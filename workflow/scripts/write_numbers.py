@@ -42,6 +42,11 @@ def provenance(record: dict[str, Any], config: dict[str, Any], code: str) -> dic
         "seeds": {
             "xor": config["xor"]["seeds"],
             **{name: experiment["seeds"] for name, experiment in config["experiments"].items()},
+            **{
+                f"clean_{name}": experiment["refit"]["seeds"]
+                for name, experiment in config["clean"]["experiments"].items()
+            },
+            "record": config["record"]["members"],
         },
         "code": code,
         "versions": {

@@ -52,6 +52,7 @@ def number(entry: dict[str, Any]) -> str:
         "difference of fractions": ("+.2f", 100, " points"),
         "nats": (".3f", 1, " nats"),
         "rows": (".1f", 1, ""),
+        "runs": (".0f", 1, ""),
         "ratio": (".3g", 1, ""),
         "s": (".3g", 1, " s"),
         "correlation": (".2f", 1, ""),
@@ -131,7 +132,7 @@ def main(
 
 
 if "snakemake" in globals():
-    job.begin(snakemake.log[0])
+    job.report(snakemake.log[0])
     main(
         [Path(figure).stem for figure in snakemake.input.figures],
         Path(snakemake.input.numbers),
