@@ -78,7 +78,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
     axes.grid(visible=False, axis="y")
     for place, errors, total in ranked.select("place", "errors", "rows").iter_rows():
         axes.annotate(
-            f"{errors:.4g}/{total}",
+            f"{round(errors, 1):g}/{total}",
             (1, place),
             xycoords=("axes fraction", "data"),
             xytext=(6, 0),

@@ -104,11 +104,11 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
     axes.grid(visible=False, axis="y")
     axes.set_xscale("symlog", linthresh=1, linscale=1)
     axes.xaxis.set_major_locator(matplotlib.ticker.FixedLocator([-100, -10, -1, 0, 1, 10, 100]))
-    axes.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%+g"))
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:+g}" if x else "0")
     axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
     axes.set_xlabel("effect (percentage points; slopes: points per unit or per doubling)")
     found = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-    axes.legend(found.values(), found.keys(), frameon=False, loc="lower left", fontsize=8)
+    axes.legend(found.values(), found.keys(), frameon=False, loc="upper right", fontsize=8)
 
 
 if "snakemake" in globals():
