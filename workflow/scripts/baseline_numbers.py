@@ -3,9 +3,7 @@
 from typing import Any
 
 import polars as pl
-
-OVER_SPEAKERS = "95 % over speakers (bootstrap)"
-OVER_BOTH = "95 % over speakers and seeds (bootstrap)"
+from covers import RUNS_WILSON, SPEAKERS, SPEAKERS_AND_SEEDS, SPEAKERS_T
 
 
 def from_baselines(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
@@ -56,7 +54,7 @@ def from_leak(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
                 "hi": row[f"{column}_hi"],
                 "n": row["n"],
                 "unit": "difference of fractions" if column == "difference" else "fraction",
-                "interval": OVER_BOTH if row["n"] > 1 else OVER_SPEAKERS,
+                "interval": SPEAKERS_AND_SEEDS if row["n"] > 1 else SPEAKERS,
                 "what": f"{row['name']}: accuracy of held-out {_rows(scheme, part)}{against}",
             }
     return numbers
@@ -74,8 +72,8 @@ def from_audit(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
     And `audit.missing_rows`: how many rows the files lack of two for each speaker and letter.
     """
     intervals = {
-        "same_speaker": "95 % over speakers (Student's t)",
-        "nearest_is_partner": "95 % over runs (Wilson)",
+        "same_speaker": SPEAKERS_T,
+        "nearest_is_partner": RUNS_WILSON,
     }
     numbers = {}
     for row in table.filter(~pl.col("quantity").str.starts_with("rows_")).iter_rows(named=True):

@@ -7,14 +7,12 @@ from typing import Any
 
 import polars as pl
 from baseline_numbers import from_audit, from_baselines, from_leak
+from covers import SEEDS_T, SEEDS_WILSON, SPEAKERS_AND_SEEDS
 from peer_numbers import from_parity, from_record, from_timing
 
 Entries = dict[str, dict[str, Any]]
 """Key, such as `k3.test_accuracy`, to what is known of the number."""
 
-SPEAKERS_AND_SEEDS = "95 % over speakers and seeds (bootstrap)"
-WILSON = "95 % over seeds (Wilson)"
-SEEDS = "95 % over seeds (Student's t)"
 NAMES = {
     "sgd": "SGD without momentum",
     "sgd_momentum": "SGD with momentum 0.9",
@@ -51,7 +49,7 @@ def from_xor(table: pl.DataFrame) -> Entries:
             "hi": row["hi"],
             "n": row["n"],
             "unit": "fraction",
-            "interval": WILSON,
+            "interval": SEEDS_WILSON,
             "what": f"XOR, {network}: seeds that solve it (our choice: {row['setting']})",
         }
     return numbers
@@ -72,7 +70,7 @@ def from_experiments(table: pl.DataFrame) -> Entries:
             "hi": with_momentum["loss_hi"],
             "n": with_momentum["n"],
             "unit": "nats",
-            "interval": SEEDS,
+            "interval": SEEDS_T,
             "what": "one hidden layer, momentum 0.9: test cross-entropy",
         },
         "k4.test_accuracy": accuracy(row("momentum", momentum=0.0), "one hidden layer, momentum 0"),

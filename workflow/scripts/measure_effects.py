@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from cells import Counts, Runs
 from choices import Choices, named
-from entries import SEEDS, SPEAKERS_AND_SEEDS
+from covers import SEEDS_BOOTSTRAP, SEEDS_T, SPEAKERS_AND_SEEDS
 from tables import write_csv
 
 from nnjax import stats
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 FRACTION = "fraction"
 DIFFERENCE = "difference of fractions"
-PAIRED_SEEDS = "95 % over seeds (bootstrap)"
 OPTIMIZERS = ("sgd", "sgd_momentum", "adagrad", "rmsprop", "adam")
 SMALL_BATCHES = 128
 """The claim that small batches are worse is about this side of the figure: batches up to here."""
@@ -58,7 +57,7 @@ def accuracy(key: str, what: str, counts: Counts) -> Row:
 def same_speakers(key: str, what: str, counts: Counts) -> Row:
     """An accuracy on these test speakers, as one would repeat a printed one: over seeds alone."""
     seeds = stats.mean_interval(counts[0].sum(axis=1) / counts[1].sum())
-    return row(key, f"{what}; on these 30 speakers", seeds, FRACTION, covers=SEEDS)
+    return row(key, f"{what}; on these 30 speakers", seeds, FRACTION, covers=SEEDS_T)
 
 
 def contrast(key: str, what: str, a: Counts, b: Counts) -> Row:
@@ -335,7 +334,7 @@ def optimizers(
                 f"probability that {named(a)} ends above {named(b)} from the same seed, {rate}",
                 better,
                 FRACTION,
-                covers=PAIRED_SEEDS,
+                covers=SEEDS_BOOTSTRAP,
             )
         if arm:
             for name in OPTIMIZERS:

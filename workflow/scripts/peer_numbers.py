@@ -3,11 +3,8 @@
 from typing import Any
 
 import polars as pl
+from covers import REPEATS_ORDER, SEEDS_ORDER, SPEAKERS, SPEAKERS_AND_SEEDS
 
-SPEAKERS_AND_SEEDS = "95 % over speakers and seeds (bootstrap)"
-SPEAKERS = "95 % over speakers (bootstrap)"
-REPEATS = "95 % over repeats (order statistics)"
-SEEDS = "95 % over seeds (order statistics)"
 ARMS = {"hand-derived": "nnjax", "jax.grad": "jax_grad", "PyTorch": "torch", "numpy": "numpy"}
 ARMS["scikit-learn"] = "sklearn"
 
@@ -49,22 +46,22 @@ def from_timing(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
         if quantity == "over_PyTorch":
             key = f"k17.{arm}_over_torch" + ("" if size == 128 else f"_batch_{size}")
             what = f"seconds an epoch, batches of {size}: {row['arm']} over PyTorch"
-            numbers[key] = _number(row, ends, "ratio", what, REPEATS)
+            numbers[key] = _number(row, ends, "ratio", what, REPEATS_ORDER)
         elif quantity == "slowest_over_fastest":
             what = f"seconds an epoch: {row['note']}"
-            numbers["k12.slowest_over_fastest"] = _number(row, ends, "ratio", what, REPEATS)
+            numbers["k12.slowest_over_fastest"] = _number(row, ends, "ratio", what, REPEATS_ORDER)
         elif quantity == "seconds_to_target":
             what = (
                 f"seconds to test accuracy {row['target']:g}, batches of {size} "
                 f"({row['never']} of {row['n']} seeds never)"
             )
-            numbers[f"k12.seconds_to_target_{size}"] = _number(row, ends, "s", what, SEEDS)
+            numbers[f"k12.seconds_to_target_{size}"] = _number(row, ends, "s", what, SEEDS_ORDER)
         elif quantity == "short_accuracy":
             what = f"batches of {size}, {row['epochs']:g} epochs: test accuracy"
             numbers[f"k12.batch_{size}_accuracy"] = _number(row, ends, "fraction", what)
         elif quantity == "short_seconds":
             what = f"batches of {size}, {row['epochs']:g} epochs: seconds"
-            numbers[f"k12.batch_{size}_seconds"] = _number(row, ends, "s", what, REPEATS)
+            numbers[f"k12.batch_{size}_seconds"] = _number(row, ends, "s", what, REPEATS_ORDER)
         elif quantity == "best_minus_short":
             what = "best cell of figure 6, chosen on the test set, minus 256 x 5"
             unit = "difference of fractions"

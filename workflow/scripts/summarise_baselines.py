@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import yaml
 from baselines import NAMES
+from covers import SPEAKERS
 from tables import write_csv
 
 from nnjax import stats
@@ -16,7 +17,6 @@ from nnjax import stats
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-OVER_SPEAKERS = "95 % over speakers (bootstrap)"
 IID = "95 % Wilson, rows as if independent: too narrow"
 
 
@@ -45,7 +45,7 @@ def ours(speakers: pl.DataFrame) -> pl.DataFrame:
                 "speakers": cell.height,
                 "setting": setting,
                 "source": "this study",
-                "interval": OVER_SPEAKERS,
+                "interval": SPEAKERS,
                 "design_effect": ((interval.hi - interval.lo) / (iid.hi - iid.lo)) ** 2,
             }
         )

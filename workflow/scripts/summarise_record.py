@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import job
 import numpy as np
 import polars as pl
+from covers import SPEAKERS_AND_SEEDS
 from tables import write_csv
 from train_record import ENSEMBLE
 
@@ -78,7 +79,7 @@ def main(
             pl.col("what").replace_strict(NAMES).alias("name"),
             pl.lit("study").alias("kind"),
             *("accuracy", "lo", "hi", "errors", "rows", "n", "speakers"),
-            pl.lit("95 % over speakers and seeds (bootstrap)").alias("interval"),
+            pl.lit(SPEAKERS_AND_SEEDS).alias("interval"),
             pl.lit(data).alias("data"),
         ),
         beside,

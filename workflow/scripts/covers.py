@@ -1,0 +1,11 @@
+"""What an interval covers and how it was made, in the words that stand beside it."""
+
+SPEAKERS_AND_SEEDS = "95 % over speakers and seeds (bootstrap)"
+SPEAKERS = "95 % over speakers (bootstrap)"
+SPEAKERS_T = "95 % over speakers (Student's t)"
+SEEDS_T = "95 % over seeds (Student's t)"
+SEEDS_WILSON = "95 % over seeds (Wilson)"
+SEEDS_BOOTSTRAP = "95 % over seeds (bootstrap)"
+SEEDS_ORDER = "95 % over seeds (order statistics)"
+REPEATS_ORDER = "95 % over repeats (order statistics)"
+RUNS_WILSON = "95 % over runs (Wilson)"
