@@ -57,7 +57,7 @@ NUMBERS = [
     "record.single_accuracy",
     "record.ensemble_errors",
 ]
-UNITS = {"fraction", "difference of fractions", "nats", "rows", "ratio", "s", "correlation"}
+UNITS = {"fraction", "difference of fractions", "nats", "rows", "runs", "ratio", "s", "correlation"}
 FIGURES = [
     "xor",
     *(f"fig{i}" for i in range(1, 9)),
