@@ -17,7 +17,7 @@ from nnjax.core import Layer, Loss, Params, Penalty, value_and_grad
 from nnjax.layers.batch_norm import has_batch_norm, population_statistics
 
 Metric = Callable[[jax.Array, Any], jax.Array]
-"""`(scores, targets) -> scalar`."""
+"""`(scores, targets) -> array`, mostly a scalar; the axes of an array follow the epoch's."""
 
 Augment = Callable[[jax.Array, jax.Array, Any], tuple[jax.Array, Any]]
 """`(key, x, targets) -> (x, targets)` of one training batch."""

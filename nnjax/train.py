@@ -114,7 +114,8 @@ def fit(
         shuffle: draw a new order of the rows for each epoch; default: whenever there is a key.
             False keeps the order of the data.
         validation: inputs and targets to measure after each epoch.
-        metric: what `validation_accuracy` records; None for nothing (regression).
+        metric: what `validation_accuracy` records, a number or an array of them (counts by group,
+            for instance); None for nothing (regression).
         penalty: a term on the parameters to be added to the loss, such as `l2`.
         augment: `(key, x, targets) -> (x, targets)`, applied to every training batch inside the
             compiled step with a new key in every step; `mixup` for instance. It may return targets

@@ -1,4 +1,4 @@
-"""Train the record's members on the training speakers and let them judge the test speakers, once.
+"""Train the record's members on the training speakers and let them judge the test speakers.
 
 The settings were chosen by cross-validation over the training speakers (workflow/config/record.yaml
 says how).
