@@ -1,5 +1,7 @@
 # The study: `snakemake --cores 8` makes everything, `snakemake --cores 8 reports/figures/fig5.svg`
 # one figure. Settings: workflow/config/study.yaml.
+import os
+
 from snakemake.utils import min_version
 
 min_version("9.10")
@@ -8,6 +10,27 @@ min_version("9.10")
 configfile: "workflow/config/study.yaml"
 configfile: "workflow/config/claims.yaml"
 configfile: "workflow/config/record.yaml"
+
+
+# The other sources, one chapter each: settings and claims in workflow/config/chapters, rules in
+# workflow/rules/chapter_*.smk.
+CHAPTERS = [
+    name
+    for name in [
+        "quadrants",
+        "iris",
+        "entities",
+        "language",
+        "practice",
+        "labels",
+        "mnist",
+        "platforms",
+    ]
+    if os.path.exists(f"workflow/config/chapters/{name}.yaml")
+]
+for chapter in CHAPTERS:
+
+    configfile: f"workflow/config/chapters/{chapter}.yaml"
 
 
 include: "workflow/rules/common.smk"
@@ -24,6 +47,14 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/rules.smk"
+include: "workflow/rules/chapters.smk"
+
+
+for chapter in CHAPTERS:
+
+    include: f"workflow/rules/chapter_{chapter}.smk"
+
+
 include: "workflow/rules/benchmark.smk"
 
 
@@ -38,8 +69,9 @@ rule all:
         "reports/numbers.json",
         "reports/claims.json",
         "reports/rules.html",
+        expand("reports/chapters/{chapter}.html", chapter=CHAPTERS),
         expand(
             "reports/figures/{figure}.{form}",
-            figure=FIGURES + SKETCHES,
+            figure=FIGURES + SKETCHES + CHAPTER_FIGURES,
             form=["svg", "png"],
         ),

@@ -58,7 +58,9 @@ def test_rule(
 def test_every_rule_of_the_configuration_is_judged_and_tested() -> None:
     rules = set(SETTINGS["ledger"]["rules"])
     assert rules == {row[0] for row in RULES}
-    assert {check["rule"] for claim in SETTINGS["claims"] for check in claim["checks"]} <= rules
+    assert {
+        check["rule"] for claim in SETTINGS["claims"].values() for check in claim["checks"]
+    } <= rules
 
 
 def test_no_interval_is_not_measured() -> None:
@@ -85,7 +87,6 @@ def number(value: float, lo: float, hi: float, n: int = 10) -> dict[str, Any]:
 
 
 CLAIM = {
-    "id": "K13",
     "source": "s",
     "claim": "c",
     "protocol": "p",
@@ -94,30 +95,37 @@ CLAIM = {
 }
 
 
+def alone_of(claim: dict[str, Any]) -> dict[str, Any]:
+    """The claim with its published arm alone."""
+    return {**claim, "checks": [{"what": "w", "rule": "no_less", "published": "a"}]}
+
+
 def test_the_clean_arm_decides_where_there_is_one() -> None:
     numbers = {"a": number(0.01, 0.005, 0.02), "b": number(-0.01, -0.02, -0.005)}
-    both = judge_claim.entry(CLAIM, numbers, LEDGER)
+    both = judge_claim.entry("K13", CLAIM, numbers, LEDGER)
     assert both["published"]["verdict"] == "reproduced"
     assert both["clean"]["verdict"] == both["verdict"] == "refuted"
     assert (both["effect"], both["lo"], both["hi"], both["n"]) == (-0.01, -0.02, -0.005, 10)
     # A clean arm that is missing is not replaced by the other one.
-    missing = judge_claim.entry(CLAIM, {"a": numbers["a"]}, LEDGER)
+    missing = judge_claim.entry("K13", CLAIM, {"a": numbers["a"]}, LEDGER)
     assert missing["clean"] is None
     assert missing["verdict"] == "not measured"
-    alone = {**CLAIM, "checks": [{"what": "w", "rule": "no_less", "published": "a"}]}
-    assert judge_claim.entry(alone, numbers, LEDGER)["verdict"] == "reproduced"
+    alone = alone_of(CLAIM)
+    assert judge_claim.entry("K13", alone, numbers, LEDGER)["verdict"] == "reproduced"
     beside = {"what": "v", "rule": "no_less", "published": "b", "aside": True}
-    aside = judge_claim.entry({**alone, "checks": [*alone["checks"], beside]}, numbers, LEDGER)
+    aside = judge_claim.entry(
+        "K13", {**alone, "checks": [*alone["checks"], beside]}, numbers, LEDGER
+    )
     assert [check["verdict"] for check in aside["checks"]] == ["reproduced", "refuted"]
     assert aside["verdict"] == "reproduced"
-    nothing = judge_claim.entry(CLAIM, {}, LEDGER)
+    nothing = judge_claim.entry("K13", CLAIM, {}, LEDGER)
     assert nothing["verdict"] == "not measured"
     assert nothing["effect"] is None
 
 
 def test_an_unsound_ledger_is_refused(tmp_path: Path) -> None:
     numbers = {"a": number(0.01, 0.005, 0.02), "b": number(-0.01, -0.02, -0.005)}
-    sound = judge_claim.entry(CLAIM, numbers, LEDGER)
+    sound = judge_claim.entry("K13", CLAIM, numbers, LEDGER)
     assert write_claims.faults([sound], ["K13"], numbers) == []
     assert write_claims.faults([sound, sound], ["K13"], numbers)
     assert write_claims.faults([sound], ["K13", "K14"], numbers) == ["K14: has no entry"]
@@ -128,14 +136,19 @@ def test_an_unsound_ledger_is_refused(tmp_path: Path) -> None:
     ]
     assert write_claims.faults([sound], ["K13"], {})
 
-    (tmp_path / "K13.json").write_text('{"id": "K13", "verdict": "", "checks": []}')
+    table = pl.DataFrame(
+        [{"key": "a", "what": "w", **numbers["a"], "interval": "i", "data": "xor"}]
+    )
+    table.write_csv(tmp_path / "t.csv")
     (tmp_path / "numbers.json").write_text("{}")
-    with pytest.raises(SystemExit, match="K13: '' is no verdict"):
+    with pytest.raises(SystemExit, match="K13: a is not the number"):
         write_claims.main(
-            [tmp_path / "K13.json"],
+            {"K13": {**alone_of(CLAIM), "tables": ["t"]}},
             ["K13"],
+            LEDGER,
+            tmp_path,
+            "full",
             tmp_path / "numbers.json",
-            0.003,
             tmp_path / "claims.json",
             tmp_path / "ledger.csv",
         )
@@ -152,4 +165,4 @@ def test_two_tables_cannot_give_one_number(tmp_path: Path) -> None:
 
 
 def test_the_claims_are_those_of_the_source() -> None:
-    assert [claim["id"] for claim in SETTINGS["claims"]] == [f"K{i}" for i in range(1, 18)]
+    assert list(SETTINGS["claims"]) == [f"K{i}" for i in range(1, 18)]

@@ -196,7 +196,7 @@ def test_published_value_is_named(tmp_path: Path) -> None:
         (lambda rows: rows.with_columns(n=pl.lit(None)), "empty value in column n"),
         (lambda rows: pl.concat([rows, rows.head(1)]), "two rows share the same epoch, split"),
         (lambda rows: rows.with_columns(mean=pl.lit("good")), "wrong type"),
-        (lambda rows: rows.with_columns(data=pl.lit("mnist")), "column data holds"),
+        (lambda rows: rows.with_columns(data=pl.lit("cifar")), "column data holds"),
     ],
 )
 def test_wrong_table_is_refused(

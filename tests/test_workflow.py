@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import figtable
 import judge_claim
 import polars as pl
 import pytest
@@ -114,8 +115,15 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def full_settings() -> dict:
     """The configuration of the full study, as the Snakefile reads it."""
+    config: dict = {"chapters": {}}
     files = [ROOT / f"workflow/config/{name}.yaml" for name in ("study", "claims", "record")]
-    return {k: v for file in files for k, v in yaml.safe_load(file.read_text()).items()}
+    for file in [*files, *sorted((ROOT / "workflow/config/chapters").glob("*.yaml"))]:
+        for key, section in yaml.safe_load(file.read_text()).items():
+            if key in ("chapters", "claims"):
+                config.setdefault(key, {}).update(section)
+            else:
+                config[key] = section
+    return config
 
 
 def real_data() -> Path | None:
@@ -244,14 +252,13 @@ def test_a_stand_in_is_marked_on_the_page_and_in_the_numbers(study: Path, tmp_pa
 def test_the_ledger(study: Path) -> None:
     """Every claim has a verdict, the rules' own, and its numbers are those of numbers.json."""
     ledger = json.loads((study / "reports/claims.json").read_text())
-    config = yaml.safe_load((study / "workflow/config/claims.yaml").read_text())
+    config = full_settings()
     numbers = json.loads((study / "reports/numbers.json").read_text())
-    assert write_claims.faults(ledger, [c["id"] for c in config["claims"]], numbers) == []
-    for entry, claim in zip(ledger, config["claims"], strict=True):
-        assert entry == judge_claim.entry(claim, numbers, config["ledger"]) | {
-            "data": numbers["provenance"]["data"],
-            "study": "quick",
-        }
+    assert write_claims.faults(ledger, list(config["claims"]), numbers) == []
+    for entry, (name, claim) in zip(ledger, config["claims"].items(), strict=True):
+        judged = judge_claim.entry(name, claim, numbers, config["ledger"])
+        assert {k: v for k, v in entry.items() if k != "data"} == judged | {"study": "quick"}
+        assert entry["data"] in figtable.SOURCES
         assert (study / entry["figure"]).exists()
     by_id = {entry["id"]: entry for entry in ledger}
     assert by_id["K13"]["clean"]["key"] == "k13.clean_difference"

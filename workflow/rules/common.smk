@@ -25,14 +25,25 @@ CLEAN_PROGRAMS = programs(
     }
 )
 
-# The claims of the ledger by id.
-CLAIMS = {claim["id"]: claim for claim in config["claims"]}
+# The claims of the ledger by id; which of them a chapter makes: those that rest on its numbers.
+CLAIMS = config["claims"]
+CHAPTER_CLAIMS = {
+    chapter: [
+        name
+        for name, claim in CLAIMS.items()
+        if f"numbers_{chapter}" in claim["tables"]
+    ]
+    for chapter in CHAPTERS
+}
 
 SKETCHES = ["sketch_neuron", "sketch_xor", "sketch_isolet"]
 # Figures of the source; then ours: the ledger, the clean arm, and what stands beside the study.
 PUBLISHED = ["xor", *(f"fig{i}" for i in range(1, 9))]
 BESIDE = ["tuning", "optimizers", "parity", "timing", "audit", "leak", "baselines"]
 FIGURES = [*PUBLISHED, "ledger", *BESIDE, "record"]
+CHAPTER_FIGURES = [
+    figure for chapter in CHAPTERS for figure in config["chapters"][chapter]["figures"]
+]
 # Tables without a figure, read by the numbers alone.
 TABLES = ["experiments"]
 # Effects behind the claims, by part of the study: the experiments as published and of the clean arm.
@@ -60,6 +71,7 @@ NUMBERS = [
     "leak",
     "audit_counts",
     "record",
+    *(f"numbers_{chapter}" for chapter in CHAPTERS),
 ]
 # Which experiments a table is made from.
 SOURCES = {
@@ -70,11 +82,12 @@ SOURCES = {
 
 
 wildcard_constraints:
-    figure="|".join([*FIGURES, *SKETCHES, *TABLES]),
+    figure="|".join([*FIGURES, *SKETCHES, *TABLES, *CHAPTER_FIGURES]),
     experiment="|".join(PROGRAMS),
     clean="|".join(CLEAN),
     part="|".join(EFFECTS),
     claim="|".join(CLAIMS),
+    chapter="|".join(CHAPTERS),
 
 
 # The repository holds the reports of the full study. In a fresh clone they are files without a

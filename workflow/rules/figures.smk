@@ -10,7 +10,9 @@ rule plot:
     log:
         "logs/plot_{figure}.log",
     wildcard_constraints:
-        figure="|".join(figure for figure in FIGURES if figure != "record"),
+        figure="|".join(
+            figure for figure in FIGURES + CHAPTER_FIGURES if figure != "record"
+        ),
     conda:
         ENV
     params:

@@ -11,7 +11,23 @@ SOURCES = {
     "isolet": "ISOLET",
     "stand-in": "synthetic stand-in, not ISOLET",
     "xor": "the four rows of XOR",
+    "points": "points in the plane, drawn at random",
+    "iris": "iris (Fisher 1936)",
+    "sentences": "sentences of our own",
+    "mnist": "MNIST",
+    "digits": "the 8 x 8 digits of scikit-learn, not MNIST",
+    "shakespeare": "tiny Shakespeare",
+    "own-text": "a small text of our own, not Shakespeare",
+    "none": "none",
 }
+"""What a table's column `data` may say, and what a figure then says."""
+
+STAND_INS = {
+    "stand-in": "STAND-IN DATA: synthetic, not ISOLET",
+    "digits": "STAND-IN DATA: small digits, not MNIST",
+    "own-text": "STAND-IN DATA: a text of our own, not Shakespeare",
+}
+"""Data that replace what could not be reached, and the mark on everything made from them."""
 
 
 class TableError(ValueError):
@@ -26,9 +42,9 @@ class FigureTable:
     source: str
 
     @property
-    def stand_in(self) -> bool:
-        """True if the rows come from synthetic data."""
-        return self.source == "stand-in"
+    def stand_in(self) -> str:
+        """The mark of rows that come from stand-in data; empty for others."""
+        return STAND_INS.get(self.source, "")
 
     def footer(self, n: pl.Series | None = None) -> str:
         """The line under a figure: number of seeds and data source.

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import job
+import polars as pl
 from entries import Entries, collect
 from tables import write_text
 
@@ -77,10 +78,13 @@ def together(verdicts: list[str]) -> str:
     return REPRODUCED
 
 
-def entry(claim: dict[str, Any], numbers: Entries, ledger: dict[str, Any]) -> dict[str, Any]:
+def entry(
+    name: str, claim: dict[str, Any], numbers: Entries, ledger: dict[str, Any]
+) -> dict[str, Any]:
     """The claim as it stands in claims.json.
 
     Args:
+        name: the claim's id.
         claim: as in the configuration.
         numbers: key to number. A key that is missing has not been measured.
         ledger: see `judge`.
@@ -108,13 +112,14 @@ def entry(claim: dict[str, Any], numbers: Entries, ledger: dict[str, Any]) -> di
     main = checks[0]
     decisive = main[main["decided_by"]] or {}
     return {
-        **{name: claim[name] for name in ("id", "source", "claim", "protocol")},
-        **{name: decisive.get(name) for name in ("n", "effect", "lo", "hi", "unit")},
+        "id": name,
+        **{key: claim[key] for key in ("source", "claim", "protocol")},
+        **{key: decisive.get(key) for key in ("n", "effect", "lo", "hi", "unit")},
         "published": main["published"],
         "clean": main["clean"],
         "verdict": together([check["verdict"] for check in checks if not check["aside"]]),
         "figure": f"reports/figures/{claim['figure']}.svg",
-        "command": f"snakemake --cores 8 results/claims/{claim['id']}.json",
+        "command": f"snakemake --cores 8 results/claims/{name}.json",
         "checks": checks,
     }
 
@@ -133,35 +138,43 @@ def _arm(
     }
 
 
+def judged(
+    name: str, claim: dict[str, Any], ledger: dict[str, Any], tables: Path, study: str
+) -> dict[str, Any]:
+    """One claim with its numbers, what they were measured on, and its verdict.
+
+    Args:
+        name: the claim's id.
+        claim: as in the configuration.
+        ledger: the constants of the rules.
+        tables: folder of the tables.
+        study: "full" or "quick"; a quick verdict is none.
+    """
+    paths = [tables / f"{table}.csv" for table in claim["tables"]]
+    data = pl.read_csv(paths[0], columns=["data"])["data"][0]
+    return entry(name, claim, collect(paths), ledger) | {"data": data, "study": study}
+
+
 def main(
+    name: str,
     claim: dict[str, Any],
     ledger: dict[str, Any],
-    tables: list[Path],
-    data: str,
+    tables: Path,
     study: str,
     output: Path,
 ) -> None:
-    """Judge one claim.
-
-    Args:
-        claim: as in the configuration.
-        ledger: the constants of the rules.
-        tables: the tables that hold its numbers.
-        data: what it was measured on, "isolet" or "stand-in".
-        study: "full" or "quick"; a quick verdict is none.
-        output: JSON to write.
-    """
-    judged = entry(claim, collect(tables), ledger) | {"data": data, "study": study}
-    write_text(json.dumps(judged, indent=2, allow_nan=False) + "\n", output)
+    """Judge one claim: arguments as of `judged`, and the JSON to write."""
+    result = judged(name, claim, ledger, tables, study)
+    write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", output)
 
 
 if "snakemake" in globals():
     job.report(snakemake.log[0])
     main(
+        snakemake.wildcards["claim"],
         snakemake.params["claim"],
         snakemake.params["ledger"],
-        [Path(table) for table in snakemake.input.tables],
-        json.loads(Path(snakemake.input.record).read_text(encoding="utf-8"))["data"],
+        Path(snakemake.input.tables[0]).parent,
         snakemake.params["study"],
         Path(snakemake.output.claim),
     )

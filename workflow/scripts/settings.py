@@ -10,7 +10,7 @@ SCHEMAS = Path(__file__).resolve().parents[1] / "schemas"
 
 
 def checked(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration, if it fits the schemas: one for each file in workflow/config.
+    """The configuration, if it fits the schemas: one for each file below workflow/config.
 
     Args:
         config: what Snakemake read.
@@ -21,7 +21,9 @@ def checked(config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         SystemExit: with one line per mistake that names the key, what stands there and what may.
     """
-    schemas = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(SCHEMAS.iterdir())]
+    schemas = [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted(SCHEMAS.rglob("*.json"))
+    ]
     faults = sorted(
         (
             fault

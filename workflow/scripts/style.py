@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 INK, GREY, FAINT = "#222222", "#5A5A5A", "#DDDDDD"
 ALARM = "#B00020"
-STAND_IN = "STAND-IN DATA: synthetic, not ISOLET"
 
 LOOK: "dict[RcKeyType, Any]" = {
     "font.family": "DejaVu Sans",
@@ -61,13 +60,13 @@ FOOTER_LETTER = 0.055
 
 @dataclass(frozen=True)
 class Page:
-    """What surrounds a drawing: its size in inches, title, footer and stand-in mark."""
+    """What surrounds a drawing: size in inches, title, footer and stand-in mark ("" for none)."""
 
     width: float
     height: float
     title: str
     footer: str = ""
-    stand_in: bool = False
+    stand_in: str = ""
 
 
 def render(page: Page, draw: Callable[[Figure], None], svg: Path, png: Path) -> None:
@@ -103,7 +102,7 @@ def render(page: Page, draw: Callable[[Figure], None], svg: Path, png: Path) -> 
         small: dict[str, Any] = {"va": "bottom", "fontsize": 7.5, "color": GREY}
         figure.text(side, 0.1 / height, "\n".join(footer), **small)
         if page.stand_in:
-            _mark_stand_in(figure, 1 - banner / height)
+            _mark_stand_in(figure, page.stand_in, 1 - banner / height)
         about = {"Title": page.title, "Description": _description(page)}
         _save(figure, svg, "svg", {**about, "Creator": None, "Date": None})
         _save(figure, png, "png", {**about, "Software": None})
@@ -151,16 +150,16 @@ def note(axes: Axes, text: str) -> None:
 
 
 def _description(page: Page) -> str:
-    return f"{STAND_IN}. {page.footer}" if page.stand_in else page.footer
+    return f"{page.stand_in}. {page.footer}" if page.stand_in else page.footer
 
 
-def _mark_stand_in(figure: Figure, top: float) -> None:
+def _mark_stand_in(figure: Figure, mark: str, top: float) -> None:
     """A red banner above the fraction `top` of the height, and a watermark across the rest."""
     banner = Rectangle((0, top), 1, 1 - top, transform=figure.transFigure, color=ALARM)
     figure.add_artist(banner)
     centred: dict[str, Any] = {"ha": "center", "fontweight": "bold"}
     middle = (1 + top) / 2
-    figure.text(0.5, middle, STAND_IN, va="center_baseline", color="white", fontsize=12, **centred)
+    figure.text(0.5, middle, mark, va="center_baseline", color="white", fontsize=12, **centred)
     size = 7.5 * figure.get_figwidth()
     look: dict[str, Any] = {"va": "center", "rotation": 28, "color": ALARM, "alpha": 0.18}
     figure.text(0.5, top / 2, "STAND-IN DATA", fontsize=size, zorder=100, **look, **centred)

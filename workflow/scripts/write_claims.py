@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import job
 import polars as pl
-from judge_claim import ARMS, INCONCLUSIVE, NOT_MEASURED, REFUTED, REPRODUCED
+from judge_claim import ARMS, INCONCLUSIVE, NOT_MEASURED, REFUTED, REPRODUCED, judged
 from tables import write_csv, write_text
 
 if TYPE_CHECKING:
@@ -68,36 +68,48 @@ def rows(ledger: list[dict[str, Any]], smallest: float) -> pl.DataFrame:
 
 
 def main(
-    claims: list[Path], ids: list[str], numbers: Path, smallest: float, output: Path, table: Path
+    claims: dict[str, Any],
+    shown: list[str],
+    settings: dict[str, Any],
+    tables: Path,
+    study: str,
+    numbers: Path,
+    output: Path,
+    table: Path,
 ) -> None:
-    """Put the claims together.
+    """Judge all claims and put them together.
 
     Args:
-        claims: one JSON file per claim.
-        ids: the claims there must be.
+        claims: as in the configuration, by id.
+        shown: the claims in the ledger's figure.
+        settings: the constants of the rules.
+        tables: folder of the tables.
+        study: "full" or "quick"; quick verdicts are none.
         numbers: numbers.json.
-        smallest: the smallest effect of interest, a fraction.
         output: JSON to write.
         table: CSV to write, see `rows`.
 
     Raises:
         SystemExit: with one line per fault.
     """
-    ledger = [json.loads(path.read_text(encoding="utf-8")) for path in claims]
-    wrong = faults(ledger, ids, json.loads(numbers.read_text(encoding="utf-8")))
+    ledger = [judged(name, claim, settings, tables, study) for name, claim in claims.items()]
+    wrong = faults(ledger, list(claims), json.loads(numbers.read_text(encoding="utf-8")))
     if wrong:
         raise SystemExit("The ledger is not sound:\n" + "\n".join(f"  {line}" for line in wrong))
-    write_csv(rows(ledger, smallest), table)
+    of_figure = [entry for entry in ledger if entry["id"] in shown]
+    write_csv(rows(of_figure, settings["smallest_effect"]), table)
     write_text(json.dumps(ledger, indent=2, allow_nan=False) + "\n", output)
 
 
 if "snakemake" in globals():
     job.report(snakemake.log[0])
     main(
-        [Path(claim) for claim in snakemake.input.claims],
-        snakemake.params["ids"],
+        snakemake.params["claims"],
+        snakemake.params["shown"],
+        snakemake.params["ledger"],
+        Path(snakemake.input.tables[0]).parent,
+        snakemake.params["study"],
         Path(snakemake.input.numbers),
-        snakemake.params["smallest"],
         Path(snakemake.output.claims),
         Path(snakemake.output.table),
     )

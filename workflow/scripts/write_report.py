@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import job
 import polars as pl
+from entries import collect
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tables import write_text
 
@@ -56,6 +57,8 @@ def number(entry: dict[str, Any]) -> str:
         "ratio": (".3g", 1, ""),
         "s": (".3g", 1, " s"),
         "correlation": (".2f", 1, ""),
+        "perplexity": (".1f", 1, ""),
+        "number": (".3g", 1, ""),
     }[entry["unit"]]
     value, lo, hi = (
         "unknown" if entry[key] is None else format(scale * entry[key], form)
@@ -107,7 +110,17 @@ def main(
     solved = pl.read_csv(tables / "xor.csv").filter(
         pl.col("network") == "2-3-2", pl.col("solved").is_not_null()
     )
+    chapters = config.get("chapters", {})
+    of_chapters = collect([tables / f"numbers_{chapter}.csv" for chapter in chapters])
     context = {
+        "chapters": chapters,
+        "of_chapters": set(of_chapters),
+        "place": {f"reports/figures/{name}.svg": f"#{name}" for name in names}
+        | {
+            f"reports/figures/{figure}.svg": f"chapters/{name}.html#{figure}"
+            for name, chapter in chapters.items()
+            for figure in chapter["figures"]
+        },
         "numbers": entries,
         "provenance": provenance,
         "config": config,
