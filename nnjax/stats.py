@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special
 
 EXACT_FLIPS = 16
 """The most differences whose 2**16 = 65,536 signs `sign_flip_test` enumerates."""
@@ -49,7 +49,7 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     mean = float(x.mean())
     if len(x) == 1:
         return Interval(mean, float("nan"), float("nan"), 1)
-    half = float(stats.t.ppf((1 + level) / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)))
+    half = float(special.stdtrit(len(x) - 1, (1 + level) / 2) * x.std(ddof=1) / np.sqrt(len(x)))
     return Interval(mean, mean - half, mean + half, len(x))
 
 
@@ -79,6 +79,8 @@ def proportion_interval(successes: int, n: int, level: float = 0.95) -> Interval
     """
     if not 0 <= successes <= n or n < 1:
         raise ValueError(f"proportion_interval: expected 0 <= successes <= n, got {successes}, {n}")
+    from scipy import stats  # takes a second to import; most users of this file do not need it
+
     ends = stats.binomtest(successes, n).proportion_ci(level, method="wilson")
     return Interval(successes / n, float(ends.low), float(ends.high), n)
 
@@ -396,6 +398,8 @@ def interquartile_mean(
     NeurIPS 2021.
     """
     scores = _scores(values, "interquartile_mean")
+    from scipy import stats  # see proportion_interval
+
     return _bootstrap(scores, lambda v: stats.trim_mean(v, 0.25, axis=-1), rng, level, resamples)
 
 

@@ -116,14 +116,14 @@ def sweep(
     replicas = [(a, s) for s in range(n_seeds) for a in range(n_arms)]
     groups = [replicas[i : i + size] for i in range(0, len(replicas), size)]
     hide = None if progress is None else not progress
-    initial = [_initial(network, in_shape, jax.random.key(seed)) for seed in seeds]
+    initial = [jax.device_get(_initial(network, in_shape, jax.random.key(seed))) for seed in seeds]
     rows = len(checked.data[0])
     trained, histories = [], []
     for group in tqdm(groups, desc="groups", disable=hide, delay=2 if hide is None else 0):
         arm_index = jnp.array([a for a, _ in group])
         keys = jnp.stack([jax.random.key(seeds[s]) for _, s in group])
         hyperparams = {name: values[arm_index] for name, values in columns.items()}
-        params = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(initial[s] for _, s in group))
+        params = jax.tree.map(lambda *leaves: np.stack(leaves), *(initial[s] for _, s in group))
         # The group shares its batches, so the first replica's key orders them for all.
         orders = (
             _orders(rows, epochs, keys[0])
@@ -173,7 +173,10 @@ def _initial(network: Layer, in_shape: tuple[int, ...], key: jax.Array) -> Param
     return network.init(jax.random.split(key)[0], in_shape)[0]
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+# Whole numbers do not depend on how the compiler orders sums, so that it may be quick.
+@functools.partial(
+    jax.jit, static_argnums=(0, 1), compiler_options={"xla_backend_optimization_level": 1}
+)
 def _orders(rows: int, epochs: int, key: jax.Array) -> jax.Array:
     """The order of the rows in every epoch, from a seed's key: (epochs, rows)."""
     order_key, _ = jax.random.split(jax.random.split(key)[1])

@@ -128,7 +128,7 @@ def test_the_best_trial_of_each_cell_is_refit(tuned: Path) -> None:
     for row in chosen.iter_rows(named=True):
         cell = trials.filter(units=row["units"])
         assert row["cv_accuracy"] == cell["cv_accuracy"].max()
-        refit = Runs({tuned: {}}).speakers.filter(units=row["units"])
+        refit = Runs(tuned).speakers.filter(units=row["units"])
         assert refit["learning_rate"].unique().to_list() == [row["learning_rate"]]
         assert sorted(refit["speaker"].unique()) == list(range(121, 151))
 

@@ -273,7 +273,7 @@ def test_time_to_the_target(data: Path, tmp_path: Path) -> None:
     accuracies = [[0.5, 0.9, 0.94]] * 4 + [[0.5, 0.9, 0.9]] * 2
     runs = pl.DataFrame(
         [
-            {"seed": seed, "epoch": epoch, "test_accuracy": value}
+            {"batch_size": 128, "seed": seed, "epoch": epoch, "test_accuracy": value}
             for seed, curve in enumerate(accuracies)
             for epoch, value in enumerate(curve, start=1)
         ]
@@ -283,6 +283,7 @@ def test_time_to_the_target(data: Path, tmp_path: Path) -> None:
         "seed",
         "epoch",
         correct=(100 * pl.col("test_accuracy")).round().cast(int),
+        batch_size=128,
         rows=100,
         speaker=1,
     ).write_parquet(tmp_path / "speakers.parquet")
@@ -292,7 +293,7 @@ def test_time_to_the_target(data: Path, tmp_path: Path) -> None:
         settings = TIMING | {"short": {"batch_size": size, "epochs": 2}}
         summarise_timing.main(
             tmp_path / "timed.parquet",
-            {str(tmp_path): {"batch_size": 128}},
+            tmp_path,
             data / "record.json",
             settings,
             None,

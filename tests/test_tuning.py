@@ -135,14 +135,8 @@ def optimizers(
     record, table = folder / "r.json", folder / "optimizers.csv"
     record.write_text(json.dumps({"data": source}))
     write_runs(folder / "tuned", tuned)
-    published = {}
-    for name, cell in shared.items():
-        write_runs(folder / name, {name: cell})
-        for file in ("epochs", "speakers"):
-            path = folder / name / f"{file}.parquet"
-            pl.read_parquet(path).drop("optimizer").write_parquet(path)
-        published[str(folder / name)] = {"optimizer": name}
-    summarise_optimizers.main(published, folder / "tuned", record, table)
+    write_runs(folder / "shared", shared)
+    summarise_optimizers.main(folder / "shared", folder / "tuned", record, table)
     return table
 
 

@@ -19,7 +19,7 @@ rule tune:
         mem_mb=2000,
         gpu=1,
     params:
-        programs=lambda wildcards: list(CLEAN_PROGRAMS[wildcards.clean].values()),
+        programs=lambda wildcards: CLEAN_PROGRAMS[wildcards.clean],
         folds=config["clean"]["folds"],
         code=code_digest(f"{CODE}/tune_isolet.py"),
         versions=PEER_VERSIONS,
@@ -63,7 +63,7 @@ rule refit:
         mem_mb=2000,
         gpu=1,
     params:
-        programs=lambda wildcards: list(CLEAN_PROGRAMS[wildcards.clean].values()),
+        programs=lambda wildcards: CLEAN_PROGRAMS[wildcards.clean],
         refit=lambda wildcards: CLEAN[wildcards.clean]["refit"],
         code=code_digest(f"{CODE}/refit_isolet.py"),
         versions=VERSIONS,
@@ -73,12 +73,7 @@ rule refit:
 
 rule effects:
     input:
-        runs=lambda wildcards: [
-            f"{folder}/{file}.parquet"
-            for experiment in EFFECTS[wildcards.part][0]
-            for folder in FOLDERS[experiment]
-            for file in ("epochs", "speakers")
-        ],
+        runs=lambda wildcards: runs_of(*EFFECTS[wildcards.part][0]),
         refits=lambda wildcards: expand(
             "results/clean/{clean}/{file}.parquet",
             clean=EFFECTS[wildcards.part][1],
@@ -96,7 +91,7 @@ rule effects:
         ENV
     params:
         published=lambda wildcards: {
-            name: FOLDERS[name] for name in EFFECTS[wildcards.part][0]
+            name: f"results/runs/{name}" for name in EFFECTS[wildcards.part][0]
         },
         clean=lambda wildcards: {
             name: f"results/clean/{name}" for name in EFFECTS[wildcards.part][1]

@@ -83,7 +83,7 @@ SOURCES = {
 
 wildcard_constraints:
     figure="|".join([*FIGURES, *SKETCHES, *TABLES, *CHAPTER_FIGURES]),
-    experiment="|".join(PROGRAMS),
+    experiment="|".join(config["experiments"]),
     clean="|".join(CLEAN),
     part="|".join(EFFECTS),
     claim="|".join(CLAIMS),
@@ -98,21 +98,10 @@ if not Path("results").exists():
         os.utime(report, (1, 1))
 
 
-# Folder of each program of an experiment, to the setting that it varies.
-FOLDERS = {
-    experiment: {
-        f"results/runs/{experiment}/{name}": varied
-        for name, (varied, _) in unfolded.items()
-    }
-    for experiment, unfolded in PROGRAMS.items()
-}
-# The runs behind a table.
-RUNS = {
-    table: [
-        f"{folder}/{file}.parquet"
+def runs_of(*experiments):
+    """The two files that each experiment's training leaves."""
+    return [
+        f"results/runs/{experiment}/{file}.parquet"
         for experiment in experiments
-        for folder in FOLDERS[experiment]
         for file in ("epochs", "speakers")
     ]
-    for table, experiments in SOURCES.items()
-}

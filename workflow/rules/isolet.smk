@@ -1,4 +1,4 @@
-# ISOLET: one job per training program, one table per figure.
+# ISOLET: one job per experiment, one table per figure.
 
 
 rule train_isolet:
@@ -6,12 +6,12 @@ rule train_isolet:
         train=rules.fetch_isolet.output.train,
         test=rules.fetch_isolet.output.test,
     output:
-        epochs="results/runs/{experiment}/{program}/epochs.parquet",
-        speakers="results/runs/{experiment}/{program}/speakers.parquet",
+        epochs="results/runs/{experiment}/epochs.parquet",
+        speakers="results/runs/{experiment}/speakers.parquet",
     log:
-        "logs/train_isolet/{experiment}/{program}.log",
+        "logs/train_isolet/{experiment}.log",
     benchmark:
-        "logs/train_isolet/{experiment}/{program}.tsv"
+        "logs/train_isolet/{experiment}.tsv"
     conda:
         ENV
     threads: 1
@@ -19,7 +19,7 @@ rule train_isolet:
         mem_mb=2000,
         gpu=1,
     params:
-        program=lambda wildcards: PROGRAMS[wildcards.experiment][wildcards.program][1],
+        programs=lambda wildcards: PROGRAMS[wildcards.experiment],
         code=code_digest(f"{CODE}/train_isolet.py"),
         versions=VERSIONS,
     script:
@@ -28,7 +28,7 @@ rule train_isolet:
 
 rule summarise_isolet:
     input:
-        runs=lambda wildcards: RUNS[wildcards.figure],
+        runs=lambda wildcards: runs_of(*SOURCES[wildcards.figure]),
         record=rules.fetch_isolet.output.record,
     output:
         table="reports/tables/{figure}.csv",
@@ -40,7 +40,7 @@ rule summarise_isolet:
         ENV
     params:
         sources=lambda wildcards: {
-            name: FOLDERS[name] for name in SOURCES[wildcards.figure]
+            name: f"results/runs/{name}" for name in SOURCES[wildcards.figure]
         },
         settings={"accuracy": config["published"]["k3.test_accuracy"], "xor": {}},
         code=code_digest(f"{CODE}/summarise.py"),

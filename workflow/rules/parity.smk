@@ -90,11 +90,7 @@ rule time_training:
 rule summarise_timing:
     input:
         epochs=rules.time_training.output.epochs,
-        runs=[
-            f"{folder}/{file}.parquet"
-            for folder in FOLDERS["fig6"]
-            for file in ("epochs", "speakers")
-        ],
+        runs=runs_of("fig6"),
         record=rules.fetch_isolet.output.record,
     output:
         table="reports/tables/timing.csv",
@@ -103,7 +99,6 @@ rule summarise_timing:
     conda:
         ENV
     params:
-        runs=FOLDERS["fig6"],
         settings=config["timing"],
         torch=TORCH,
         code=code_digest(f"{CODE}/summarise_timing.py"),

@@ -94,7 +94,7 @@ rule train_record:
 rule summarise_record:
     input:
         speakers=rules.train_record.output.speakers,
-        study="results/runs/momentum/all/speakers.parquet",
+        study="results/runs/momentum/speakers.parquet",
         record=rules.fetch_isolet.output.record,
     output:
         table="reports/tables/record.csv",

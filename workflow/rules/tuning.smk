@@ -20,11 +20,7 @@ rule summarise_tuning:
 
 rule summarise_optimizers:
     input:
-        runs=[
-            f"{folder}/{file}.parquet"
-            for folder in FOLDERS["fig8"]
-            for file in ("epochs", "speakers")
-        ],
+        runs=runs_of("fig8"),
         refits=expand(
             "results/clean/optimizers/{file}.parquet", file=["epochs", "speakers"]
         ),
@@ -36,8 +32,6 @@ rule summarise_optimizers:
     conda:
         ENV
     params:
-        published=FOLDERS["fig8"],
-        clean=lambda wildcards, input: str(Path(input.refits[0]).parent),
         code=code_digest(f"{CODE}/summarise_optimizers.py"),
     script:
         "../scripts/summarise_optimizers.py"

@@ -34,7 +34,7 @@ rule summarise_xor:
     conda:
         ENV
     params:
-        sources={"xor": ["results/runs/xor.parquet"]},
+        sources={"xor": "results/runs/xor.parquet"},
         settings={"accuracy": None, "xor": config["xor"]["reference"]},
         code=code_digest(f"{CODE}/summarise.py"),
     script:

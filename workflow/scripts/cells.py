@@ -1,7 +1,6 @@
 """Reading runs back: the cells of an experiment, their counts per speaker and their intervals."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,16 +18,16 @@ Counts = tuple[np.ndarray, np.ndarray]
 
 
 class Runs:
-    """The runs of one experiment: every program's history and speaker counts in one table each."""
+    """The runs of one experiment: histories and speaker counts in one table each."""
 
-    def __init__(self, programs: dict[Path, dict[str, Any]]) -> None:
+    def __init__(self, folder: Path) -> None:
         """Read the runs.
 
         Args:
-            programs: folder of each program to the setting that it varies, {} for none.
+            folder: where `runs.write` left them.
         """
-        self.epochs = _concat(programs, "epochs.parquet")
-        self.speakers = _concat(programs, "speakers.parquet")
+        self.epochs = pl.read_parquet(folder / "epochs.parquet")
+        self.speakers = pl.read_parquet(folder / "speakers.parquet")
 
     def final(self) -> pl.DataFrame:
         """The last epoch of every run; runs of the clean arm that were judged apart end apart."""
@@ -77,10 +76,3 @@ def difference(a: Counts, b: Counts) -> stats.Interval:
 def rng() -> np.random.Generator:
     """A fresh generator, so that every interval can be had on its own."""
     return np.random.default_rng(BOOTSTRAP_SEED)
-
-
-def _concat(programs: dict[Path, dict[str, Any]], file: str) -> pl.DataFrame:
-    return pl.concat(
-        pl.read_parquet(folder / file).with_columns(**{k: pl.lit(v) for k, v in varied.items()})
-        for folder, varied in programs.items()
-    )

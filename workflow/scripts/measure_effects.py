@@ -357,7 +357,7 @@ PARTS = {
 
 def main(
     part: str,
-    published: dict[str, dict[str, dict[str, Any]]],
+    published: dict[str, str],
     clean: dict[str, str],
     choices: dict[str, str],
     record: Path,
@@ -367,7 +367,7 @@ def main(
 
     Args:
         part: a name of PARTS.
-        published: experiment to folder of each program to the setting it varies.
+        published: experiment to the folder of its runs.
         clean: experiment of the clean arm to the folder of its refit.
         choices: experiment of the clean arm to its table of choices.
         record: the data's source record (JSON).
@@ -375,11 +375,8 @@ def main(
             (sign-flip test over speakers; after Holm where several pairs stand together), unit,
             interval (what it covers), data.
     """
-    runs = {
-        name: Runs({Path(folder): varied for folder, varied in programs.items()})
-        for name, programs in published.items()
-    }
-    refits = {name: Runs({Path(folder): {}}) for name, folder in clean.items()}
+    runs = {name: Runs(Path(folder)) for name, folder in published.items()}
+    refits = {name: Runs(Path(folder)) for name, folder in clean.items()}
     chosen = Choices({name: pl.read_parquet(path) for name, path in choices.items()})
     rows = list(PARTS[part](runs, refits, chosen))
     rows += [diverged(f"clean.{name}_diverged", name, refit) for name, refit in refits.items()]

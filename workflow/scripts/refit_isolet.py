@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import job
 import polars as pl
-from networks import OPTIMIZERS, multilayer_perceptron
-from tables import write_parquet
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -37,41 +35,28 @@ def main(
     """
     import runs
 
-    import nnjax as nn
     from nnjax.datasets import isolet
 
     data = isolet.arrays(pl.concat([pl.read_parquet(train), pl.read_parquet(test)]))
     who = runs.heard(data.speakers_test)
-    seeds = list(range(refit["seeds"]))
     chosen = pl.read_parquet(choices)
-    by_epoch, by_speaker = [], []
+    trained = []
     for (varied, program), epoch in itertools.product(programs, sorted(set(chosen["epoch"]))):
         cells = chosen.filter(epoch=epoch, **varied).select(*program["arms"])
-        if cells.is_empty():
-            continue
-        arms = cells.to_dict(as_series=False)
-        _, history = nn.sweep(
-            multilayer_perceptron(
-                program["units"], program["layers"], 26, program["activation"], program["init"]
-            ),
-            nn.softmax_cross_entropy,
-            OPTIMIZERS[program["optimizer"]],
-            (data.x_train, data.y_train),
-            seeds=seeds,
-            arms=arms,
-            epochs=refit["epochs"] if epoch == program["epochs"] else epoch,
-            batch_size=program["batch_size"],
-            shuffle=program["shuffle"],
-            validation=(data.x_test, data.y_test),
-            metric=who.metric,
-        )
-        for table, all_rows in zip(
-            runs.tables(history, arms, seeds, who), (by_epoch, by_speaker), strict=True
-        ):
-            marks = {**varied, "judged": epoch}
-            all_rows.append(table.with_columns(**{k: pl.lit(v) for k, v in marks.items()}))
-    write_parquet(pl.concat(by_epoch), epochs)
-    write_parquet(pl.concat(by_speaker), speakers)
+        if not cells.is_empty():
+            trained.append(
+                runs.train(
+                    program,
+                    (data.x_train, data.y_train),
+                    (data.x_test, data.y_test),
+                    who,
+                    {**varied, "judged": epoch},
+                    arms=cells.to_dict(as_series=False),
+                    seeds=refit["seeds"],
+                    epochs=refit["epochs"] if epoch == program["epochs"] else epoch,
+                )
+            )
+    runs.write(trained, epochs, speakers)
 
 
 if "snakemake" in globals():

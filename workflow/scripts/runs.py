@@ -1,17 +1,22 @@
-"""What a training run leaves behind: two tables, one by epoch and one by epoch and speaker.
+"""Training on ISOLET, and what it leaves behind: two tables, by epoch and by epoch and speaker.
 
 The speaker is the unit of every interval of the study, so a run keeps how many rows of each speaker
 it classifies correctly after every epoch; accuracies follow from these counts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 import polars as pl
+from networks import OPTIMIZERS, multilayer_perceptron
+from tables import write_parquet
 
 import nnjax as nn
+from nnjax.datasets import isolet
+from nnjax.train import Data
 
 Score = Callable[[Any, Any], Any]
 
@@ -51,9 +56,66 @@ def heard(speakers: np.ndarray, counted: int | None = None) -> Heard:
     return Heard(names, rows, metric)
 
 
-def tables(
-    history: nn.History, arms: dict[str, list[Any]], seeds: list[int], who: Heard
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+Tables = tuple[pl.DataFrame, pl.DataFrame]
+"""What a training leaves behind, see `tables`."""
+
+
+def train(
+    program: dict[str, Any],
+    data: Data,
+    measured: Data,
+    who: Heard,
+    marks: dict[str, Any],
+    *,
+    arms: dict[str, list[Any]],
+    seeds: int,
+    epochs: int | None = None,
+) -> Tables:
+    """Train all arms and seeds of one program, measured by speaker after every epoch.
+
+    Args:
+        program: network, optimizer, batches, order and epochs.
+        data: inputs and labels to train on.
+        measured: inputs and labels that are measured.
+        who: their speakers.
+        marks: columns for both tables, the same in every row.
+        arms: hyper-parameters of the optimizer, as columns of one length.
+        seeds: 0 ... seeds - 1.
+        epochs: instead of the program's.
+    """
+    numbers = list(range(seeds))
+    _, history = nn.sweep(
+        multilayer_perceptron(
+            program["units"],
+            program["layers"],
+            isolet.LETTERS,
+            program["activation"],
+            program["init"],
+        ),
+        nn.softmax_cross_entropy,
+        OPTIMIZERS[program["optimizer"]],
+        data,
+        seeds=numbers,
+        arms=arms,
+        epochs=epochs or program["epochs"],
+        batch_size=program["batch_size"],
+        shuffle=program["shuffle"],
+        validation=measured,
+        metric=who.metric,
+    )
+    columns = [pl.lit(value).alias(name) for name, value in marks.items()]
+    by_epoch, by_speaker = tables(history, arms, numbers, who)
+    return by_epoch.with_columns(columns), by_speaker.with_columns(columns)
+
+
+def write(trained: Iterable[Tables], epochs: Path, speakers: Path) -> None:
+    """Write the tables of several trainings as two Parquet files."""
+    by_epoch, by_speaker = zip(*trained, strict=True)
+    write_parquet(pl.concat(by_epoch), epochs)
+    write_parquet(pl.concat(by_speaker), speakers)
+
+
+def tables(history: nn.History, arms: dict[str, list[Any]], seeds: list[int], who: Heard) -> Tables:
     """The tables of a sweep whose metric is that of `heard`.
 
     Args:

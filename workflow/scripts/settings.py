@@ -60,18 +60,18 @@ _REQUIRED = {
 
 def programs(
     experiments: dict[str, dict[str, Any]],
-) -> dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]]:
+) -> dict[str, list[tuple[dict[str, Any], dict[str, Any]]]]:
     """Unfold every experiment into its training programs, one per value of what it varies.
 
     Args:
         experiments: the configuration's section, checked.
 
     Returns:
-        experiment to program's name to (the varied setting, all settings). The name of a program
-        is `setting~value`, or `all` where nothing is varied.
+        experiment to (the varied setting, all settings) of its programs; a single one, that varies
+        nothing, where there is no `vary`.
 
     Example:
-        >>> programs({"fig5": {"vary": {"units": [16, 32]}, "layers": 1}})["fig5"]["units~32"]
+        >>> programs({"fig5": {"vary": {"units": [16, 32]}, "layers": 1}})["fig5"][1]
         ({'units': 32}, {'layers': 1, 'units': 32})
     """
     unfolded = {}
@@ -80,13 +80,7 @@ def programs(
         varied = [
             {key: value} for key, values in experiment.get("vary", {}).items() for value in values
         ]
-        unfolded[name] = {
-            "".join(f"{key}~{value}" for key, value in setting.items()) or "all": (
-                setting,
-                fixed | setting,
-            )
-            for setting in varied or [{}]
-        }
+        unfolded[name] = [(setting, fixed | setting) for setting in varied or [{}]]
     return unfolded
 
 

@@ -150,7 +150,7 @@ def _words(name: str, value: Any) -> str:
 
 def main(
     figure: str,
-    sources: dict[str, dict[str, dict[str, Any]]],
+    sources: dict[str, str],
     record: Path | None,
     settings: dict[str, Any],
     output: Path,
@@ -159,16 +159,12 @@ def main(
 
     Args:
         figure: its name.
-        sources: experiment to folder of each program to the setting it varies.
+        sources: experiment to the folder of its runs; for XOR the file.
         record: the data's source record (JSON); None for XOR, which needs no data.
         settings: `accuracy` (the published test accuracy) and `xor` (the reference setting).
         output: CSV to write.
     """
-    runs = {
-        name: Runs({Path(folder): varied for folder, varied in programs.items()})
-        for name, programs in sources.items()
-        if name != "xor"
-    }
+    runs = {name: Runs(Path(folder)) for name, folder in sources.items() if name != "xor"}
     published = settings["accuracy"]
     tables: dict[str, Callable[[], pl.DataFrame]] = {
         "fig1": lambda: curves(runs["momentum"], 0.0, "loss", None),
@@ -180,7 +176,7 @@ def main(
         "fig7": lambda: cells(runs["fig7"], {"layers": "hidden_layers", "b1": "beta1"}),
         "fig8": lambda: boxes(runs["fig8"]),
         "experiments": lambda: experiments(runs),
-        "xor": lambda: xor(pl.concat(map(pl.read_parquet, sources["xor"])), settings["xor"]),
+        "xor": lambda: xor(pl.read_parquet(sources["xor"]), settings["xor"]),
     }
     data = "xor" if record is None else json.loads(record.read_text(encoding="utf-8"))["data"]
     write_csv(tables[figure]().with_columns(data=pl.lit(data)), output)

@@ -61,11 +61,11 @@ def table(arms: dict[str, Runs]) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None).select(columns)
 
 
-def main(published: dict[str, dict[str, Any]], clean: Path, record: Path, output: Path) -> None:
+def main(published: Path, clean: Path, record: Path, output: Path) -> None:
     """Write the table.
 
     Args:
-        published: folder of each program at the shared rate to the setting it varies.
+        published: folder of the runs at the shared rate.
         clean: folder of the refits at the rates chosen by cross-validation.
         record: the data's source record (JSON).
         output: CSV to write, the arms "shared" and "tuned". part "run": final test accuracy of
@@ -73,17 +73,16 @@ def main(published: dict[str, dict[str, Any]], clean: Path, record: Path, output
             "interquartile_mean" with interval, n seeds and how many of them diverged; "profile":
             fraction of the seeds that reach the threshold; data.
     """
-    shared = Runs({Path(folder): varied for folder, varied in published.items()})
     data = json.loads(record.read_text(encoding="utf-8"))["data"]
-    made = table({"shared": shared, "tuned": Runs({clean: {}})})
+    made = table({"shared": Runs(published), "tuned": Runs(clean)})
     write_csv(made.with_columns(data=pl.lit(data)), output)
 
 
 if "snakemake" in globals():
     job.begin(snakemake.log[0])
     main(
-        snakemake.params["published"],
-        Path(snakemake.params["clean"]),
+        Path(snakemake.input.runs[0]).parent,
+        Path(snakemake.input.refits[0]).parent,
         Path(snakemake.input.record),
         Path(snakemake.output.table),
     )

@@ -12,7 +12,7 @@ import job
 import numpy as np
 import polars as pl
 from cells import Runs, difference
-from scipy.stats import binom
+from scipy.special import bdtr
 from tables import write_csv
 
 from nnjax import stats
@@ -39,7 +39,7 @@ def median_interval(values: np.ndarray) -> stats.Interval:
     """
     ordered = np.sort(np.asarray(values, float))
     n = len(ordered)
-    k = int(np.searchsorted(binom.cdf(np.arange(n), n, 0.5), 0.025, side="right"))
+    k = int(np.searchsorted(bdtr(np.arange(n), n, 0.5), 0.025, side="right"))
     low, high = ordered[(n - 1) // 2], ordered[n // 2]
     # Not the mean of two infinities, which is no number.
     value = float(low if low == high else (low + high) / 2)
@@ -167,7 +167,7 @@ def _seconds(measured: pl.DataFrame, size: int) -> np.ndarray:
 
 def main(
     epochs: Path,
-    runs: dict[str, dict[str, Any]],
+    runs: Path,
     record: Path,
     settings: dict[str, Any],
     torch: str | None,
@@ -177,14 +177,14 @@ def main(
 
     Args:
         epochs: as time_training writes it.
-        runs: folder of each program of figure 6 to the batch size that it varies.
+        runs: folder of the runs of figure 6.
         record: the data's source record (JSON).
         settings: the configuration's `timing`: `target`, and `short` (batch_size, epochs).
         torch: version of PyTorch, or None.
         output: CSV to write: one row per quantity, arm and batch size.
     """
     measured = pl.read_parquet(epochs)
-    fig6 = Runs({Path(folder): varied for folder, varied in runs.items()})
+    fig6 = Runs(runs)
     short = settings["short"]
     rows = [
         *epoch_seconds(measured),
@@ -205,7 +205,7 @@ if "snakemake" in globals():
     job.begin(snakemake.log[0])
     main(
         Path(snakemake.input.epochs),
-        snakemake.params["runs"],
+        Path(snakemake.input.runs[0]).parent,
         Path(snakemake.input.record),
         snakemake.params["settings"],
         snakemake.params["torch"],

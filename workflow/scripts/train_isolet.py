@@ -1,53 +1,51 @@
-"""One training program on ISOLET: a network, an optimizer, all arms and seeds at once."""
+"""One experiment on ISOLET: its training programs one after another, all arms and seeds at once."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import job
 import polars as pl
-from networks import OPTIMIZERS, multilayer_perceptron, product
-from tables import write_parquet
+from networks import product
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(train: Path, test: Path, program: dict[str, Any], epochs: Path, speakers: Path) -> None:
+def main(
+    train: Path,
+    test: Path,
+    programs: list[tuple[dict[str, Any], dict[str, Any]]],
+    epochs: Path,
+    speakers: Path,
+) -> None:
     """Train and write what happened.
 
     Args:
         train: the training rows.
         test: the test rows.
-        program: the settings of one program (see the configuration's `experiments`).
-        epochs: Parquet to write, one row per arm, seed and epoch (see `runs.tables`).
-        speakers: Parquet to write, one row per arm, seed, epoch and test speaker.
+        programs: (the varied setting, all settings) of every program of the experiment.
+        epochs: Parquet to write, one row per program, arm, seed and epoch (see `runs.tables`).
+        speakers: Parquet to write, one row per program, arm, seed, epoch and test speaker.
     """
     import runs
 
-    import nnjax as nn
-    from nnjax.datasets import isolet as dataset
+    from nnjax.datasets import isolet
 
-    data = dataset.arrays(pl.concat([pl.read_parquet(train), pl.read_parquet(test)]))
+    data = isolet.arrays(pl.concat([pl.read_parquet(train), pl.read_parquet(test)]))
     who = runs.heard(data.speakers_test)
-    arms, seeds = product(program["arms"]), list(range(program["seeds"]))
-    _, history = nn.sweep(
-        multilayer_perceptron(
-            program["units"], program["layers"], 26, program["activation"], program["init"]
-        ),
-        nn.softmax_cross_entropy,
-        OPTIMIZERS[program["optimizer"]],
-        (data.x_train, data.y_train),
-        seeds=seeds,
-        arms=arms,
-        epochs=program["epochs"],
-        batch_size=program["batch_size"],
-        shuffle=program["shuffle"],
-        validation=(data.x_test, data.y_test),
-        metric=who.metric,
-    )
-    by_epoch, by_speaker = runs.tables(history, arms, seeds, who)
-    write_parquet(by_epoch, epochs)
-    write_parquet(by_speaker, speakers)
+    trained = [
+        runs.train(
+            program,
+            (data.x_train, data.y_train),
+            (data.x_test, data.y_test),
+            who,
+            varied,
+            arms=product(program["arms"]),
+            seeds=program["seeds"],
+        )
+        for varied, program in programs
+    ]
+    runs.write(trained, epochs, speakers)
 
 
 if "snakemake" in globals():
@@ -55,7 +53,7 @@ if "snakemake" in globals():
     main(
         Path(snakemake.input.train),
         Path(snakemake.input.test),
-        snakemake.params["program"],
+        snakemake.params["programs"],
         Path(snakemake.output.epochs),
         Path(snakemake.output.speakers),
     )

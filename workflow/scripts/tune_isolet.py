@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import job
 import polars as pl
-from networks import OPTIMIZERS, multilayer_perceptron, product
-from tables import write_parquet
+from networks import product
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -35,7 +34,6 @@ def main(
     import runs
     from folds import of_one_shape, scaled, speaker_folds
 
-    import nnjax as nn
     from nnjax.datasets import isolet
 
     examples = isolet.examples(pl.read_parquet(train))
@@ -44,33 +42,20 @@ def main(
         (scaled(examples, even), runs.heard(examples.speakers[even[1]], len(held_out)))
         for even, (_, held_out) in zip(of_one_shape(splits), splits, strict=True)
     ]
-    by_epoch, by_speaker = [], []
-    for varied, program in programs:
-        network = multilayer_perceptron(
-            program["units"], program["layers"], 26, program["activation"], program["init"]
+    trained = [
+        runs.train(
+            program,
+            data,
+            held_out,
+            who,
+            {**varied, "fold": fold},
+            arms=product(program["arms"]),
+            seeds=program["seeds"],
         )
-        arms, seeds = product(program["arms"]), list(range(program["seeds"]))
-        for fold, ((data, held_out), who) in enumerate(parts):
-            _, history = nn.sweep(
-                network,
-                nn.softmax_cross_entropy,
-                OPTIMIZERS[program["optimizer"]],
-                data,
-                seeds=seeds,
-                arms=arms,
-                epochs=program["epochs"],
-                batch_size=program["batch_size"],
-                shuffle=program["shuffle"],
-                validation=held_out,
-                metric=who.metric,
-            )
-            mark = {key: pl.lit(value) for key, value in {**varied, "fold": fold}.items()}
-            for table, all_rows in zip(
-                runs.tables(history, arms, seeds, who), (by_epoch, by_speaker), strict=True
-            ):
-                all_rows.append(table.with_columns(**mark))
-    write_parquet(pl.concat(by_epoch), epochs)
-    write_parquet(pl.concat(by_speaker), speakers)
+        for varied, program in programs
+        for fold, ((data, held_out), who) in enumerate(parts)
+    ]
+    runs.write(trained, epochs, speakers)
 
 
 if "snakemake" in globals():
