@@ -188,7 +188,7 @@ def quick_options() -> dict[str, bool | int]:
     return known
 
 
-def _compiled(f: Callable[..., Any]) -> Callable[..., Any]:
+def _compiled(f: Callable[..., Any]) -> Any:
     return jax.jit(f, compiler_options=quick_options())
 
 
@@ -202,30 +202,36 @@ def _gather(problem: Problem, unsuited: dict[str, str]) -> Evidence:
     silent = dict(unsuited)
     inputs64 = cast(problem.inputs, jnp.float64)
     inputs32 = cast(problem.inputs, jnp.float32)
+
+    def everything(inputs: Any) -> Any:
+        """Runs once, when it is traced; an oracle that cannot be traced is noted and left out."""
+        size = jnp.sum(jnp.abs(problem.terms(inputs)))
+        said = {}
+        for name in real.keys() - silent.keys():
+            try:
+                said[name] = real[name](problem, inputs)
+            except REFUSALS as error:
+                first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                silent[name] = f"JAX cannot do this with the forward: {first[:90]}"
+        return problem.gradient(inputs), size, said
+
     with jax.enable_x64(True):
-        for name, oracle in real.items():
-            if name not in silent:
-                silent |= _refusal(name, oracle, problem, inputs64)
-        asked = {name: oracle for name, oracle in real.items() if name not in silent}
-
-        def everything(inputs: Any) -> Any:
-            size = jnp.sum(jnp.abs(problem.terms(inputs)))
-            said = {name: oracle(problem, inputs) for name, oracle in asked.items()}
-            return problem.gradient(inputs), size, said
-
         rule64, size, said = jax.device_get(_compiled(everything)(inputs64))
         if "complex step" not in silent:
-            silent |= _refusal("complex step", oracles.by_complex_step, problem, inputs64)
-        if "complex step" not in silent:
             step = _compiled(lambda inputs: oracles.by_complex_step(problem, inputs))
-            said["complex step"] = jax.device_get(step(inputs64))
-            silent |= _not_analytic(said, float(size))
+            try:
+                traced = step.lower(inputs64)
+            except REFUSALS:
+                silent["complex step"] = "the forward does not take complex numbers"
+            else:
+                said["complex step"] = jax.device_get(traced.compile()(inputs64))
+                silent |= _not_analytic(said, float(size))
     with jax.enable_x64(False):
         rule32 = jax.device_get(_compiled(problem.gradient)(inputs32))
 
     def lost_by_jax(expected: Any) -> float:
         """What automatic differentiation loses in float32; rarely asked for."""
-        if "jax.grad" not in asked:
+        if "jax.grad" not in said:
             return 0.0
         with jax.enable_x64(False):
             found = _compiled(lambda inputs: oracles.by_jax(problem, inputs))(inputs32)
@@ -233,6 +239,9 @@ def _gather(problem: Problem, unsuited: dict[str, str]) -> Evidence:
 
     return Evidence(rule64, rule32, lost_by_jax, float(size), said, silent)
 
+
+REFUSALS = (TypeError, ValueError, NotImplementedError)
+"""What JAX raises where it cannot trace an oracle through a forward."""
 
 NOT_ANALYTIC = "not analytic, or the step is lost in complex arithmetic: it contradicts the others"
 
@@ -246,18 +255,4 @@ def _not_analytic(said: dict[str, Any], size: float) -> dict[str, str]:
         if other in said:
             gap = difference(said["complex step"], said[other], size, 1.0).error
             return {} if gap <= 1e-6 else {"complex step": NOT_ANALYTIC}
-    return {}
-
-
-def _refusal(
-    name: str, oracle: Callable[..., Any], problem: Problem, inputs: Any
-) -> dict[str, str]:
-    """The oracle's name and the reason, if it cannot even be traced."""
-    try:
-        jax.eval_shape(lambda inputs: oracle(problem, inputs), inputs)
-    except (TypeError, ValueError, NotImplementedError) as error:
-        if name == "complex step":
-            return {name: "the forward does not take complex numbers"}
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return {name: f"JAX cannot do this with the forward: {first[:90]}"}
     return {}
