@@ -1,5 +1,7 @@
-"""Getting the data sets: local folders, downloads from a server of our own, stand-ins, the script."""
+"""Getting the data sets: local folders, a server of our own, stand-ins, the script."""
 
+import gzip
+import hashlib
 import io
 import json
 import threading
@@ -9,17 +11,21 @@ from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import fetch_data
+import figtable
+import numpy as np
 import polars as pl
 import pytest
 from isolet_files import isolet_folder
 from ncompress import compress
 
-from nnjax.datasets import fetch, isolet
+from nnjax.datasets import fetch, isolet, mnist, text
 from nnjax.datasets.errors import DataError
 from nnjax.datasets.sources.isolet import ISOLET
+from nnjax.datasets.sources.mnist import MNIST
+from nnjax.datasets.sources.text import TEXT
 from nnjax.datasets.unpack import unpack
 
 Archives = tuple[bytes, dict[str, bytes]]
@@ -320,3 +326,125 @@ def test_script_ends_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None
     assert said[-1].startswith("error: ISOLET is not in")
     assert Path("log").read_text().splitlines() == said
     assert not Path("out").exists()
+
+
+class Other(NamedTuple):
+    """A data set as a row of the table: all of them are got by the same function."""
+
+    dataset: fetch.Dataset[Any]
+    address: str
+    files: dict[str, bytes]
+    asked: list[str]
+    needed: str
+    source: str
+
+
+@pytest.fixture(params=["mnist", "text"])
+def other(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Other:
+    """MNIST and the text, small, so that what the server sends counts as official."""
+    if request.param == "mnist":
+        monkeypatch.setattr(mnist, "ROWS", {"train": 3, "test": 2})
+        rng = np.random.default_rng(0)
+        content = mnist.Digits(
+            *(
+                rng.integers(10, size=(rows, *image), dtype=np.uint8)
+                for rows in (3, 2)
+                for image in ((28, 28), ())
+            )
+        )
+        monkeypatch.setattr(mnist, "FINGERPRINTS", mnist.fingerprints(content))
+        packed = {
+            f"{mnist.FILES[part]}.gz": gzip.compress(mnist.encode(array))
+            for part, array in content._asdict().items()
+        }
+        asked = [f"/mnist/{name}" for name in packed]
+        source = "scikit-learn's digits, 8 x 8 pixels drawn into frames of 28 x 28"
+        return Other(MNIST, "/mnist/", packed, asked, ", ".join(packed), source)
+    content = b"First Citizen:\nSpeak.\n"
+    monkeypatch.setattr(text, "BYTES", len(content))
+    monkeypatch.setattr(text, "FINGERPRINT", hashlib.sha256(content).hexdigest())
+    files = {"tinyshakespeare.txt": content}
+    source = "a text of our own, written by a small grammar from seed 5"
+    return Other(TEXT, "/a/input.txt", files, ["/a/input.txt"], "tinyshakespeare.txt", source)
+
+
+def outputs(dataset: fetch.Dataset[Any]) -> list[str]:
+    return [f"out/{dataset.data}", "out/record.json"]
+
+
+def test_other_is_downloaded_once_and_kept(other: Other, server: Server) -> None:
+    for path, content in zip(other.asked, other.files.values(), strict=True):
+        server.answers[path] = [Answer(content)]
+    address = server.url + other.address
+    said: list[str] = []
+    downloaded, fetched = (
+        fetch.fetch(other.dataset, ["data"], [address], "cache", say=said.append) for _ in range(2)
+    )
+    assert fetched.record == downloaded.record
+    assert fetched.record["data"] == other.dataset.data
+    assert fetched.record["source"] == address
+    assert said == [f"{other.dataset.name} is not in data; downloading it."]
+    assert server.asked == Counter(other.asked)
+    fetch.write(other.dataset, fetched, *outputs(other.dataset))
+    assert json.loads(Path("out/record.json").read_text()) == fetched.record
+    assert sorted(path.name for path in Path("out").iterdir()) == sorted(
+        [other.dataset.data, "record.json"]
+    )
+
+
+def test_other_in_a_local_folder(other: Other, server: Server) -> None:
+    place = Path("here", other.dataset.folder)
+    place.mkdir(parents=True)
+    for name, content in other.files.items():
+        (place / name).write_bytes(content)
+    for folder in ("here", str(place)):
+        fetched = fetch.fetch(other.dataset, [folder], [server.url + other.address], "cache")
+        assert fetched.record["source"] == f"local folder {folder}"
+    name, content = next(iter(other.files.items()))
+    (place / name).write_bytes(content[:-4])
+    with pytest.raises(DataError, match=rf"{place}/{name} .*again from a good copy.$"):
+        fetch.fetch(other.dataset, ["here"], [server.url + other.address], "cache")
+    assert not server.asked
+
+
+def test_other_with_another_content_is_refused(other: Other, server: Server) -> None:
+    for path, (name, content) in zip(other.asked, other.files.items(), strict=True):
+        raw = bytearray(unpack(content, name))
+        raw[-1] ^= 1
+        server.answers[path] = [Answer(gzip.compress(bytes(raw)))]
+    address = server.url + other.address
+    with pytest.raises(DataError) as caught:
+        fetch.fetch(other.dataset, [], [address], "cache", allow_standin=False)
+    message = str(caught.value)
+    assert message.startswith(f"{other.dataset.name} is not in any folder")
+    assert "expected the SHA-256" in message
+    assert f"Put {other.needed} into" in message
+    assert not list(Path("cache").iterdir())
+
+
+def test_other_is_replaced_by_a_marked_stand_in(
+    other: Other, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = server.url + other.address
+    said: list[str] = []
+    fetched = fetch.fetch(other.dataset, ["data"], [address], "cache", seed=5, say=said.append)
+    assert fetched.record["data"] == other.dataset.standin.data
+    assert fetched.record["data"] in figtable.STAND_INS
+    assert fetched.record["source"] == other.source
+    assert said[-1].startswith(f"WARNING: {other.dataset.name} is not in data and could not")
+    assert f"{address}: it answered 404" in said[-1]
+    assert other.dataset.standin.warning.format(seed=5) in said[-1]
+    fetch.write(other.dataset, fetched, *outputs(other.dataset))
+    assert json.loads(Path("out/record.json").read_text()) == fetched.record
+
+    with pytest.raises(SystemExit):
+        fetch_data.main(
+            other.dataset, section(url=[address], standin=False), outputs(other.dataset), "log"
+        )
+    assert Path("log").read_text().splitlines()[-1].startswith(f"error: {other.dataset.name} is")
+
+
+def test_other_address_of_an_unknown_kind(other: Other) -> None:
+    ending = other.address[-1] if other.dataset is MNIST else ".txt"
+    with pytest.raises(DataError, match=f"download {other.dataset.name} from: .* in {ending}.$"):
+        fetch.fetch(other.dataset, [], ["http://127.0.0.1/isolet.zip"], "cache")

@@ -22,10 +22,10 @@ def digits() -> Digits:
         >>> digits().x_test.shape
         (297, 28, 28)
     """
-    bunch = load_digits()
-    small = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
+    pixels, labels = load_digits(return_X_y=True)
+    small = np.rint(pixels * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8)
     large = small.repeat(3, axis=1).repeat(3, axis=2)
     edge = (SIDE - large.shape[1]) // 2
     x = np.pad(large, ((0, 0), (edge, edge), (edge, edge)))
-    y = bunch.target.astype(np.uint8)
+    y = np.asarray(labels).astype(np.uint8)
     return Digits(x[:TRAINING], y[:TRAINING], x[TRAINING:], y[TRAINING:])

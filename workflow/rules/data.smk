@@ -1,7 +1,9 @@
 # The data sets, checked: from a local folder, the public source, or a marked stand-in.
 
 # Where to look is the same for all; the addresses are each set's own.
-PLACES = {key: config["data"][key] for key in ("folders", "cache", "standin", "standin_seed")}
+PLACES = {
+    key: config["data"][key] for key in ("folders", "cache", "standin", "standin_seed")
+}
 
 
 # The splits lie in files of their own: what takes only `train` has not seen the test speakers.
