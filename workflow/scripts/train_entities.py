@@ -143,7 +143,7 @@ def logistic(
         make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression(max_iter=1000)),
         {"logisticregression__C": settings["logistic"]["C"]},
         cv=GroupKFold(settings["logistic"]["folds"]),
-        scoring="neg_log_loss",
+        scoring="accuracy",
     )
     # The job has one thread; more would only wait for each other in so small a problem.
     with threadpool_limits(1):
