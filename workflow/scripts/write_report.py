@@ -59,6 +59,7 @@ def number(entry: dict[str, Any]) -> str:
         "correlation": (".2f", 1, ""),
         "perplexity": (".1f", 1, ""),
         "number": (".3g", 1, ""),
+        "count": (".0f", 1, ""),
     }[entry["unit"]]
     value, lo, hi = (
         "unknown" if entry[key] is None else format(scale * entry[key], form)

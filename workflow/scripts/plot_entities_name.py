@@ -1,0 +1,98 @@
+"""One ambiguous name: the tags it was given in each of its sentences."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import figtable
+import numpy as np
+import plotjob
+import polars as pl
+import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+TITLE = "One name, two roles: what the words around it say"
+COLUMNS = {
+    "test": pl.String,
+    "sentence": pl.Int64,
+    "place": pl.Int64,
+    "text": pl.String,
+    "tag": pl.String,
+    "guess": pl.String,
+    "probability": pl.Float64,
+    "n": pl.Int64,
+}
+# Two more of Okabe and Ito's colours: six tags need as many.
+COLOURS = {
+    "PER": style.BLUE,
+    "LOC": style.ORANGE,
+    "GPE": style.GREEN,
+    "ORG": "#CC79A7",
+    "DATE": "#E69F00",
+    "O": style.FAINT,
+}
+PANELS = {"folds": "new sentences", "swapped": "this role never seen"}
+
+
+def main(table: Path, svg: Path, png: Path) -> None:
+    """Draw a bar for each sentence and test, divided by the mean probabilities.
+
+    Args:
+        table: CSV with test, sentence, place, text, tag, guess, probability, n, data.
+        svg: vector file to write.
+        png: raster file to write.
+
+    Raises:
+        TableError: the table is missing or wrong.
+    """
+    read = figtable.read(table, COLUMNS, key=["test", "sentence", "place", "guess"])
+    sentences = read.rows.select("sentence", "place").n_unique()
+    footer = (
+        f"{read.footer()}. Bars: mean probability of each tag over the seeds, sentences held out; "
+        "at the left the name in capitals and its tag. Right: networks that were never shown the "
+        "name in this role."
+    )
+    page = style.Page(9.6, 1.7 + 0.26 * sentences, TITLE, footer, read.stand_in)
+    style.render(page, lambda figure: draw(figure, read.rows), svg, png)
+
+
+def draw(figure: Figure, rows: pl.DataFrame) -> None:
+    """A panel for each test.
+
+    Args:
+        figure: receives the axes.
+        rows: as `main` reads them.
+    """
+    named = (
+        rows.select("sentence", "place", "text", "tag").unique().sort("tag", "sentence", "place")
+    )
+    axes = figure.subplots(1, len(PANELS), sharey=True)
+    for panel, (test, title) in zip(axes, PANELS.items(), strict=True):
+        _bars(panel, rows.filter(test=test), named)
+        panel.set_title(title, fontsize=9)
+    labels = [f"{text}   {tag}" for text, tag in named.select("text", "tag").iter_rows()]
+    axes[0].set_yticks(range(named.height), labels, fontsize=8)
+    axes[0].invert_yaxis()
+    handles, names = axes[0].get_legend_handles_labels()
+    axes[1].legend(handles, names, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+
+
+def _bars(axes: Axes, rows: pl.DataFrame, named: pl.DataFrame) -> None:
+    left = np.zeros(named.height)
+    for tag, colour in COLOURS.items():
+        part = rows.filter(guess=tag)
+        found = named.join(part, on=["sentence", "place"], how="left", maintain_order="left")
+        width = found["probability"].fill_null(0).to_numpy()
+        axes.barh(range(named.height), width, left=left, color=colour, label=tag, height=0.75)
+        left = left + width
+    axes.set_xlim(0, 1)
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.set_xlabel("probability")
+    axes.grid(visible=False)
+
+
+if "snakemake" in globals():
+    plotjob.run(main, snakemake)
