@@ -3,7 +3,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def plugins():
-    """JAX's plugins for GPUs by version: installing one measures anew."""
+    """JAX's plugins for GPUs by version: a parameter, since installing one measures anew."""
     found = {}
     for name in ("jax-cuda12-plugin", "jax-cuda13-plugin", "jax-rocm7-plugin"):
         try:

@@ -97,7 +97,7 @@ def added_up(windows: Any, xp: ModuleType) -> Any:
     """
     height, width = windows.shape[3:5]
     none = (0, 0)
-    rows = sum(
+    rows: Any = sum(
         xp.pad(windows[:, :, :, :, m], (none, none, (m, width - 1 - m), none, none))
         for m in range(width)
     )

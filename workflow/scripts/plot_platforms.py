@@ -10,7 +10,8 @@ import polars as pl
 import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from platform_arms import MEASURED
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -33,7 +34,6 @@ NETWORKS = {"mlp": "fully connected", "cnn": "convolutional"}
 COLOURS = {"hand-derived": style.INK, "jax.grad": style.BLUE, "PyTorch": style.ORANGE}
 MARKERS = {"hand-derived": "o", "jax.grad": "s", "PyTorch": "^"}
 LINES = {"cpu": "-", "gpu": "--"}
-MEASURED = "measured"
 
 
 def main(table: Path, svg: Path, png: Path) -> None:
@@ -109,6 +109,9 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
         axes.xaxis.set_major_locator(FixedLocator(sizes))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:.0f}"))
         axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda speed, _: f"{speed:,.0f}"))
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("batch size")
         axes.set_title(NETWORKS[network], loc="left", fontsize=9)
         axes.set_ylabel("images per second")

@@ -51,7 +51,7 @@ def interleaved(cells: list[Cell], repeats: int, seconds: float) -> list[dict[st
     measured = []
     for repeat in range(repeats):
         for cell, times in pairs if repeat % 2 == 0 else reversed(pairs):
-            found = {"repeat": repeat, "times": times}
-            found["seconds"] = seconds_of(cell.run, times) / times
+            seconds_each = seconds_of(cell.run, times) / times
+            found = {"repeat": repeat, "times": times, "seconds": seconds_each}
             measured.append(cell.labels | found)
     return measured

@@ -12,6 +12,7 @@ import job
 import numpy as np
 import polars as pl
 from covers import REPEATS_ORDER, SEEDS_ORDER
+from platform_arms import AUTODIFF, MEASURED, OURS, PLATFORMS, TORCH
 from summarise_timing import median_interval
 from tables import write_csv
 
@@ -20,11 +21,18 @@ from nnjax import stats
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-OURS, AUTODIFF, TORCH = "hand-derived", "jax.grad", "PyTorch"
-MEASURED = "measured"
 NETWORKS = {"mlp": "fully connected", "cnn": "convolutional"}
 DATA = "random"
 KEYS = {OURS: "hand_derived", AUTODIFF: "autodiff", TORCH: "torch"}
+DEFINITION = "definition, NumPy"
+FORMS = {
+    DEFINITION: "definition",
+    "im2col, NumPy": "im2col",
+    "im2col, compiled": "compiled_im2col",
+    TORCH: "torch",
+}
+"""The other forms of a convolution, and how numbers call them."""
+
 UNKNOWN = {"value": None, "lo": None, "hi": None, "n": 0}
 
 Side = tuple[str, str]
@@ -34,7 +42,7 @@ Side = tuple[str, str]
 PAIRS: list[tuple[Side, Side]] = [
     *(
         ((platform, OURS), (platform, other))
-        for platform in ("cpu", "gpu")
+        for platform in PLATFORMS
         for other in (AUTODIFF, TORCH)
     ),
     *((("gpu", arm), ("cpu", arm)) for arm in (OURS, AUTODIFF, TORCH)),
@@ -149,7 +157,7 @@ def convolutions(
     known = states(where)
     forms = {"im2col, compiled": OURS, "nn.conv2d": OURS, "PyTorch": TORCH}
     for layer, platform, (form, arm) in product(
-        seconds["layer"].unique(maintain_order=True), ("cpu", "gpu"), forms.items()
+        seconds["layer"].unique(maintain_order=True), PLATFORMS, forms.items()
     ):
         if known[platform, arm] != MEASURED:
             labels = {"layer": layer, "platform": platform, "form": form}
@@ -157,117 +165,97 @@ def convolutions(
     return rows
 
 
-def number(key: str, interval: stats.Interval, covers: str, what: str) -> dict[str, Any]:
+def number(
+    key: str, found: stats.Interval | dict[str, Any], covers: str, what: str
+) -> dict[str, Any]:
     """A row of the table of numbers; all of them are ratios."""
-    found = {"key": f"s4.{key}", **interval._asdict(), "unit": "ratio", "interval": covers}
-    return found | {"what": what}
+    interval = found._asdict() if isinstance(found, stats.Interval) else found
+    ends = {name: interval[name] for name in ("value", "lo", "hi", "n")}
+    return {"key": f"s4.{key}", **ends, "unit": "ratio", "interval": covers, "what": what}
 
 
-def numbers(
-    steps: pl.DataFrame,
-    gradients: pl.DataFrame,
-    differences: pl.DataFrame,
-    seconds: pl.DataFrame,
-    settings: dict[str, Any],
-) -> list[dict[str, Any]]:
-    """The chapter's numbers; what was not measured has none.
+def ratio_numbers(rows: list[dict[str, Any]], largest: int) -> list[dict[str, Any]]:
+    """GPU over CPU at the largest batch size; ours over the others' on the mean of all sizes."""
+    found = []
+    for row in rows:
+        network, platform, over = row["network"], row["platform"], row["over"]
+        words = f"{NETWORKS[network]}, images per second: "
+        if row["state"] != MEASURED or row["arm"] != OURS:
+            continue
+        if row["over_on"] != platform and row["batch_size"] == largest:
+            words += f"hand-derived, GPU over CPU, batches of {largest}"
+            found.append(number(f"{network}_gpu_over_cpu", row, REPEATS_ORDER, words))
+        elif row["over_on"] == platform and row["batch_size"] == 0:
+            words += f"hand-derived over {over} on the {platform.upper()}, "
+            words += "geometric mean over the batch sizes"
+            key = f"{network}_{'gpu_' if platform == 'gpu' else ''}over_{KEYS[over]}"
+            found.append(number(key, row, REPEATS_ORDER, words))
+    return found
 
-    Args:
-        steps: as train_platforms writes them.
-        gradients: likewise.
-        differences: of the convolutions, likewise.
-        seconds: of the convolutions, likewise.
-        settings: the chapter's.
-    """
-    sizes = sorted(settings["batch_sizes"])
-    rows = []
 
-    def compare(key: str, network: str, first: Side, second: Side, what: str, mean: bool) -> None:
-        pair = [speeds(steps, network, side) for side in (first, second)]
-        if pair[0] is None or pair[1] is None:
-            return
-        ratio = pair[0] / pair[1]
-        values = np.exp(np.log(ratio).mean(axis=1)) if mean else ratio[:, -1]
-        which = "geometric mean over the batch sizes" if mean else f"batches of {sizes[-1]}"
-        words = f"{NETWORKS[network]}, images per second: {what}, {which}"
-        rows.append(number(f"{network}_{key}", median_interval(values), REPEATS_ORDER, words))
-
+def batching_numbers(steps: pl.DataFrame, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """What large batches gain on the CPU over single images."""
+    smallest, largest = min(settings["batch_sizes"]), max(settings["batch_sizes"])
+    found = []
     for network in settings["networks"]:
-        compare(
-            "gpu_over_cpu", network, ("gpu", OURS), ("cpu", OURS),
-            "hand-derived, GPU over CPU", mean=False,
-        )  # fmt: skip
-        for platform, other in product(("cpu", "gpu"), (AUTODIFF, TORCH)):
-            prefix = "" if platform == "cpu" else "gpu_"
-            compare(
-                f"{prefix}over_{KEYS[other]}", network, (platform, OURS), (platform, other),
-                f"hand-derived over {other} on the {platform.upper()}", mean=True,
-            )  # fmt: skip
         own = speeds(steps, network, ("cpu", OURS))
         if own is not None:
-            words = f"{NETWORKS[network]}, hand-derived, CPU, images per second: batches of "
-            rows.append(
-                number(
-                    f"{network}_batching",
-                    median_interval(own[:, -1] / own[:, 0]),
-                    REPEATS_ORDER,
-                    f"{words}{sizes[-1]} over single images",
-                )
+            what = (
+                f"{NETWORKS[network]}, images per second: hand-derived on the CPU, batches of "
+                f"{largest} over {smallest}"
             )
+            gain = median_interval(own[:, -1] / own[:, 0])
+            found.append(number(f"{network}_batching", gain, REPEATS_ORDER, what))
+    return found
 
-    worst = gradients.group_by("platform", "arm", "dtype", "seed", maintain_order=True).agg(
-        pl.col("difference").max()
-    )
-    for (platform, arm, dtype), cell in worst.group_by(
-        "platform", "arm", "dtype", maintain_order=True
-    ):
+
+def gradient_numbers(gradients: pl.DataFrame) -> list[dict[str, Any]]:
+    """The largest difference of any parameter in each seed; the median of the seeds."""
+    sides = ["platform", "arm", "dtype"]
+    worst = gradients.group_by(*sides, "seed", maintain_order=True).agg(pl.col("difference").max())
+    found = []
+    for (platform, arm, dtype), cell in worst.group_by(*sides, maintain_order=True):
         if (platform, arm, dtype) == ("cpu", AUTODIFF, "float64"):
             continue
         prefix = "gradients_" if platform == "cpu" else "gpu_gradients_"
-        values = cell.sort("seed")["difference"].to_numpy()
-        rows.append(
-            number(
-                f"{prefix}{KEYS[str(arm)]}_{dtype}",
-                median_interval(values),
-                SEEDS_ORDER,
-                f"gradients, {arm}, {str(platform).upper()}, {dtype}: largest relative difference "
-                f"of any parameter of both networks to jax.grad in float64",
-            )
+        what = (
+            f"gradients, {arm}, {str(platform).upper()}, {dtype}: largest relative difference of "
+            "any parameter of both networks to jax.grad in float64"
         )
+        median = median_interval(cell["difference"].to_numpy())
+        found.append(number(f"{prefix}{KEYS[str(arm)]}_{dtype}", median, SEEDS_ORDER, what))
+    return found
 
+
+def convolution_numbers(
+    differences: pl.DataFrame, seconds: pl.DataFrame, settings: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Speed of our convolution over that of its other forms, their agreement, their memory."""
+    found = []
     for (layer,), cells in seconds.group_by("layer", maintain_order=True):
-        name = str(layer).replace("convolution ", "convolution_")
         ours = _seconds(cells, "nn.conv2d")
-        for form, key in (
-            ("definition, NumPy", "definition"),
-            ("im2col, NumPy", "im2col"),
-            ("im2col, compiled", "compiled_im2col"),
-            (TORCH, "torch"),
-        ):
+        for form, key in FORMS.items():
             other = _seconds(cells, form)
             if len(other):
-                what = f"{layer}, CPU, forward and backward: speed of nn.conv2d over {form}"
-                found = median_interval(other / ours)
-                rows.append(number(f"{name}_over_{key}", found, REPEATS_ORDER, what))
+                what = f"{layer}, forward and backward on the CPU: speed of nn.conv2d over {form}"
+                name = f"{str(layer).replace(' ', '_')}_over_{key}"
+                found.append(number(name, median_interval(other / ours), REPEATS_ORDER, what))
     by_seed = (
-        differences.filter(pl.col("form") != "definition, NumPy")
-        .group_by("seed", maintain_order=True)
+        differences.filter(pl.col("form") != DEFINITION)
+        .group_by("seed")
         .agg(pl.col("difference").max())
     )
-    rows.append(
-        number(
-            "convolution_forms",
-            median_interval(by_seed["difference"].to_numpy()),
-            SEEDS_ORDER,
-            "convolutions, float64: largest relative difference of y, dK, dbias or dx in any form "
-            "to the definition",
-        )
+    what = (
+        "convolutions, float64: largest relative difference of y, dK, dbias or dx of any form to "
+        "the definition"
     )
-    for i, found in enumerate(column_factors(settings), start=1):
-        words = f"convolution {i}: elements of the im2col matrix over those of the images"
-        exact = {"value": found, "lo": None, "hi": None, "n": 1, "interval": "none: a count"}
-        rows.append({"key": f"s4.convolution_{i}_memory", **exact, "unit": "ratio", "what": words})
-    return rows
+    median = median_interval(by_seed["difference"].to_numpy())
+    found.append(number("convolution_forms", median, SEEDS_ORDER, what))
+    for i, factor in enumerate(column_factors(settings), start=1):
+        what = f"convolution {i}: elements of the im2col matrix over those of the images"
+        count = {"value": factor, "lo": None, "hi": None, "n": 1}
+        found.append(number(f"convolution_{i}_memory", count, "none: a count", what))
+    return found
 
 
 def column_factors(settings: dict[str, Any]) -> list[float]:
@@ -291,62 +279,45 @@ def _seconds(cells: pl.DataFrame, form: str) -> np.ndarray:
     return cells.filter(platform="cpu", form=form).sort("repeat")["seconds"].to_numpy()
 
 
-def main(
-    where: Path,
-    gradients: Path,
-    steps: Path,
-    differences: Path,
-    seconds: Path,
-    settings: dict[str, Any],
-    table: Path,
-    ratio_table: Path,
-    gradient_table: Path,
-    convolution_table: Path,
-    number_table: Path,
-) -> None:
-    """Write the tables.
+def main(folder: Path, settings: dict[str, Any], tables: Path) -> None:
+    """Write the tables (CSV).
+
+    platforms: images per second, for the figure. platforms_ratios: their ratios.
+    platforms_gradients: differences of gradients by parameter. platforms_convolutions: the forms of
+    a convolution. numbers_platforms: the numbers.
 
     Args:
-        where: as train_platforms writes it.
-        gradients: likewise.
-        steps: likewise.
-        differences: of the convolutions, likewise.
-        seconds: of the convolutions, likewise.
+        folder: where train_platforms wrote.
         settings: the chapter's.
-        table: CSV of the figure: images per second.
-        ratio_table: CSV: ratios of images per second.
-        gradient_table: CSV: differences of gradients by parameter.
-        convolution_table: CSV: the forms of a convolution.
-        number_table: CSV: the numbers.
+        tables: folder to write to.
     """
     places, grads, timed, worst, forms = (
-        pl.read_parquet(path) for path in (where, gradients, steps, differences, seconds)
+        pl.read_parquet(folder / f"{name}.parquet")
+        for name in ("where", "gradients", "steps", "differences", "convolutions")
     )
-    about = {"threads": settings["threads"], "data": DATA}
-    for rows, path in (
-        (throughput(timed, places, settings), table),
-        (ratios(timed, places, settings), ratio_table),
-        (agreement(grads, places, settings), gradient_table),
-        (convolutions(worst, forms, places), convolution_table),
+    compared = ratios(timed, places, settings)
+    numbers = [
+        *ratio_numbers(compared, max(settings["batch_sizes"])),
+        *batching_numbers(timed, settings),
+        *gradient_numbers(grads),
+        *convolution_numbers(worst, forms, settings),
+    ]
+    for rows, name in (
+        (throughput(timed, places, settings), "platforms"),
+        (compared, "platforms_ratios"),
+        (agreement(grads, places, settings), "platforms_gradients"),
+        (convolutions(worst, forms, places), "platforms_convolutions"),
+        (numbers, "numbers_platforms"),
     ):
         made = pl.DataFrame(rows, infer_schema_length=None)
-        write_csv(made.with_columns(**{k: pl.lit(v) for k, v in about.items()}), path)
-    made = pl.DataFrame(
-        numbers(timed, grads, worst, forms, settings), infer_schema_length=None
-    ).with_columns(data=pl.lit(DATA))
-    write_csv(made, number_table)
+        made = made.with_columns(threads=settings["threads"], data=pl.lit(DATA))
+        write_csv(made, tables / f"{name}.csv")
 
 
 if "snakemake" in globals():
     job.begin(snakemake.log[0])
     main(
-        *(
-            Path(snakemake.input[name])
-            for name in ("where", "gradients", "steps", "differences", "convolutions")
-        ),
+        Path(snakemake.input.where).parent,
         snakemake.params["settings"],
-        *(
-            Path(snakemake.output[name])
-            for name in ("table", "ratios", "gradients", "convolutions", "numbers")
-        ),
+        Path(snakemake.output.table).parent,
     )

@@ -46,15 +46,15 @@ def device_name(device: str) -> str:
     return _torch().cuda.get_device_name(device)
 
 
-def build(params: tuple[Any, ...], pool: int, device: str) -> Any:
+def build(params: tuple[Any, ...], channels: int, pool: int, device: str) -> Any:
     """The network that our parameters belong to, starting from them.
 
-    Channels come first in PyTorch, so kernels are transposed; behind the last pooling its flatten
-    counts the places of a channel before the next channel, so the rows of the weights that follow
-    are put in that order.
+    Channels come first in PyTorch, so kernels are transposed; its flatten counts the places of a
+    channel before the next channel, so the rows of the weights that follow are put in that order.
 
     Args:
         params: of a network of `image_networks`, as numpy arrays; their dtype is the network's.
+        channels: of the images.
         pool: the extent of the max pooling.
         device: PyTorch's name of the device.
 
@@ -64,12 +64,12 @@ def build(params: tuple[Any, ...], pool: int, device: str) -> Any:
     torch = _torch()
     parts = [part for part in params if part != ()]
     layers: list[Any] = []
-    channels = None
     for i, part in enumerate(parts):
         if isinstance(part, nn.Convolution):
             height, width, n_in, channels = part.kernel.shape
             layer = torch.nn.Conv2d(n_in, channels, (height, width))
-            layers += [_filled(layer, part.kernel.transpose(3, 2, 0, 1), part.bias)]
+            kernel, bias = map(np.asarray, part)
+            layers += [_filled(layer, kernel.transpose(3, 2, 0, 1), bias)]
             layers += [torch.nn.ReLU(), torch.nn.MaxPool2d(pool)]
             continue
         first = i == 0 or isinstance(parts[i - 1], nn.Convolution)
@@ -99,7 +99,7 @@ def gradients(network: Any, x: Any, labels: Any) -> Arrays:
     network.zero_grad()
     _torch().nn.functional.cross_entropy(network(x), labels).backward()
     found: Arrays = []
-    channels = None
+    channels = x.shape[1]
     for layer in network:
         if not hasattr(layer, "weight"):
             continue
@@ -109,7 +109,7 @@ def gradients(network: Any, x: Any, labels: Any) -> Arrays:
             found += [weight.transpose(2, 3, 1, 0), bias]
         else:
             found += [_channels_last(weight.T, channels), bias]
-            channels = None
+            channels = 1  # what follows is not behind a flatten
     return found
 
 
@@ -142,28 +142,27 @@ def training(network: Any, x: Any, labels: Any, rate: float) -> Callable[[int], 
 
 
 def convolution(
-    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, dy: np.ndarray, device: str
+    inputs: tuple[np.ndarray, ...], device: str
 ) -> tuple[Callable[[int], None], Callable[[], Arrays]]:
     """One convolution forward and backward.
 
     Args:
-        x: images (batch, height, width, in).
-        kernel: (height, width, in, out).
-        bias: (out,).
-        dy: the error signal (batch, height, width, out).
+        inputs: images (batch, height, width, in), kernel (height, width, in, out), bias (out,) and
+            the error signal (batch, height, width, out).
         device: PyTorch's name of the device.
 
     Returns:
         A function that does it a number of times, and one that gives y, dK, db, dx in our shapes.
     """
+    x, kernel, bias, dy = inputs
     torch = _torch()
     turned = [x.transpose(0, 3, 1, 2), kernel.transpose(3, 2, 0, 1), bias]
-    inputs = [_tensor(a).to(device).requires_grad_() for a in turned]
+    placed = [_tensor(a).to(device).requires_grad_() for a in turned]
     signal = _tensor(dy.transpose(0, 3, 1, 2)).to(device)
 
     def once() -> tuple[Any, Any]:
-        y = torch.nn.functional.conv2d(*inputs)
-        return y, torch.autograd.grad(y, inputs, signal)
+        y = torch.nn.functional.conv2d(*placed)
+        return y, torch.autograd.grad(y, placed, signal)
 
     def run(times: int) -> None:
         for _ in range(times):
@@ -186,16 +185,13 @@ def finish(tensor: Any) -> None:
         _torch().cuda.synchronize(tensor.device)
 
 
-def _channels_first(weights: np.ndarray, channels: int | None) -> np.ndarray:
-    """Rows from the order (place, channel) to (channel, place); as they are without channels."""
-    if channels is None:
-        return weights
+def _channels_first(weights: np.ndarray, channels: int) -> np.ndarray:
+    """Rows from the order (place, channel) to (channel, place)."""
     return weights.reshape(-1, channels, weights.shape[1]).swapaxes(0, 1).reshape(weights.shape)
 
 
-def _channels_last(weights: np.ndarray, channels: int | None) -> np.ndarray:
-    if channels is None:
-        return weights
+def _channels_last(weights: np.ndarray, channels: int) -> np.ndarray:
+    """Rows from the order (channel, place) to (place, channel)."""
     return weights.reshape(channels, -1, weights.shape[1]).swapaxes(0, 1).reshape(weights.shape)
 
 
