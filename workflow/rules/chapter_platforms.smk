@@ -1,16 +1,12 @@
 # The same networks on CPU and GPU, by our rules, jax.grad and PyTorch (S4).
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
-
-def plugins():
-    """JAX's plugins for GPUs by version: a parameter, since installing one measures anew."""
-    found = {}
-    for name in ("jax-cuda12-plugin", "jax-cuda13-plugin", "jax-rocm7-plugin"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            pass
-    return found
+# JAX's plugins for GPUs by version are a parameter: installing one measures anew.
+PLUGINS = {}
+for plugin in ("jax-cuda12-plugin", "jax-cuda13-plugin", "jax-rocm7-plugin"):
+    with suppress(PackageNotFoundError):
+        PLUGINS[plugin] = version(plugin)
 
 
 # Takes all cores, so that nothing else runs beside it; how many it uses is a setting.
@@ -38,7 +34,7 @@ rule train_platforms:
             if key not in ("title", "source", "figures")
         },
         torch=TORCH,
-        plugins=plugins(),
+        plugins=PLUGINS,
         code=code_digest(f"{CODE}/train_platforms.py"),
         versions=VERSIONS,
     script:
