@@ -12,6 +12,7 @@ SOURCES = {
     "stand-in": "synthetic stand-in, not ISOLET",
     "xor": "the four rows of XOR",
     "points": "points in the plane, drawn at random",
+    "random": "drawn at random",
     "iris": "iris (Fisher 1936)",
     "sentences": "sentences of our own",
     "mnist": "MNIST",
