@@ -247,7 +247,7 @@ def test_a_stand_in_is_marked_on_the_page_and_in_the_numbers(study: Path, tmp_pa
     numbers, page = tmp_path / "numbers.json", tmp_path / "index.html"
     tables, templates = study / "reports/tables", study / "workflow/report"
     named = [tables / f"{name}.csv" for name in ("xor", "experiments", "effects_momentum")]
-    write_numbers.main(named, tmp_path / "record.json", config, "0" * 16, numbers)
+    write_numbers.main(named, tmp_path / "record.json", [], config, "0" * 16, numbers)
     assert json.loads(numbers.read_text())["provenance"]["data"] == "stand-in"
     claims, figures = study / "reports/claims.json", study / "reports/figures"
     write_report.main(["fig4"], numbers, claims, tables, figures, templates, config, page)

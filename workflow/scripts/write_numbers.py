@@ -3,6 +3,7 @@
 import json
 import platform
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,17 +31,23 @@ SOURCES = "ksmh"
 """Letters of the sources, in the order of the ledger."""
 
 
-def provenance(record: dict[str, Any], config: dict[str, Any], code: str) -> dict[str, Any]:
+def provenance(
+    record: dict[str, Any], others: dict[str, Any], config: dict[str, Any], code: str
+) -> dict[str, Any]:
     """Where the numbers come from: data, settings, code, versions, device."""
     import jax
 
     device = jax.devices()[0]
+    packages = [*PACKAGES, *(["torch"] if find_spec("torch") else [])]
     return {
         "data": record["data"],
         "source": record["source"],
         "fingerprint": record["fingerprint"],
         "coded_rows": record["coded_rows"],
         "rows": record["rows"],
+        "chapters": {
+            name: {k: other[k] for k in ("data", "source")} for name, other in others.items()
+        },
         "study": config["study"],
         "seeds": {
             "xor": config["xor"]["seeds"],
@@ -54,26 +61,35 @@ def provenance(record: dict[str, Any], config: dict[str, Any], code: str) -> dic
         "code": code,
         "versions": {
             "python": platform.python_version(),
-            **{package: version(package) for package in PACKAGES},
+            **{package: version(package) for package in packages},
         },
         "device": f"{device.platform} ({device.device_kind}, {platform.machine()})",
         "dtype": "float32",
     }
 
 
-def main(tables: list[Path], record: Path, config: dict[str, Any], code: str, output: Path) -> None:
+def main(
+    tables: list[Path],
+    record: Path,
+    others: list[Path],
+    config: dict[str, Any],
+    code: str,
+    output: Path,
+) -> None:
     """Collect the numbers.
 
     Args:
         tables: the tables that hold numbers.
         record: the data's source record (JSON).
+        others: those of the chapters' data.
         config: the study's configuration.
         code: digest of the code of the whole study.
         output: JSON to write.
     """
     entries = collect(tables)
     numbers: dict[str, Any] = dict(sorted(entries.items(), key=lambda item: _claim(item[0])))
-    numbers["provenance"] = provenance(json.loads(record.read_text(encoding="utf-8")), config, code)
+    records = {path.stem: json.loads(path.read_text("utf-8")) for path in (record, *others)}
+    numbers["provenance"] = provenance(records.pop(record.stem), records, config, code)
     write_text(json.dumps(numbers, indent=2, allow_nan=False) + "\n", output)
 
 
@@ -89,6 +105,7 @@ if "snakemake" in globals():
     main(
         [Path(table) for table in snakemake.input.tables],
         Path(snakemake.input.record),
+        [Path(path) for path in snakemake.input.others],
         snakemake.params["config"],
         snakemake.params["study_code"],
         Path(snakemake.output.numbers),
