@@ -96,9 +96,15 @@ def copy_project(folder: Path) -> Path:
 
 
 def unreachable(folder: Path, **changes: object) -> str:
-    """A settings file without any place to get ISOLET from."""
+    """A settings file without any place to get data from."""
     path = folder / "unreachable.yaml"
-    data = {"folders": ["nowhere"], "url": ["http://127.0.0.1:9/isolet.zip"], **changes}
+    data = {
+        "folders": ["nowhere"],
+        "url": ["http://127.0.0.1:9/isolet.zip"],
+        "mnist": {"url": ["http://127.0.0.1:9/"]},
+        "text": {"url": ["http://127.0.0.1:9/input.txt"]},
+        **changes,
+    }
     path.write_text(yaml.safe_dump({"data": data}), encoding="utf-8")
     return path.name
 

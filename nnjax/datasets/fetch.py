@@ -1,4 +1,4 @@
-"""Get ISOLET: from a local folder, else from its public address, else a stand-in that says so."""
+"""Get a data set: from a local folder, else from its public address, else a marked stand-in."""
 
 import contextlib
 import json
@@ -9,21 +9,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import Any, Generic, NamedTuple, TypeVar
 
-import polars as pl
 import requests
 import tenacity
 from tqdm import tqdm
 
-from nnjax.datasets import isolet
 from nnjax.datasets.errors import DataError
-from nnjax.datasets.standin import standin
 
-ADDRESSES = (
-    "https://archive.ics.uci.edu/static/public/54/isolet.zip",
-    "https://archive.ics.uci.edu/ml/machine-learning-databases/isolet/",
-)
 VARIABLE = "NNJAX_DATA"
 
 _ATTEMPTS = 3
@@ -38,25 +31,63 @@ _REASONS: tuple[tuple[type[requests.RequestException], str], ...] = (
 )
 
 
+T = TypeVar("T")
+
+Record = dict[str, Any]
+"""Where data come from (`data`, `source`) and what they are; no path of the machine."""
+
+
 class WrongContentError(DataError):
-    """A server sent something else than ISOLET; another attempt or a mirror may do better."""
+    """A server sent something else than the data; another attempt or a mirror may do better."""
 
 
-class Record(TypedDict):
-    """Where a table comes from; holds no path of the machine it was made on."""
+class StandIn(NamedTuple, Generic[T]):
+    """What replaces a data set that cannot be reached.
 
+    make: the content, from a seed.
+    data: its mark, in the record and on everything made from it.
+    source: where it comes from; `{seed}` is filled in.
+    warning: what it is and what it is not, said aloud; `{seed}` is filled in.
+    """
+
+    make: Callable[[int], T]
     data: str
     source: str
-    fingerprint: dict[str, str]
-    coded_rows: int
-    rows: dict[str, int]
-    speakers: dict[str, int]
+    warning: str
 
 
-class Fetched(NamedTuple):
-    """A table and its source record."""
+class Dataset(NamedTuple, Generic[T]):
+    """What has to be known of a data set to get it; `nnjax.datasets.sources` holds ours.
 
-    table: pl.DataFrame
+    name: as a reader knows it.
+    data: its mark in the record.
+    folder: the subfolder of a local folder in which it may lie.
+    needed: what a user has to put there.
+    holds: whether any file of it, whole or broken, lies in a folder.
+    load: the checked content of a folder; DataError for anything wrong.
+    addresses: by the ending of an address, what to download: the names `load` expects, and what
+        is added to the address for each.
+    describe: what the record says of the content beside mark and source.
+    write: the content into some files.
+    standin: what replaces it.
+    """
+
+    name: str
+    data: str
+    folder: str
+    needed: str
+    holds: Callable[[Path], bool]
+    load: Callable[[Path], T]
+    addresses: dict[str, dict[str, str]]
+    describe: Callable[[T], Record]
+    write: Callable[[T, list[Path]], None]
+    standin: StandIn[T]
+
+
+class Fetched(NamedTuple, Generic[T]):
+    """The content of a data set and its source record."""
+
+    content: T
     record: Record
 
 
@@ -77,7 +108,8 @@ def local_folders(configured: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*configured, *variable, "data", "../shared/data"]))
 
 
-def fetch_isolet(
+def fetch(
+    dataset: Dataset[T],
     folders: Iterable[str],
     url: Iterable[str],
     cache: str | Path,
@@ -86,17 +118,17 @@ def fetch_isolet(
     allow_standin: bool = True,
     timeout: float = 20.0,
     say: Callable[[str], None] | None = None,
-) -> Fetched:
-    """ISOLET from the first local folder that has it, else an address, else a stand-in.
+) -> Fetched[T]:
+    """A data set from the first local folder that has it, else an address, else its stand-in.
 
-    A folder may hold the files itself or in a subfolder `isolet`. Files that are there and broken
-    are an error: nothing is skipped in silence. What was downloaded is kept in `cache` and read
-    from there the next time.
+    A folder may hold the files itself or in a subfolder of the data set. Files that are there and
+    broken are an error: nothing is skipped in silence. What was downloaded is kept in `cache` and
+    read from there the next time.
 
     Args:
+        dataset: what to get.
         folders: local folders, first choice first; see `local_folders`.
-        url: addresses, first choice first; each ends in `.zip` (the archive) or `/` (a folder that
-            holds the two `.data.Z`).
+        url: addresses, first choice first, of a form that the data set knows.
         cache: folder for downloads.
         seed: of the stand-in.
         allow_standin: whether a stand-in may replace data that cannot be reached.
@@ -104,90 +136,80 @@ def fetch_isolet(
         say: takes one line for the user; standard error by default.
 
     Returns:
-        The table and its source record.
+        The content and its source record.
 
     Raises:
         DataError: for broken local files, an address of another kind or a cache that cannot be
             written; when nothing can be reached and no stand-in is allowed.
 
     Example:
-        >>> fetch_isolet([], [], "cache", say=lambda line: None).record["source"]
-        'generated from seed 0'
+        >>> from nnjax.datasets.sources.text import TEXT
+        >>> fetch(TEXT, [], [], "cache", say=lambda line: None).record["data"]
+        'own-text'
     """
     say = say or (lambda line: print(line, file=sys.stderr))
     folders, addresses, cache = list(folders), list(url), Path(cache)
     for folder in folders:
         base = Path(os.path.expandvars(folder)).expanduser()
-        for place in (base, base / "isolet"):
-            if isolet.holds(place):
+        for place in (base, base / dataset.folder):
+            if dataset.holds(place):
                 # An absolute path belongs to one machine; the record has to hold on any.
                 name = "" if Path(folder).is_absolute() else f" {folder}"
-                return _official(isolet.load(place), f"local folder{name}")
+                return _official(dataset, dataset.load(place), f"local folder{name}")
     for address in addresses:
         kept = _kept(cache, address)
-        if isolet.holds(kept):
+        if dataset.holds(kept):
             try:
-                return _official(isolet.load(kept), address)
+                return _official(dataset, dataset.load(kept), address)
             except DataError as fault:
                 raise DataError(f"{fault} Delete {kept} to have that done.") from None
 
-    say(f"ISOLET is not in {_listed(folders)}; downloading it.")
+    say(f"{dataset.name} is not in {_listed(folders)}; downloading it.")
     failures: list[str] = []
     end = time.monotonic() + timeout
     for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
         # Each address gets its share of the time: one that hangs leaves some for its mirrors.
         deadline = time.monotonic() + max(end - time.monotonic(), 0.0) / left
         try:
-            return _official(_download(address, cache, deadline), address)
+            return _official(dataset, _download(dataset, address, cache, deadline), address)
         except (WrongContentError, requests.RequestException) as fault:
             failures.append(f"{address}: {_reason(fault)}")
 
     why = (
-        f"ISOLET is not in {_listed(folders)} and could not be downloaded "
+        f"{dataset.name} is not in {_listed(folders)} and could not be downloaded "
         f"({'; '.join(failures) or 'no address is configured'})."
     )
     if not allow_standin:
         raise DataError(
-            f"{why} Put {isolet.ARCHIVE} into one of these folders, or allow the stand-in."
+            f"{why} Put {dataset.needed} into one of these folders, or allow the stand-in."
         )
+    standin = dataset.standin
     say(
-        f"WARNING: {why} THE STUDY RUNS ON A SYNTHETIC STAND-IN (seed {seed}), not on speech; "
+        f"WARNING: {why} THE STUDY RUNS ON {standin.warning.format(seed=seed)}; "
         "everything made from it is marked so. To use the real data, put "
-        f"{isolet.ARCHIVE} into one of these folders and force this step to run again."
+        f"{dataset.needed} into one of these folders and force this step to run again."
     )
-    return _recorded(standin(seed), "stand-in", f"generated from seed {seed}")
+    return _recorded(dataset, standin.make(seed), standin.data, standin.source.format(seed=seed))
 
 
-def write(
-    table: pl.DataFrame,
-    record: Record,
-    train: str | Path,
-    test: str | Path,
-    record_file: str | Path,
-) -> None:
-    """Write the two splits and the record whole: under temporary names first, then renamed.
-
-    The splits lie in files of their own, so that what reads only the training rows cannot have
-    looked at the test rows.
+def write(dataset: Dataset[T], fetched: Fetched[T], *paths: str | Path) -> None:
+    """Write content and record whole: under temporary names first, then renamed.
 
     Args:
-        table: as `isolet.load` returns it.
-        record: its source record, written as JSON.
-        train: path of the training rows (Parquet).
-        test: path of the test rows (Parquet).
-        record_file: path of the record.
+        dataset: what was fetched.
+        fetched: its content and record.
+        paths: the files that the data set writes, then that of the record (JSON).
 
     Raises:
         DataError: when the files cannot be written.
     """
-    targets = [Path(train), Path(test), Path(record_file)]
+    targets = [Path(path) for path in paths]
     drafts = [path.with_name(f".{path.name}.{os.getpid()}") for path in targets]
     try:
         for path in targets:
             path.parent.mkdir(parents=True, exist_ok=True)
-        for split, draft in zip(isolet.SPLITS, drafts, strict=False):
-            table.filter(pl.col("split") == split).write_parquet(draft)
-        drafts[2].write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        dataset.write(fetched.content, drafts[:-1])
+        drafts[-1].write_text(json.dumps(fetched.record, indent=2) + "\n", encoding="utf-8")
         for draft, path in zip(drafts, targets, strict=True):
             draft.replace(path)
     except OSError as fault:
@@ -201,23 +223,12 @@ def write(
                 draft.unlink()
 
 
-def _official(table: pl.DataFrame, source: str) -> Fetched:
-    return _recorded(table, "isolet", source)
+def _official(dataset: Dataset[T], content: T, source: str) -> Fetched[T]:
+    return _recorded(dataset, content, dataset.data, source)
 
 
-def _recorded(table: pl.DataFrame, data: str, source: str) -> Fetched:
-    counts = (
-        table.group_by("split").agg(pl.len(), pl.col("speaker").n_unique()).rows_by_key("split")
-    )
-    record = Record(
-        data=data,
-        source=source,
-        fingerprint={**isolet.fingerprints(table)},
-        coded_rows=isolet.coded_rows(table),
-        rows={split: counts[split][0][0] for split in isolet.SPLITS},
-        speakers={split: counts[split][0][1] for split in isolet.SPLITS},
-    )
-    return Fetched(table, record)
+def _recorded(dataset: Dataset[T], content: T, data: str, source: str) -> Fetched[T]:
+    return Fetched(content, {"data": data, "source": source, **dataset.describe(content)})
 
 
 def _listed(folders: list[str]) -> str:
@@ -229,24 +240,23 @@ def _kept(cache: Path, address: str) -> Path:
     return cache / re.sub(r"[^\w.-]+", "_", address.split("://")[-1]).strip("_")
 
 
-def _download(address: str, cache: Path, deadline: float) -> pl.DataFrame:
+def _download(dataset: Dataset[T], address: str, cache: Path, deadline: float) -> T:
     """Download, check, and only then move into the cache under its final name."""
-    if not re.fullmatch(r"https?://.+(\.zip|/)", address):
+    ending = next((end for end in dataset.addresses if address.endswith(end)), None)
+    if ending is None or not re.match("https?://.", address):
         raise DataError(
-            f"{address} is no address to download from: it has to begin with http:// or https:// "
-            "and to end in .zip (the archive) or / (a folder with the two .data.Z)."
+            f"{address} is no address to download {dataset.name} from: it has to begin with "
+            f"http:// or https:// and to end in {' or '.join(dataset.addresses)}."
         )
-    files = {isolet.ARCHIVE: address}
-    if address.endswith("/"):
-        files = {f"{name}.Z": f"{address}{name}.Z" for name in isolet.FILES.values()}
+    files = {name: address + added for name, added in dataset.addresses[ending].items()}
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache, prefix=".download-") as draft:
             attempt = Path(draft, "files")
             attempt.mkdir()
-            table = _retrying(deadline)(_attempt, files, attempt, deadline)
+            content = _retrying(deadline)(_attempt, dataset, files, attempt, deadline)
             attempt.replace(_kept(cache, address))
-            return table
+            return content
     except requests.RequestException:
         raise
     except OSError as fault:
@@ -256,11 +266,11 @@ def _download(address: str, cache: Path, deadline: float) -> pl.DataFrame:
         ) from None
 
 
-def _attempt(files: dict[str, str], folder: Path, deadline: float) -> pl.DataFrame:
+def _attempt(dataset: Dataset[T], files: dict[str, str], folder: Path, deadline: float) -> T:
     for name, address in files.items():
         _get(address, folder / name, deadline)
     try:
-        return isolet.load(folder)
+        return dataset.load(folder)
     except DataError as fault:
         # The temporary folder is gone when the message is read.
         raise WrongContentError(str(fault).replace(f"{folder}{os.sep}", "")) from None

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from nnjax.datasets.errors import DataError
-from nnjax.datasets.unpack import AGAIN, read, unpack, unpack_members
+from nnjax.datasets.unpack import AGAIN, names_in, read, unpack, unpack_members
 
 Split = Literal["train", "test"]
 
@@ -82,7 +82,7 @@ def holds(folder: str | Path) -> bool:
         DataError: when the folder exists and cannot be looked into.
     """
     names = {name + packing for name in FILES.values() for packing in _PACKINGS}
-    return not (names | {ARCHIVE}).isdisjoint(_names(Path(folder)))
+    return not (names | {ARCHIVE}).isdisjoint(names_in(Path(folder)))
 
 
 def speakers(letters: np.ndarray, split: Split) -> np.ndarray:
@@ -317,21 +317,9 @@ def one_hot(labels: np.ndarray, classes: int = LETTERS) -> np.ndarray:
     return (labels[:, None] == np.arange(classes)).astype(np.float32)
 
 
-def _names(folder: Path) -> set[str]:
-    try:
-        return {path.name for path in folder.iterdir()}
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
-    except OSError as fault:
-        raise DataError(
-            f"{folder} cannot be looked into ({fault.strerror}). "
-            "Expected a folder that this user may read."
-        ) from None
-
-
 def _find(folder: Path, name: str) -> tuple[bytes, str]:
     """The packed bytes of one data file and the name to call it by in an error."""
-    present = _names(folder)
+    present = names_in(folder)
     for packing in _PACKINGS:
         if name + packing in present:
             return read(folder / (name + packing)), str(folder / (name + packing))

@@ -31,6 +31,23 @@ def read(path: Path) -> bytes:
         ) from None
 
 
+def names_in(folder: Path) -> set[str]:
+    """The names of what lies in a folder; nothing for no such folder.
+
+    Raises:
+        DataError: when the folder exists and cannot be looked into.
+    """
+    try:
+        return {path.name for path in folder.iterdir()}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+    except OSError as fault:
+        raise DataError(
+            f"{folder} cannot be looked into ({fault.strerror}). "
+            "Expected a folder that this user may read."
+        ) from None
+
+
 def unpack(raw: bytes, where: str) -> bytes:
     """The content of one file, told by its first bytes and not by its name.
 
