@@ -12,6 +12,9 @@ from language_text import windows
 
 import nnjax as nn
 
+CONTEXT = 4
+"""Words that the network of 2003 sees."""
+
 
 class Model(NamedTuple):
     """A network from (rows, window) ids to scores (rows, predicted, vocabulary).
@@ -44,38 +47,33 @@ def feed_forward(settings: dict[str, Any], frequencies: np.ndarray) -> Model:
         e = [C(w_1); ...; C(w_n)]        h = tanh(e W_1 + b_1)        scores = h W_2 + b_2
 
     Args:
-        settings: context, features, hidden, dropout.
+        settings: features, hidden, scale (of the first embeddings).
         frequencies: of each word in the training text, (vocabulary,).
     """
-    context = settings["context"]
     vocabulary = len(frequencies)
     network = nn.serial(
         nn.embedding(vocabulary, settings["features"], nn.initializers.normal(settings["scale"])),
         nn.flatten(),
         nn.dense(settings["hidden"], nn.initializers.glorot()),
         nn.tanh(),
-        nn.dropout(settings["dropout"]),
         _scores(frequencies),
         nn.reshape((1, vocabulary)),
     )
-    return Model(network, context, 1)
+    return Model(network, CONTEXT, 1)
 
 
 def transformer(settings: dict[str, Any], frequencies: np.ndarray) -> Model:
     """Causal transformer blocks on embeddings of words and places; predicts at every place.
 
     Args:
-        settings: window, features, heads, hidden, blocks, dropout.
+        settings: window, features, heads, hidden, blocks, scale.
         frequencies: of each word in the training text, (vocabulary,).
     """
     window, features = settings["window"], settings["features"]
-    block = nn.transformer_block(
-        features, settings["heads"], settings["hidden"], dropout_rate=settings["dropout"]
-    )
+    block = nn.transformer_block(features, settings["heads"], settings["hidden"])
     network = nn.serial(
         nn.embedding(len(frequencies), features, nn.initializers.normal(settings["scale"])),
         nn.position_embedding(window),
-        nn.dropout(settings["dropout"]),
         *[block] * settings["blocks"],
         nn.layer_norm(),
         _scores(frequencies),
@@ -96,9 +94,7 @@ def _scores(frequencies: np.ndarray) -> nn.Layer:
 MODELS = {"feed_forward": feed_forward, "transformer": transformer}
 
 
-def batches(
-    tokens: int, model: Model, rows: int, seed: int
-) -> Iterator[np.ndarray]:
+def batches(tokens: int, model: Model, rows: int, seed: int) -> Iterator[np.ndarray]:
     """Where the windows of each batch begin, without end: (rows,) at a time.
 
     In every pass each word of the text is predicted once, but for a rest shorter than a batch: the
@@ -110,7 +106,15 @@ def batches(
         model: says how long windows are and how far apart.
         rows: windows in a batch.
         seed: of the places and orders.
+
+    Raises:
+        ValueError: if the text has no whole batch.
     """
+    if (tokens - model.window) // model.predicted <= rows:
+        raise ValueError(
+            f"a training text of {tokens} tokens has no batch of {rows} windows of {model.window}; "
+            "make batch_tokens smaller"
+        )
     rng = np.random.default_rng(seed)
     while True:
         first = rng.integers(model.predicted)
@@ -134,14 +138,13 @@ def train(
         validation: where the validation text begins and ends.
         settings: learning_rate, batch_tokens (words predicted in a batch), checkpoints, and
             checkpoint_steps (batches between two of them).
-        seed: of initial parameters, batches and dropout.
+        seed: of initial parameters and batches.
     """
     init_key, key = jax.random.split(jax.random.key(seed))
     params, _ = model.network.init(init_key, (model.window,))
     steps = settings["checkpoints"] * settings["checkpoint_steps"]
-    optimizer = optax.adamw(
+    optimizer = optax.adam(
         optax.cosine_decay_schedule(settings["learning_rate"], steps),
-        weight_decay=settings["weight_decay"],
     )
     state = (params, optimizer.init(params), key)
     text = jnp.asarray(ids)
@@ -238,3 +241,72 @@ def _read(network: nn.Layer, fresh: int, params: Any, text: jax.Array) -> jax.Ar
     scores = network.forward(params, text[:, :-1])[0][:, -fresh:]
     picked = jnp.take_along_axis(scores, text[:, -fresh:, None], axis=-1)[..., 0]
     return picked - jax.nn.logsumexp(scores, axis=-1)
+
+
+def sample(
+    model: Model,
+    params: Any,
+    begin: list[int],
+    tokens: int,
+    temperature: float,
+    rng: np.random.Generator,
+) -> list[int]:
+    """Words drawn one after the other, each put behind the text before the next is drawn.
+
+        p(word) is proportional to exp(score / temperature), and 0 for the unknown word
+
+    Args:
+        model: the network.
+        params: its parameters.
+        begin: ids to go on from, at least a window where one word is predicted, else one.
+        tokens: how many to draw.
+        temperature: 1 draws as the network predicts, less prefers the likely words.
+        rng: the generator to draw from.
+
+    Returns:
+        The drawn ids.
+    """
+    ids = list(begin)
+    if not ids or (model.predicted == 1 and len(ids) < model.window):
+        raise ValueError(f"sample: {len(ids)} words are too few to begin with")
+    for _ in range(tokens):
+        seen = ids[-model.window :]
+        # What stands to the right of the last word is not seen by it: the padding says nothing.
+        row = np.zeros((1, model.window), np.int32)
+        row[0, : len(seen)] = seen
+        scores = np.asarray(_forward(model.network, params, jnp.asarray(row)))[0]
+        last = scores[min(len(seen), model.predicted) - 1].astype(float) / temperature
+        last[0] = -np.inf
+        p = np.exp(last - last.max())
+        ids.append(int(rng.choice(len(p), p=p / p.sum())))
+    return ids[len(begin) :]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _forward(network: nn.Layer, params: Any, x: jax.Array) -> jax.Array:
+    return network.forward(params, x)[0]
+
+
+def size(params: Any) -> int:
+    """How many numbers a network has learned."""
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def gradient_difference(model: Model, params: Any, ids: np.ndarray) -> float:
+    """How far our backward pass is from automatic differentiation: |ours - theirs| / |theirs|.
+
+    Args:
+        model: the network.
+        params: its parameters.
+        ids: a piece of text, a whole number of windows with the word after each.
+    """
+    rows = jnp.asarray(ids.reshape(-1, model.window + 1))
+    x, targets = rows[:, :-1], rows[:, model.window + 1 - model.predicted :]
+
+    def loss(params: Any) -> jax.Array:
+        return nn.softmax_cross_entropy.forward(model.network.forward(params, x)[0], targets)[0]
+
+    _, ours = nn.value_and_grad(model.network, nn.softmax_cross_entropy)(params, x, targets)
+    theirs = jax.grad(loss)(params)
+    apart = optax.tree_utils.tree_sub(ours, theirs)
+    return float(optax.tree_utils.tree_norm(apart) / optax.tree_utils.tree_norm(theirs))

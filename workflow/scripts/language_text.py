@@ -89,3 +89,13 @@ def windows(ids: np.ndarray, ends: np.ndarray, width: int) -> np.ndarray:
         [[1, 2, 3], [6, 7, 8]]
     """
     return ids[ends[:, None] - width + np.arange(width)[None]]
+
+
+def spoken(words: list[str]) -> str:
+    """Tokens as a line of text: no space before a sign that ends something.
+
+    Example:
+        >>> spoken(["speak", ",", "sir", "!"])
+        'speak, sir!'
+    """
+    return re.sub(r" ([,.;:!?])", r"\1", " ".join(words))
