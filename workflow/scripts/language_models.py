@@ -123,29 +123,32 @@ def batches(tokens: int, model: Model, rows: int, seed: int) -> Iterator[np.ndar
             yield starts[i : i + rows]
 
 
+def adam(learning_rate: float, steps: int) -> optax.GradientTransformation:
+    """Adam whose rate falls to zero as a cosine."""
+    return optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
+
+
 def train(
     model: Model,
+    optimizer: optax.GradientTransformation,
     ids: np.ndarray,
     validation: tuple[int, int],
     settings: dict[str, Any],
     seed: int,
 ) -> Trained:
-    """Adam on the training text; the parameters are those of the best checkpoint.
+    """Mini-batches of the training text; the parameters are those of the best checkpoint.
 
     Args:
         model: what to train.
+        optimizer: gives the updates; one for all seeds, since another is another program.
         ids: the whole text, (tokens,); training text is what stands before the validation text.
         validation: where the validation text begins and ends.
-        settings: learning_rate, batch_tokens (words predicted in a batch), checkpoints, and
-            checkpoint_steps (batches between two of them).
+        settings: batch_tokens (words predicted in a batch), checkpoints, and checkpoint_steps
+            (batches between two of them).
         seed: of initial parameters and batches.
     """
     init_key, key = jax.random.split(jax.random.key(seed))
     params, _ = model.network.init(init_key, (model.window,))
-    steps = settings["checkpoints"] * settings["checkpoint_steps"]
-    optimizer = optax.adam(
-        optax.cosine_decay_schedule(settings["learning_rate"], steps),
-    )
     state = (params, optimizer.init(params), key)
     text = jnp.asarray(ids)
     rows = settings["batch_tokens"] // model.predicted
@@ -306,7 +309,9 @@ def gradient_difference(model: Model, params: Any, ids: np.ndarray) -> float:
     def loss(params: Any) -> jax.Array:
         return nn.softmax_cross_entropy.forward(model.network.forward(params, x)[0], targets)[0]
 
-    _, ours = nn.value_and_grad(model.network, nn.softmax_cross_entropy)(params, x, targets)
-    theirs = jax.grad(loss)(params)
+    _, ours = jax.jit(nn.value_and_grad(model.network, nn.softmax_cross_entropy))(
+        params, x, targets
+    )
+    theirs = jax.jit(jax.grad(loss))(params)
     apart = optax.tree_utils.tree_sub(ours, theirs)
     return float(optax.tree_utils.tree_norm(apart) / optax.tree_utils.tree_norm(theirs))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import figtable
+import numpy as np
 import plotjob
 import polars as pl
 import style
@@ -120,11 +121,13 @@ def _plain(axes: Axes, which: str) -> None:
     """Ticks at round numbers of a short logarithmic axis, written out."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
-    steps = (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 18, 20)
-    ticks = sorted({s * d for d in (0.1, 1, 10, 100, 1000) for s in steps if low <= s * d <= high})
-    # No more than fit beside each other.
-    while len(ticks) > 7:
-        ticks = ticks[::2]
+    steps = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)
+    ticks: list[float] = []
+    for tick in (s * 10.0**d for d in range(5) for s in steps):
+        # The next round number that keeps clear of the one before.
+        far = not ticks or np.log(tick / ticks[-1]) > np.log(high / low) / 9
+        if low <= tick <= high and far:
+            ticks.append(tick)
     axis.set_ticks(ticks)
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())

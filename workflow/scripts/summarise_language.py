@@ -248,6 +248,7 @@ FACTS = {
     "vocabulary": ("tokens", "words kept, the unknown word among them"),
     "unknown_training": ("fraction", "training words that are the unknown word"),
     "unknown_test": ("fraction", "test words that are the unknown word"),
+    "nameable": ("tokens", "words that may be named as neighbours"),
     "feed_forward_parameters": ("tokens", "numbers that the network of 2003 learns"),
     "transformer_parameters": ("tokens", "numbers that the transformer learns"),
     "feed_forward_seconds": ("s", "network of 2003: processor seconds to train one seed"),
@@ -283,10 +284,15 @@ def _fact(key: str, value: float, seeds: int) -> dict[str, Any]:
 if "snakemake" in globals():
     job.begin(snakemake.log[0])
     main(
-        *(
-            Path(snakemake.input[name])
-            for name in ("words", "curves", "said", "neighbours", "facts", "record")
-        ),
+        Path(snakemake.input.words),
+        Path(snakemake.input.curves),
+        Path(snakemake.input.said),
+        Path(snakemake.input.neighbours),
+        Path(snakemake.input.facts),
+        Path(snakemake.input.record),
         snakemake.params["settings"],
-        *(Path(snakemake.output[name]) for name in ("table", "samples", "neighbours", "numbers")),
+        Path(snakemake.output.table),
+        Path(snakemake.output.samples),
+        Path(snakemake.output.neighbours),
+        Path(snakemake.output.numbers),
     )

@@ -57,7 +57,8 @@ def main(
     write_parquet(learned["curves"], curves)
     write_parquet(learned["said"], said)
     write_parquet(learned["neighbours"], neighbours)
-    measured = _facts(corpus) | learned["facts"]
+    candidates = _nameable(corpus, settings["neighbours"]["least_count"])
+    measured = _facts(corpus) | {"nameable": float(len(candidates))} | learned["facts"]
     write_parquet(pl.DataFrame({"key": measured.keys(), "value": measured.values()}), facts)
 
 
@@ -100,11 +101,12 @@ def networks(
     validation = (corpus.validation, corpus.test)
     for name, make in lm.MODELS.items():
         model = make(settings[name], corpus.frequencies())
-        rate = {"learning_rate": settings[name]["learning_rate"]}
+        steps = settings["training"]["checkpoints"] * settings["training"]["checkpoint_steps"]
+        optimizer = lm.adam(settings[name]["learning_rate"], steps)
         seconds = 0.0
         for seed in range(settings["seeds"]):
             began = time.process_time()
-            trained = lm.train(model, corpus.ids, validation, settings["training"] | rate, seed)
+            trained = lm.train(model, optimizer, corpus.ids, validation, settings["training"], seed)
             seconds += time.process_time() - began
             # A window of fewer words: what the longer memory of the transformer is worth.
             contexts = {name: None} | (
@@ -180,9 +182,7 @@ def _neighbours(
 ) -> pl.DataFrame:
     """The nearest neighbours of the chosen words that the text has often enough."""
     counts = corpus.frequencies()
-    # Word 0 stands for many words; a word that is rare has hardly moved from where it began.
-    common = np.flatnonzero(counts >= settings["least_count"])
-    letters = [i for i in common if i and corpus.words[i][0].isalpha()]
+    letters = _nameable(corpus, settings["least_count"])
     rows = [
         (model, seed, word, int(counts[i]), rank, corpus.words[j], cosine)
         for word in settings["words"]
@@ -201,6 +201,15 @@ def _neighbours(
         "cosine": pl.Float64,
     }
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _nameable(corpus: language_text.Corpus, least: int) -> list[int]:
+    """Ids of the words that have neighbours and may be named as such.
+
+    Word 0 stands for many words; a word that is rare has hardly moved from where it began.
+    """
+    common = np.flatnonzero(corpus.frequencies() >= least)
+    return [int(i) for i in common if i and corpus.words[i][0].isalpha()]
 
 
 def _said(
