@@ -234,7 +234,8 @@ def log_probabilities(
     ]
     found = np.empty(end - begin)
     places = last[:, None] - fresh + 1 + np.arange(fresh)[None]
-    found[places - begin] = np.concatenate(pieces)
+    inside = places >= begin  # a part may be shorter than the half of a window
+    found[places[inside] - begin] = np.concatenate(pieces)[inside]
     return found
 
 

@@ -51,7 +51,8 @@ def kneser_ney(ids: np.ndarray, rows: np.ndarray, vocabulary: int) -> np.ndarray
     with h' the context without its first word, N(h) the number of different words after h, and q
     the same formula for the shorter context, down to 1 / vocabulary. Below the longest sequences
     c counts not how often a sequence occurs but after how many different words. The discount of
-    each length is D = n1 / (n1 + 2 n2), n1 and n2 the number of sequences that occur once, twice.
+    each length is D = n1 / (n1 + 2 n2), n1 and n2 the number of sequences that occur once, twice,
+    with half a sequence added to either so that D lies between 0 and 1 in any text.
 
     Args:
         ids: the training text, (tokens,).
@@ -73,7 +74,7 @@ def kneser_ney(ids: np.ndarray, rows: np.ndarray, vocabulary: int) -> np.ndarray
             longer = np.unique(longer) % vocabulary**order
         found = Counts(*np.unique(longer, return_counts=True))
         once, twice = ((found.counts == times).sum() for times in (1, 2))
-        discount = once / (once + 2 * twice) if once else 0.0
+        discount = (once + 0.5) / (once + 2 * twice + 1.5)
         contexts, place, kinds = np.unique(
             found.codes // vocabulary, return_inverse=True, return_counts=True
         )
@@ -120,20 +121,23 @@ def relative_frequencies(
 
 
 def mixture_weights(parts: np.ndarray, steps: int = 200) -> np.ndarray:
-    """The weights of a mixture of models under which some words are most probable, by EM.
+    """The weights of a mixture of models that suit some words best, by EM.
 
-        w_k <- mean over the words of  w_k p_k / sum_j w_j p_j
+        w_k <- (1 + sum over the words of w_k p_k / sum_j w_j p_j) / (words + models)
+
+    Every model is given one imagined word: no weight is 0, and where words are few the weights stay
+    near equal. (It is the most probable weight under Dirichlet's prior with all parameters 2.)
 
     Args:
         parts: what each model gives to each word, (words, models).
-        steps: of the iteration, which starts from equal weights and never gets worse.
+        steps: of the iteration, which starts from equal weights.
 
     Returns:
         The weights, (models,), that sum to one; equal ones if there are no words.
 
     Example:
-        >>> mixture_weights(np.array([[0.5, 0.1], [0.5, 0.1]])).round(6).tolist()
-        [1.0, 0.0]
+        >>> mixture_weights(np.array([[1.0, 0.0]] * 3)).tolist()  # 3 + 1 words to 0 + 1
+        [0.8, 0.2]
 
     Source: Jelinek & Mercer, Interpolated estimation of Markov source parameters from sparse data,
     1980.
@@ -141,7 +145,8 @@ def mixture_weights(parts: np.ndarray, steps: int = 200) -> np.ndarray:
     weights = np.full(parts.shape[1], 1 / parts.shape[1])
     for _ in range(steps if len(parts) else 0):
         shares = weights * parts
-        weights = (shares / shares.sum(axis=1, keepdims=True)).mean(axis=0)
+        found = (shares / shares.sum(axis=1, keepdims=True)).sum(axis=0)
+        weights = (found + 1) / (found + 1).sum()
     return weights
 
 
