@@ -270,6 +270,17 @@ def made_up(folder: Path, data: str) -> dict[str, Path]:
     return {name: folder / f"{name}.parquet" for name in tables}
 
 
+def summarise(
+    paths: dict[str, Path], folder: Path, settings: dict[str, Any], out: dict[str, Path]
+) -> None:
+    summarise_language.main(
+        **paths,
+        record=folder / "text.json",
+        settings=settings,
+        **out,
+    )
+
+
 @pytest.mark.parametrize("data", ["shakespeare", "own-text"])
 def test_summary_and_figure_of_made_up_runs(tmp_path: Path, data: str) -> None:
     out = {n: tmp_path / f"{n}.csv" for n in ("table", "samples", "meanings", "numbers")}
@@ -279,7 +290,7 @@ def test_summary_and_figure_of_made_up_runs(tmp_path: Path, data: str) -> None:
         "neighbours": {"words": ["king", "cat"], "shown": 2},
     }
     paths = made_up(tmp_path, data)
-    summarise_language.main(*paths.values(), tmp_path / "text.json", settings, *out.values())
+    summarise(paths, tmp_path, settings, out)
     numbers = {row["key"]: row for row in pl.read_csv(out["numbers"]).iter_rows(named=True)}
     assert set(pl.read_csv(out["numbers"])["data"]) == {data}
     assert numbers["h5.perplexity"]["value"] == pytest.approx(4)
@@ -288,8 +299,8 @@ def test_summary_and_figure_of_made_up_runs(tmp_path: Path, data: str) -> None:
     assert numbers["h5.minus_unigram"]["value"] == pytest.approx(-np.log(2))
     assert numbers["h5.minus_kneser_ney"]["value"] == pytest.approx(np.log(2))
     # The 5-gram is better on every validation word: the network gets no weight.
-    assert numbers["h5.feed_forward_weight"]["value"] < 0.03
-    assert numbers["h5.mixture_perplexity"]["value"] == pytest.approx(2, rel=0.03)
+    assert numbers["h5.feed_forward_weight"]["value"] < 0.05
+    assert numbers["h5.mixture_perplexity"]["value"] == pytest.approx(2, rel=0.05)
     assert numbers["h5.feed_forward_neighbours"]["value"] == pytest.approx(0.5)
     assert numbers["h5.feed_forward_seconds"]["value"] == 2
     assert numbers["h5.diverged"]["value"] == 0
@@ -318,10 +329,10 @@ def test_a_diverged_run_is_counted(tmp_path: Path) -> None:
         train_loss=pl.when(lost).then(float("nan")).otherwise("train_loss")
     )
     write_parquet(curves, paths["curves"])
-    out = [tmp_path / f"{n}.csv" for n in ("table", "samples", "meanings", "numbers")]
+    out = {n: tmp_path / f"{n}.csv" for n in ("table", "samples", "meanings", "numbers")}
     settings = SETTINGS | {"seeds": 2, "intervals": {"blocks": 7, "resamples": 50, "seed": 0}}
-    summarise_language.main(*paths.values(), tmp_path / "text.json", settings, *out)
-    found = pl.read_csv(out[3]).row(by_predicate=pl.col("key") == "h5.diverged", named=True)
+    summarise(paths, tmp_path, settings, out)
+    found = pl.read_csv(out["numbers"]).row(by_predicate=pl.col("key") == "h5.diverged", named=True)
     assert (found["value"], found["n"]) == (1, 4)
 
 
@@ -331,3 +342,8 @@ def test_networks_are_made_of_public_rules_only() -> None:
     params, _ = model.network.init(jax.random.key(0), (4,))
     assert [type(p) for p in params] == [nn.Embedding, tuple, nn.Dense, tuple, nn.Dense, tuple]
     assert lm.size(params) == 7 * 4 + 16 * 5 + 5 + 5 * 7 + 7
+
+
+def test_an_interval_of_a_fraction_holds_fractions_only() -> None:
+    found = summarise_language.fraction(np.array([0.5, 1.0]))
+    assert (found["value"], found["lo"], found["hi"], found["n"]) == (0.75, 0, 1, 2)

@@ -117,6 +117,12 @@ def perplexity(log_probability: np.ndarray, settings: dict[str, Any]) -> dict[st
     return found | {end: float(np.exp(found[end])) for end in ("value", "lo", "hi")}
 
 
+def fraction(values: np.ndarray) -> dict[str, Any]:
+    """The mean of some fractions; its interval ends where fractions do."""
+    found = stats.mean_interval(values)._asdict()
+    return found | {end: float(np.clip(found[end], 0, 1)) for end in ("lo", "hi")}
+
+
 def curve_rows(curves: pl.DataFrame) -> pl.DataFrame:
     """Validation perplexity by words seen: mean of the losses over seeds, and their range."""
     return (
@@ -193,9 +199,9 @@ def main(
         found = interval(test[b] - test[a], intervals)
         rows.append({"key": f"h5.{key}", "unit": "nats", "what": what, **found})
     for mixture, network in MIXED.items():
-        found = stats.mean_interval(weights[mixture])._asdict()
+        found = fraction(weights[mixture])
         what = f"{NAMES[mixture]}: weight of the network, fitted on the validation text"
-        covers = {"interval": "95 % over seeds (Student's t)"}
+        covers = {"interval": "95 % over seeds (Student's t, cut at 0 and 1)"}
         rows.append(
             {"key": f"h5.{network}_weight", "unit": "fraction", "what": what, **found, **covers}
         )
@@ -203,9 +209,9 @@ def main(
     shared = agreement(all_neighbours, settings["neighbours"]["shown"])
     for (model,), part in shared.group_by("model", maintain_order=True):
         if part["shared"].null_count() == 0:
-            found = stats.mean_interval(part["shared"].to_numpy())._asdict()
+            found = fraction(part["shared"].to_numpy())
             what = f"{NAMES[str(model)]}: neighbours that two seeds have in common, fraction"
-            covers = {"interval": "95 % over words (Student's t)"}
+            covers = {"interval": "95 % over words (Student's t, cut at 0 and 1)"}
             rows.append(
                 {
                     "key": f"h5.{model}_neighbours",
