@@ -148,8 +148,8 @@ def train(
         seed: of initial parameters and batches.
     """
     init_key, key = jax.random.split(jax.random.key(seed))
-    params, _ = model.network.init(init_key, (model.window,))
-    state = (params, optimizer.init(params), key)
+    params, memory = _start(model, optimizer, init_key)
+    state = (params, memory, key)
     text = jnp.asarray(ids)
     rows = settings["batch_tokens"] // model.predicted
     order = batches(validation[0], model, rows, seed)
@@ -165,6 +165,15 @@ def train(
             best = state[0]
     tokens = np.arange(len(losses)) * span * rows * model.predicted
     return Trained(best, tokens, np.array(losses), np.array(held_out))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _start(
+    model: Model, optimizer: optax.GradientTransformation, key: jax.Array
+) -> tuple[Any, Any]:
+    """Initial parameters and the optimizer's memory."""
+    params, _ = model.network.init(key, (model.window,))
+    return params, optimizer.init(params)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -294,25 +303,3 @@ def _forward(network: nn.Layer, params: Any, x: jax.Array) -> jax.Array:
 def size(params: Any) -> int:
     """How many numbers a network has learned."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))
-
-
-def gradient_difference(model: Model, params: Any, ids: np.ndarray) -> float:
-    """How far our backward pass is from automatic differentiation: |ours - theirs| / |theirs|.
-
-    Args:
-        model: the network.
-        params: its parameters.
-        ids: a piece of text, a whole number of windows with the word after each.
-    """
-    rows = jnp.asarray(ids.reshape(-1, model.window + 1))
-    x, targets = rows[:, :-1], rows[:, model.window + 1 - model.predicted :]
-
-    def loss(params: Any) -> jax.Array:
-        return nn.softmax_cross_entropy.forward(model.network.forward(params, x)[0], targets)[0]
-
-    _, ours = jax.jit(nn.value_and_grad(model.network, nn.softmax_cross_entropy))(
-        params, x, targets
-    )
-    theirs = jax.jit(jax.grad(loss))(params)
-    apart = optax.tree_utils.tree_sub(ours, theirs)
-    return float(optax.tree_utils.tree_norm(apart) / optax.tree_utils.tree_norm(theirs))

@@ -259,14 +259,6 @@ FACTS = {
     "transformer_parameters": ("tokens", "numbers that the transformer learns"),
     "feed_forward_seconds": ("s", "network of 2003: processor seconds to train one seed"),
     "transformer_seconds": ("s", "transformer: processor seconds to train one seed"),
-    "feed_forward_gradient_difference": (
-        "ratio",
-        "network of 2003: our gradient minus jax.grad's over its length, float32",
-    ),
-    "transformer_gradient_difference": (
-        "ratio",
-        "transformer: our gradient minus jax.grad's over its length, float32",
-    ),
     "diverged": ("runs", "runs of the networks that diverged"),
 }
 """Counts and the like, that have no interval: unit and meaning."""

@@ -39,7 +39,7 @@ def main(
         said: Parquet to write: model, temperature, prompt, text.
         neighbours: Parquet to write: model, seed, word, count, rank, neighbour, cosine.
         facts: Parquet to write: key, value of the text, and of the training: `MODEL_seconds` (CPU
-            seconds of all seeds), `MODEL_parameters`, `MODEL_gradient_difference`.
+            seconds of all seeds), `MODEL_parameters`.
     """
     corpus = language_text.read(
         text.read_text(encoding="utf-8"),
@@ -134,9 +134,6 @@ def networks(
             if seed == 0:
                 said.append(_said(corpus, model, trained.params, settings["samples"], name))
                 facts[f"{name}_parameters"] = float(lm.size(trained.params))
-                facts[f"{name}_gradient_difference"] = lm.gradient_difference(
-                    model, trained.params, corpus.ids[: 4 * (model.window + 1)]
-                )
         facts[f"{name}_seconds"] = seconds
     return {
         "words": pl.concat(words),
