@@ -58,6 +58,7 @@ def number(entry: dict[str, Any]) -> str:
         "s": (".3g", 1, " s"),
         "correlation": (".2f", 1, ""),
         "perplexity": (".1f", 1, ""),
+        "tokens": (",.0f", 1, ""),
         "number": (".3g", 1, ""),
         "count": (".0f", 1, ""),
     }[entry["unit"]]

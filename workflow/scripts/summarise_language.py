@@ -1,0 +1,296 @@
+"""Perplexities of all language models and their differences, with intervals; samples, neighbours.
+
+A word's log probability is what every model gives, so that all are compared on the same words.
+Words that stand near each other are alike: intervals come from resampling contiguous blocks of the
+test text, and seeds where there are several.
+"""
+
+import json
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import job
+import ngrams
+import numpy as np
+import polars as pl
+from tables import write_csv
+
+from nnjax import stats
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+NAMES = {
+    "unigram": "word frequencies (unigram)",
+    "jelinek_mercer": "5-gram, Jelinek-Mercer",
+    "kneser_ney": "5-gram, Kneser-Ney",
+    "feed_forward": "network of 2003, four words",
+    "transformer": "transformer",
+    "transformer_four_words": "the same transformer, shown four words",
+    "mixture": "network of 2003 with Kneser-Ney",
+    "transformer_mixture": "transformer with Kneser-Ney",
+}
+"""Models as the texts call them, in the order of the figure."""
+
+MIXED = {"mixture": "feed_forward", "transformer_mixture": "transformer"}
+"""Mixtures with the Kneser-Ney 5-gram, and the network in each."""
+
+DIFFERENCES = {
+    "minus_unigram": ("feed_forward", "unigram"),
+    "minus_jelinek_mercer": ("feed_forward", "jelinek_mercer"),
+    "minus_kneser_ney": ("feed_forward", "kneser_ney"),
+    "mixture_minus_feed_forward": ("mixture", "feed_forward"),
+    "mixture_minus_kneser_ney": ("mixture", "kneser_ney"),
+    "transformer_minus_kneser_ney": ("transformer", "kneser_ney"),
+    "transformer_minus_feed_forward": ("transformer", "feed_forward"),
+    "four_words_minus_all": ("transformer_four_words", "transformer"),
+    "transformer_mixture_minus_mixture": ("transformer_mixture", "mixture"),
+}
+"""Differences of log perplexity that are reported: the first model minus the second."""
+
+
+def by_model(words: pl.DataFrame, part: str) -> dict[str, np.ndarray]:
+    """Log probabilities of one part of the text, model to (seeds, words)."""
+    found = words.filter(part=part).sort("model", "seed", "place")
+    return {
+        str(model): rows["log_probability"].to_numpy().reshape(rows["seed"].n_unique(), -1)
+        for (model,), rows in found.group_by("model", maintain_order=True)
+    }
+
+
+def mixtures(
+    validation: dict[str, np.ndarray], test: dict[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Every network mixed with the Kneser-Ney 5-gram, by weights fitted on the validation text.
+
+    Args:
+        validation: log probabilities of the validation text by model, (seeds, words).
+        test: those of the test text.
+
+    Returns:
+        The mixtures' log probabilities of the test text, (seeds, words), and the weights of the
+        networks in them, (seeds,).
+    """
+    mixed, weights = {}, {}
+    for name, network in MIXED.items():
+        tuned = np.exp(validation[network]), np.exp(validation["kneser_ney"][0])
+        weights[name] = np.array(
+            [ngrams.mixture_weights(np.stack([p, tuned[1]], axis=1))[0] for p in tuned[0]]
+        )
+        share = weights[name][:, None]
+        mixed[name] = np.log(
+            share * np.exp(test[network]) + (1 - share) * np.exp(test["kneser_ney"])
+        )
+    return mixed, weights
+
+
+def interval(nats: np.ndarray, settings: dict[str, Any]) -> dict[str, Any]:
+    """The mean of some words' nats with an interval over blocks of them, and over seeds.
+
+    Args:
+        nats: of each word, (seeds, words).
+        settings: blocks, resamples, seed.
+
+    Returns:
+        value, lo, hi, n (seeds, or blocks where the model has no seeds) and interval in words.
+    """
+    pieces = np.array_split(nats, settings["blocks"], axis=1)
+    sums = np.stack([piece.sum(axis=1) for piece in pieces], axis=1)
+    lengths = [piece.shape[1] for piece in pieces]
+    rng = np.random.default_rng(settings["seed"])
+    found = stats.two_level_interval(sums, lengths, rng, resamples=settings["resamples"])
+    seeds = len(nats)
+    over = f"95 % over {len(pieces)} blocks of the text" + (" and seeds" if seeds > 1 else "")
+    return {
+        "value": found.value,
+        "lo": found.lo,
+        "hi": found.hi,
+        "n": seeds if seeds > 1 else len(pieces),
+        "interval": f"{over} (bootstrap)",
+    }
+
+
+def perplexity(log_probability: np.ndarray, settings: dict[str, Any]) -> dict[str, Any]:
+    """exp of the mean of minus the log probabilities, (seeds, words), with its interval."""
+    found = interval(-log_probability, settings)
+    return found | {end: float(np.exp(found[end])) for end in ("value", "lo", "hi")}
+
+
+def fraction(values: np.ndarray) -> dict[str, Any]:
+    """The mean of some fractions; its interval ends where fractions do."""
+    found = stats.mean_interval(values)._asdict()
+    return found | {end: float(np.clip(found[end], 0, 1)) for end in ("lo", "hi")}
+
+
+def curve_rows(curves: pl.DataFrame) -> pl.DataFrame:
+    """Validation perplexity by words seen: mean of the losses over seeds, and their range."""
+    return (
+        curves.group_by("model", "tokens", maintain_order=True)
+        .agg(
+            value=pl.col("validation_loss").mean().exp(),
+            lo=pl.col("validation_loss").min().exp(),
+            hi=pl.col("validation_loss").max().exp(),
+            n=pl.len().cast(pl.Int64),
+        )
+        .select(pl.lit("curve").alias("part"), pl.all())
+    )
+
+
+def agreement(neighbours: pl.DataFrame, shown: int) -> pl.DataFrame:
+    """How many of a word's neighbours two seeds have in common, the mean over pairs of seeds.
+
+    Args:
+        neighbours: model, seed, word, neighbour.
+        shown: neighbours of each word.
+
+    Returns:
+        model, word, shared (fraction).
+    """
+    rows = []
+    for (model, word), found in neighbours.group_by("model", "word", maintain_order=True):
+        of_seed = [set(part["neighbour"]) for _, part in found.group_by("seed")]
+        shares = [len(a & b) / shown for a, b in combinations(of_seed, 2)]
+        rows.append((model, word, float(np.mean(shares)) if shares else None))
+    schema = {"model": pl.String, "word": pl.String, "shared": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def main(
+    words: Path,
+    curves: Path,
+    said: Path,
+    neighbours: Path,
+    facts: Path,
+    record: Path,
+    settings: dict[str, Any],
+    table: Path,
+    samples: Path,
+    meanings: Path,
+    numbers: Path,
+) -> None:
+    """Write the tables.
+
+    Args:
+        words, curves, said, neighbours, facts: Parquet as `train_language` writes it.
+        record: the text's source record (JSON).
+        settings: the chapter's settings.
+        table: CSV to write for the figure: part (perplexity, curve), model, tokens (0 for a
+            perplexity), value, lo, hi, n, data.
+        samples: CSV to write: model, temperature, prompt, text, data.
+        meanings: CSV to write: word, count, model, neighbours (of the first seed), data.
+        numbers: CSV to write: key, value, lo, hi, n, unit, interval, what, data.
+    """
+    data = pl.lit(json.loads(record.read_text(encoding="utf-8"))["data"]).alias("data")
+    intervals = settings["intervals"]
+    everything = pl.read_parquet(words)
+    validation, test = by_model(everything, "validation"), by_model(everything, "test")
+    mixed, weights = mixtures(validation, test)
+    test |= mixed
+    rows, shown = [], []
+    for model, name in NAMES.items():
+        found = perplexity(test[model], intervals)
+        shown.append({"part": "perplexity", "model": model, "tokens": 0, **found})
+        key = "h5.perplexity" if model == "feed_forward" else f"h5.{model}_perplexity"
+        what = f"{name}: perplexity of the test text"
+        rows.append({"key": key, "unit": "perplexity", "what": what, **found})
+    for key, (a, b) in DIFFERENCES.items():
+        what = f"{NAMES[a]} minus {NAMES[b]}: log perplexity"
+        found = interval(test[b] - test[a], intervals)
+        rows.append({"key": f"h5.{key}", "unit": "nats", "what": what, **found})
+    for mixture, network in MIXED.items():
+        found = fraction(weights[mixture])
+        what = f"{NAMES[mixture]}: weight of the network, fitted on the validation text"
+        covers = {"interval": "95 % over seeds (Student's t, cut at 0 and 1)"}
+        rows.append(
+            {"key": f"h5.{network}_weight", "unit": "fraction", "what": what, **found, **covers}
+        )
+    all_curves, all_neighbours = pl.read_parquet(curves), pl.read_parquet(neighbours)
+    shared = agreement(all_neighbours, settings["neighbours"]["shown"])
+    for (model,), part in shared.group_by("model", maintain_order=True):
+        if part["shared"].null_count() == 0:
+            found = fraction(part["shared"].to_numpy())
+            what = f"{NAMES[str(model)]}: neighbours that two seeds have in common, fraction"
+            covers = {"interval": "95 % over words (Student's t, cut at 0 and 1)"}
+            rows.append(
+                {
+                    "key": f"h5.{model}_neighbours",
+                    "unit": "fraction",
+                    "what": what,
+                    **found,
+                    **covers,
+                }
+            )
+    known = dict(pl.read_parquet(facts).select("key", "value").iter_rows())
+    diverged = all_curves.filter(pl.col("tokens") > 0).group_by("model", "seed").agg(
+        pl.col("train_loss").is_nan().any() | pl.col("validation_loss").is_nan().any()
+    )  # fmt: skip
+    known["diverged"] = float(diverged["train_loss"].sum())
+    rows += [_fact(key, known[key], settings["seeds"]) for key in FACTS]
+    summary = pl.DataFrame(rows, infer_schema_length=None, schema_overrides=_FLOATS)
+    columns = ["key", "value", "lo", "hi", "n", "unit", "interval", "what"]
+    write_csv(summary.select(*columns, data), numbers)
+    perplexities = pl.DataFrame(shown).drop("interval").with_columns(pl.col("n").cast(pl.Int64))
+    drawn = pl.concat([perplexities, curve_rows(all_curves).select(perplexities.columns)])
+    write_csv(drawn.with_columns(pl.col("value", "lo", "hi").round(4), data), table)
+    write_csv(pl.read_parquet(said).with_columns(data), samples)
+    first = all_neighbours.filter(seed=0).sort("rank")
+    named = first.group_by("word", "count", "model", maintain_order=True).agg(
+        neighbours=pl.col("neighbour").str.join(", ")
+    )
+    order = pl.col("word").replace_strict(
+        {word: i for i, word in enumerate(settings["neighbours"]["words"])}, return_dtype=pl.Int64
+    )
+    write_csv(named.sort(order, "model").with_columns(data), meanings)
+
+
+_FLOATS: dict[str, type[pl.DataType]] = dict.fromkeys(("value", "lo", "hi"), pl.Float64)
+
+FACTS = {
+    "tokens": ("tokens", "words and signs in the text"),
+    "training_tokens": ("tokens", "words and signs to train on"),
+    "validation_tokens": ("tokens", "words and signs to tune on"),
+    "test_tokens": ("tokens", "words and signs to test on"),
+    "vocabulary": ("tokens", "words kept, the unknown word among them"),
+    "unknown_training": ("fraction", "training words that are the unknown word"),
+    "unknown_test": ("fraction", "test words that are the unknown word"),
+    "nameable": ("tokens", "words that may be named as neighbours"),
+    "feed_forward_parameters": ("tokens", "numbers that the network of 2003 learns"),
+    "transformer_parameters": ("tokens", "numbers that the transformer learns"),
+    "feed_forward_seconds": ("s", "network of 2003: processor seconds to train one seed"),
+    "transformer_seconds": ("s", "transformer: processor seconds to train one seed"),
+    "diverged": ("runs", "runs of the networks that diverged"),
+}
+"""Counts and the like, that have no interval: unit and meaning."""
+
+
+def _fact(key: str, value: float, seeds: int) -> dict[str, Any]:
+    unit, what = FACTS[key]
+    per_seed = key.endswith("_seconds")
+    return {
+        "key": f"h5.{key}",
+        "value": value / seeds if per_seed else value,
+        "lo": None,
+        "hi": None,
+        "n": 2 * seeds if key == "diverged" else seeds if per_seed else 1,
+        "unit": unit,
+        "interval": "none",
+        "what": what,
+    }
+
+
+if "snakemake" in globals():
+    job.begin(snakemake.log[0])
+    main(
+        Path(snakemake.input.words),
+        Path(snakemake.input.curves),
+        Path(snakemake.input.said),
+        Path(snakemake.input.neighbours),
+        Path(snakemake.input.facts),
+        Path(snakemake.input.record),
+        snakemake.params["settings"],
+        Path(snakemake.output.table),
+        Path(snakemake.output.samples),
+        Path(snakemake.output.neighbours),
+        Path(snakemake.output.numbers),
+    )
