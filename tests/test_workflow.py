@@ -58,7 +58,7 @@ NUMBERS = [
     "record.single_accuracy",
     "record.ensemble_errors",
 ]
-UNITS = {"fraction", "difference of fractions", "nats", "rows", "runs", "ratio", "s", "correlation"}
+UNITS = set(write_report.UNITS)
 FIGURES = [
     "xor",
     *(f"fig{i}" for i in range(1, 9)),

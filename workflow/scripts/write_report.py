@@ -41,6 +41,23 @@ TITLES = {
 """What a reader who cannot see a figure is told."""
 
 
+UNITS = {
+    "fraction": (".1f", 100, " %"),
+    "difference of fractions": ("+.2f", 100, " points"),
+    "nats": (".3f", 1, " nats"),
+    "rows": (".1f", 1, ""),
+    "runs": (".0f", 1, ""),
+    "ratio": (".3g", 1, ""),
+    "s": (".3g", 1, " s"),
+    "correlation": (".2f", 1, ""),
+    "perplexity": (".1f", 1, ""),
+    "tokens": (",.0f", 1, ""),
+    "number": (".3g", 1, ""),
+    "count": (".0f", 1, ""),
+}
+"""How a number of each unit is written: its format, what it is multiplied with, what follows it."""
+
+
 def number(entry: dict[str, Any]) -> str:
     """A number with its interval: fractions in percent, differences of them in points.
 
@@ -48,20 +65,7 @@ def number(entry: dict[str, Any]) -> str:
         >>> number({"value": 0.9529, "lo": 0.937, "hi": 0.966, "unit": "fraction"})
         '95.3 % [93.7, 96.6]'
     """
-    form, scale, unit = {
-        "fraction": (".1f", 100, " %"),
-        "difference of fractions": ("+.2f", 100, " points"),
-        "nats": (".3f", 1, " nats"),
-        "rows": (".1f", 1, ""),
-        "runs": (".0f", 1, ""),
-        "ratio": (".3g", 1, ""),
-        "s": (".3g", 1, " s"),
-        "correlation": (".2f", 1, ""),
-        "perplexity": (".1f", 1, ""),
-        "tokens": (",.0f", 1, ""),
-        "number": (".3g", 1, ""),
-        "count": (".0f", 1, ""),
-    }[entry["unit"]]
+    form, scale, unit = UNITS[entry["unit"]]
     value, lo, hi = (
         "unknown" if entry[key] is None else format(scale * entry[key], form)
         for key in ("value", "lo", "hi")
