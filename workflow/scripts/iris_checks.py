@@ -57,7 +57,7 @@ G = {
 """Activations of the checks with their derivatives."""
 
 
-def nll(y: float, y_hat: Any) -> Any:
+def nll(y: Any, y_hat: Any) -> Any:
     """The negative log likelihood of one item with label y."""
     return -(y * np.log(y_hat) + (1 - y) * np.log(1 - y_hat))
 
