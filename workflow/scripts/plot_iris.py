@@ -1,0 +1,128 @@
+"""Irises: what logistic regression, quadratic basis functions and a network call one species."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import figtable
+import numpy as np
+import plotjob
+import polars as pl
+import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+TITLE = "One species of iris against the other two: three decision boundaries"
+COLUMNS = {
+    "part": pl.String,
+    "model": pl.String,
+    "index": pl.Int64,
+    "x": pl.Float64,
+    "y": pl.Float64,
+    "value": pl.Float64,
+    "share": pl.Float64,
+    "lo": pl.Float64,
+    "hi": pl.Float64,
+    "n": pl.Float64,
+}
+MODELS = {
+    "logistic": "logistic regression",
+    "quadratic": "quadratic basis functions",
+    "network": "one hidden layer",
+}
+SPECIES = (
+    ("setosa", style.GREEN, "^"),
+    ("versicolor", style.BLUE, "o"),
+    ("virginica", style.ORANGE, "s"),
+)
+PALE = ("#FFFFFF", "#C9E0F0")
+
+
+def main(table: Path, svg: Path, png: Path) -> None:
+    """Draw one panel for each model.
+
+    Args:
+        table: CSV with the columns of COLUMNS and data, as `summarise_iris` writes it.
+        svg: vector file to write.
+        png: raster file to write.
+
+    Raises:
+        TableError: the table is missing or wrong, or lacks a model.
+    """
+    read = figtable.read(table, COLUMNS, key=["part", "model", "index"])
+    missing = set(MODELS) - set(read.rows.filter(part="accuracy")["model"])
+    if missing:
+        raise figtable.TableError(f"{table}: no accuracy of model {', '.join(sorted(missing))}")
+    flowers = int(read.rows.filter(part="flower", model="logistic")["share"].is_not_nan().sum())
+    seeds = int(read.rows.filter(part="accuracy", model="network")["n"][0])
+    footer = (
+        f"Data: {figtable.SOURCES[read.source]}. Percentages: leave-one-out accuracy [95 %], over "
+        f"{flowers} flowers and, for the network, {seeds} seeds. Shaded: called versicolor after "
+        "training on all flowers (network: first seed). Dashed: where a hidden unit is 1/2. Grey "
+        "lines: where one seed in ten, or nine, say versicolor. Rings: wrong when left out."
+    )
+    page = style.Page(9.6, 4.4, TITLE, footer, read.stand_in)
+    style.render(page, lambda figure: draw(figure, read.rows), svg, png)
+
+
+def draw(figure: Figure, rows: pl.DataFrame) -> None:
+    """Three panels with shared axes.
+
+    Args:
+        figure: receives the axes.
+        rows: as `main` reads them.
+    """
+    panels = figure.subplots(1, 3, sharex=True, sharey=True)
+    for axes, (model, name) in zip(panels, MODELS.items(), strict=True):
+        part = rows.filter(model=model)
+        _region(axes, part.filter(part="region").sort("index"))
+        _units(axes, part.filter(part="unit"))
+        _flowers(axes, part.filter(part="flower"))
+        value, lo, hi = 100 * part.filter(part="accuracy").select("value", "lo", "hi").to_numpy()[0]
+        title = f"{name}\n{value:.1f} % [{lo:.1f}, {hi:.1f}]"
+        axes.set_title(title, loc="left", fontsize=9)
+        axes.set_xlabel("petal length (cm)")
+        axes.grid(visible=False)
+    panels[0].set_ylabel("petal width (cm)")
+    panels[0].legend(loc="upper left", fontsize=7.5, frameon=False, handletextpad=0.1)
+
+
+def _region(axes: Axes, part: pl.DataFrame) -> None:
+    count = part["y"].n_unique()
+    x, y, value, share = (
+        part[name].to_numpy().reshape(count, -1) for name in ("x", "y", "value", "share")
+    )
+    axes.set_xlim(x.min(), x.max())
+    axes.set_ylim(y.min(), y.max())
+    if not np.isfinite(value).all():
+        style.note(axes, "diverged")
+        return
+    axes.contourf(x, y, value, levels=[-1, 0.5, 2], colors=PALE)
+    if value.min() < 0.5 < value.max():
+        axes.contour(x, y, value, levels=[0.5], colors=style.INK, linewidths=1.3)
+    # Between 0 and 1 the seeds differ; without seeds there is nothing between.
+    if ((share > 0) & (share < 1)).any():
+        axes.contour(x, y, share, levels=[0.1, 0.9], colors=style.GREY, linewidths=0.7)
+
+
+def _units(axes: Axes, part: pl.DataFrame) -> None:
+    ends = np.array(axes.get_xlim())
+    for w1, w2, b in part.select("x", "y", "value").iter_rows():
+        if abs(w2) > 1e-9:
+            axes.plot(ends, -(w1 * ends + b) / w2, "--", color=style.GREY, linewidth=1)
+
+
+def _flowers(axes: Axes, part: pl.DataFrame) -> None:
+    x, y, species, share = (part[name].to_numpy() for name in ("x", "y", "value", "share"))
+    for number, (name, colour, marker) in enumerate(SPECIES):
+        chosen = species == number
+        axes.scatter(x[chosen], y[chosen], 11, color=colour, marker=marker, label=name, alpha=0.75,
+                     linewidths=0)  # fmt: skip
+    wrong = share > 0.5
+    axes.scatter(x[wrong], y[wrong], 42, facecolors="none", edgecolors=style.INK, linewidths=0.8)
+
+
+if "snakemake" in globals():
+    plotjob.run(main, snakemake)

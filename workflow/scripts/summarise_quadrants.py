@@ -1,0 +1,253 @@
+"""What the sample-by-sample runs and the gradient checks say: figures' tables and numbers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import job
+import numpy as np
+import polars as pl
+from covers import SEEDS_T, SEEDS_WILSON
+from tables import write_csv
+
+from nnjax import stats
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+DATA = pl.lit("points").alias("data")
+ALL_OF_THEM = "all: the smallest and the largest of the random networks"
+FORMS = {
+    "loop_as_printed": "the generic loop as printed, with f(y)",
+    "general_step_as_printed": "the general step as printed, with f(y) and dL(x)",
+    "final_code": "the loop with the derivative, as in the first two steps and the final code",
+    "nnjax": "nnjax: dense, leaky_relu and mean_squared_error",
+}
+
+
+def number(
+    key: str,
+    what: str,
+    found: tuple[float, float | None, float | None, int],
+    unit: str,
+    interval: str = "",
+) -> dict[str, Any]:
+    """A row of the numbers."""
+    value, lo, hi, n = found
+    row = {"key": key, "what": what, "value": float(value), "lo": lo, "hi": hi, "n": n}
+    return row | {"unit": unit, "interval": interval}
+
+
+def mean(values: np.ndarray) -> stats.Interval:
+    """Mean of one value per seed with Student's t interval."""
+    return stats.mean_interval(values)
+
+
+def share(hits: np.ndarray) -> stats.Interval:
+    """Fraction of seeds with Wilson's interval."""
+    return stats.proportion_interval(int(hits.sum()), len(hits))
+
+
+def geometric_mean(values: np.ndarray) -> stats.Interval:
+    """Geometric mean of one value per seed, with Student's t interval of the logarithms."""
+    of_logs = mean(np.log(values))
+    value, lo, hi = (float(end) for end in np.exp(of_logs[:3]))
+    return stats.Interval(value, lo, hi, of_logs.n)
+
+
+def zero_target_numbers(runs: pl.DataFrame, published: dict[str, float]) -> list[dict[str, Any]]:
+    """M1: what the losses before and after say."""
+    first, last = (runs.filter(step=step).sort("seed") for step in (0, runs["step"].max()))
+    before, after = first["loss"].to_numpy(), last["loss"].to_numpy()
+    # A diverged seed has no ratio, and the mean of the logarithms is then unknown.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = after / before
+        geometric = geometric_mean(ratio)
+    large, negative = before >= np.median(before), first["negative"].to_numpy()
+    geometric_large = geometric_mean(ratio[large])
+    once = published["after"] / published["before"]
+    return [
+        number("m1.before", "summed loss before training, mean", mean(before), "number", SEEDS_T),
+        number("m1.after", "summed loss after training, mean", mean(after), "number", SEEDS_T),
+        number("m1.ratio", "loss after over loss before, geometric mean", geometric, "ratio",
+               "95 % over seeds (Student's t on the logarithms)"),
+        number("m1.ratio_of_large", "the same for the half of the seeds with the larger losses "
+               "before (looked at after the run)", geometric_large, "ratio",
+               "95 % over seeds (Student's t on the logarithms)"),
+        number("m1.published_ratio", "the published run: loss after over loss before",
+               (once, None, None, 1), "ratio"),
+        number("m1.negative_of_small", "outputs below 0 before training, the half of the seeds "
+               "with the smaller losses, mean", mean(negative[~large]), "fraction",
+               SEEDS_T),
+        number("m1.negative_of_large", "outputs below 0 before training, the half of the seeds "
+               "with the larger losses, mean", mean(negative[large]), "fraction",
+               SEEDS_T),
+        number("m1.negative_after", "outputs below 0 after training, all seeds, mean",
+               mean(last["negative"].to_numpy()), "fraction", SEEDS_T),
+        number("m1.fell", "seeds whose loss falls", share(ratio < 1), "fraction", SEEDS_WILSON),
+        number("m1.fell_hundredfold", "seeds whose loss falls to less than a hundredth",
+               share(ratio < 0.01), "fraction", SEEDS_WILSON),
+        number("m1.before_below_published", "seeds that begin below the published run",
+               share(before < published["before"]), "fraction", SEEDS_WILSON),
+        number("m1.after_below_published", "seeds that end below the published run",
+               share(after < published["after"]), "fraction", SEEDS_WILSON),
+        number("m1.step_lowers_loss_before", "samples whose own loss one step lowers, before "
+               "training, mean", mean(first["lowered"].to_numpy()), "fraction", SEEDS_T),
+        number("m1.step_lowers_loss_after", "samples whose own loss one step lowers, after "
+               "training, mean", mean(last["lowered"].to_numpy()), "fraction", SEEDS_T),
+        number("m1.diverged", "seeds whose loss is not finite in the end",
+               share(~np.isfinite(after)), "fraction", SEEDS_WILSON),
+    ]  # fmt: skip
+
+
+def quadrants_numbers(
+    curve: pl.DataFrame, pictures: pl.DataFrame, tested: int, best_line: float
+) -> list[dict[str, Any]]:
+    """M2: accuracies before and after, on points that were not trained on."""
+    first, last = (curve.filter(step=step).sort("seed") for step in (0, curve["step"].max()))
+    before, after = (part["right"].to_numpy() / tested for part in (first, last))
+    lost = pictures.filter(part="after").group_by("seed").agg(pl.col("lead").is_finite().all())
+    seeds = len(after)
+    return [
+        number("m2.accuracy_before", "accuracy before training, mean", mean(before), "fraction",
+               SEEDS_T),
+        number("m2.accuracy_after", "accuracy after training, mean", mean(after), "fraction",
+               SEEDS_T),
+        number("m2.difference", "accuracy after minus before, the same seeds",
+               mean(after - before), "difference of fractions", SEEDS_T),
+        number("m2.one_answer_before", "seeds that give all points one answer before training",
+               share(first["one_answer"].to_numpy()), "fraction", SEEDS_WILSON),
+        number("m2.one_answer_after", "seeds that give all points one answer after training",
+               share(last["one_answer"].to_numpy()), "fraction", SEEDS_WILSON),
+        number("m2.best_line", "accuracy of the best straight line on the whole square, by trying "
+               "all", (best_line, None, None, 1), "fraction"),
+        number("m2.above_line", "seeds above 2/3, the best straight line", share(after > 2 / 3),
+               "fraction", SEEDS_WILSON),
+        number("m2.above_nine_tenths", "seeds with nine points of ten right or more",
+               share(after >= 0.9), "fraction", SEEDS_WILSON),
+        number("m2.worst", "accuracy after training, the worst seed", (after.min(), None, None,
+               seeds), "fraction"),
+        number("m2.median", "accuracy after training, the median seed", (float(np.median(after)),
+               None, None, seeds), "fraction"),
+        number("m2.best", "accuracy after training, the best seed", (after.max(), None, None,
+               seeds), "fraction"),
+        number("m2.diverged", "seeds whose scores are not finite in the end",
+               share(~lost["lead"].to_numpy()), "fraction", SEEDS_WILSON),
+    ]  # fmt: skip
+
+
+def form_rows(errors: pl.DataFrame) -> list[dict[str, Any]]:
+    """M3: smallest, median and largest error of each form."""
+    rows = []
+    for form, what in FORMS.items():
+        part = errors.filter(form=form)
+        found = part["error"].to_numpy()
+        row = {"form": form, "what": what, "widths": part["widths"][0], "n": len(found)}
+        rows.append(row | {"lo": found.min(), "value": np.median(found), "hi": found.max()})
+    return rows
+
+
+def shown_seeds(curve: pl.DataFrame) -> dict[str, int]:
+    """The worst, the median (the lower one of two) and the best seed after training."""
+    order = curve.filter(step=curve["step"].max()).sort("right", "seed")["seed"].to_list()
+    return {"worst": order[0], "median": order[(len(order) - 1) // 2], "best": order[-1]}
+
+
+def quadrants_figure(curve: pl.DataFrame, pictures: pl.DataFrame, tested: int) -> pl.DataFrame:
+    """The figure's rows: points and regions of the shown seeds, accuracies of all.
+
+    Returns:
+        part ("before", "after", "region", "accuracy before", "accuracy after"), shown (worst,
+        median, best, or all), seed, index, x, y (null for accuracies) and value: the lead of "one
+        sign", or the accuracy.
+    """
+    seeds = shown_seeds(curve)
+    columns = ["part", "shown", "seed", "index", "x", "y", "value"]
+    chosen = {"before": ["median"], "after": ["median"], "region": list(seeds)}
+    parts = []
+    for part, names in chosen.items():
+        for shown in names:
+            rows = pictures.filter(part=part, seed=seeds[shown])
+            parts.append(
+                rows.with_columns(
+                    pl.lit(shown).alias("shown"),
+                    *(pl.col(c).cast(pl.Float64).round(3) for c in ("x", "y")),
+                    pl.col("lead").cast(pl.Float64).round(4).alias("value"),
+                ).select(columns)
+            )
+    for part, step in (("accuracy before", 0), ("accuracy after", curve["step"].max())):
+        rows = curve.filter(step=step).with_columns(
+            pl.lit(part).alias("part"), pl.lit("all").alias("shown"),
+            pl.col("seed").alias("index"), (pl.col("right") / tested).alias("value"),
+            pl.lit(None, pl.Float64).alias("x"), pl.lit(None, pl.Float64).alias("y"),
+        )  # fmt: skip
+        parts.append(rows.select(columns))
+    return pl.concat(parts)
+
+
+def zero_target_figure(runs: pl.DataFrame, published: dict[str, float]) -> pl.DataFrame:
+    """The figure's rows: quantiles over the seeds by step, and the published values."""
+    last = runs["step"].max()
+    quantiles = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
+    return (
+        runs.group_by("step")
+        .agg(
+            *(pl.col("loss").quantile(q, "linear").alias(name) for name, q in quantiles.items()),
+            pl.len().alias("n"),
+        )
+        .sort("step")
+        .with_columns(
+            pl.when(pl.col("step") == 0)
+            .then(published["before"])
+            .when(pl.col("step") == last)
+            .then(published["after"])
+            .alias("published")
+        )
+    )
+
+
+def main(settings: dict[str, Any], runs: dict[str, Path], tables: dict[str, Path]) -> None:
+    """Write the tables.
+
+    Args:
+        settings: the chapter's settings.
+        runs: what `train_quadrants.main` wrote, by name.
+        tables: CSV to write: `zero_target` and `quadrants` (the figures), `errors` (the article's
+            forms), `refused` (messages), `numbers`.
+    """
+    read = {name: pl.read_parquet(path) for name, path in runs.items()}
+    published = settings["zero_target"]["published"]
+    tested = settings["quadrants"]["tested"]
+    forms = form_rows(read["errors"])
+    numbers = [
+        *zero_target_numbers(read["zero_target"], published),
+        *quadrants_numbers(read["curve"], read["pictures"], tested, read["line"]["accuracy"][0]),
+        *(
+            number(
+                f"m3.{row['form']}",
+                f"error of {row['what']}, median",
+                (row["value"], row["lo"], row["hi"], row["n"]),
+                "number",
+                ALL_OF_THEM,
+            )
+            for row in forms
+        ),
+    ]
+    floats: dict[str, type[pl.DataType]] = {"lo": pl.Float64, "hi": pl.Float64}
+    made = {
+        "zero_target": zero_target_figure(read["zero_target"], published),
+        "quadrants": quadrants_figure(read["curve"], read["pictures"], tested),
+        "errors": pl.DataFrame(forms),
+        "refused": read["refused"],
+        "numbers": pl.DataFrame(numbers, infer_schema_length=None, schema_overrides=floats),
+    }
+    for name, table in made.items():
+        write_csv(table.with_columns(DATA), tables[name])
+
+
+if "snakemake" in globals():
+    job.report(snakemake.log[0])
+    main(
+        snakemake.params["settings"],
+        {name: Path(path) for name, path in snakemake.input.items()},
+        {name: Path(path) for name, path in snakemake.output.items()},
+    )
