@@ -1,0 +1,97 @@
+"""scikit-learn's classifiers on the folds of the labels chapter: the same rows, scaled alike."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import polars as pl
+from crossfit import Problem
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from threadpoolctl import threadpool_limits
+
+from nnjax.datasets.isolet import standardise
+
+
+def peers(given: Problem, rates: dict[int, float], settings: dict[str, Any]) -> pl.DataFrame:
+    """Train and predict, fold by fold, on one thread.
+
+    `logistic regression` has no hidden layer; its C is chosen on the choosing rows of each fold, as
+    our rate is. `MLPClassifier` is our network in scikit-learn's hands: the same units, activation,
+    rate, epochs and one batch of all rows, no momentum and no penalty; its initial weights are its
+    own. `majority` always names the most frequent class.
+
+    Args:
+        given: the rows and folds, two classes.
+        rates: fold to the learning rate that our network chose there.
+        settings: units, epochs, penalties (the C that are tried), peer_seeds.
+
+    Returns:
+        classifier, fold, seed, row, correct.
+    """
+    tables = []
+    # The products are so small that threads would wait for each other.
+    with threadpool_limits(1):
+        for number, fold in enumerate(given.folds):
+            x, held_out = standardise(given.x[fold.train], given.x[fold.held_out])
+            y, truth = given.labels[fold.train], given.labels[fold.held_out]
+            fitted = {"majority": [DummyClassifier(strategy="most_frequent").fit(x, y)]}
+            C = _penalty(given, number, settings["penalties"])
+            fitted["logistic regression"] = [LogisticRegression(C=C, max_iter=5000).fit(x, y)]
+            fitted["MLPClassifier"] = [
+                _network(settings, rates[number], seed, len(x)).fit(x, y)
+                for seed in range(settings["peer_seeds"])
+            ]
+            for name, models in fitted.items():
+                for seed, model in enumerate(models):
+                    tables.append(
+                        pl.DataFrame(
+                            {
+                                "classifier": name,
+                                "fold": number,
+                                "seed": seed,
+                                "row": fold.held_out,
+                                "correct": model.predict(held_out) == truth,
+                            }
+                        )
+                    )
+    return pl.concat(tables)
+
+
+def _penalty(given: Problem, number: int, penalties: list[float]) -> float:
+    """The C with the most choosing rows right; the smallest of those."""
+    fold = given.folds[number]
+    x, choosing = standardise(given.x[fold.train], given.x[fold.choosing])
+    y, truth = given.labels[fold.train], given.labels[fold.choosing]
+    right = [
+        np.mean(LogisticRegression(C=C, max_iter=5000).fit(x, y).predict(choosing) == truth)
+        for C in penalties
+    ]
+    return float(penalties[int(np.argmax(right))])
+
+
+class _Quiet(MLPClassifier):
+    """The classifier without its remark that the epochs asked for are all it did."""
+
+    def fit(self, X: Any, y: Any) -> "_Quiet":
+        """Train for as many epochs as were asked for."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return super().fit(X, y)
+
+
+def _network(settings: dict[str, Any], rate: float, seed: int, rows: int) -> MLPClassifier:
+    return _Quiet(
+        (settings["units"],),
+        solver="sgd",
+        alpha=0.0,
+        batch_size=rows,
+        learning_rate_init=rate,
+        momentum=0.0,
+        max_iter=settings["epochs"],
+        tol=0.0,
+        n_iter_no_change=settings["epochs"],
+        random_state=seed,
+    )

@@ -1,0 +1,107 @@
+"""One-hot rows or label numbers: accuracy of the same network, over all and by digit."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import figtable
+import plotjob
+import polars as pl
+import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+TITLE = "How the class is written down: one-hot or as a number"
+COLUMNS = {
+    "part": pl.String,
+    "name": pl.String,
+    "x": pl.Int64,
+    "value": pl.Float64,
+    "lo": pl.Float64,
+    "hi": pl.Float64,
+    "n": pl.Int64,
+}
+CODINGS: dict[str, dict[str, Any]] = {
+    "one-hot, cross-entropy": {"color": style.BLUE, "marker": "o"},
+    "one-hot, squared error": {"color": style.GREEN, "marker": "s"},
+    "label number": {"color": style.ORANGE, "marker": "^"},
+    "label number, renumbered": {"color": style.GREY, "marker": "v"},
+}
+
+
+def main(table: Path, svg: Path, png: Path) -> None:
+    """Draw the accuracy of each coding, over all rows and by digit.
+
+    Args:
+        table: CSV with part (all or digit), name, x (the digit), value, lo, hi, n, data.
+        svg: vector file to write.
+        png: raster file to write.
+
+    Raises:
+        TableError: the table is missing or wrong, or names an unknown coding.
+    """
+    read = figtable.read(table, COLUMNS, key=["part", "name", "x"])
+    unknown = set(read.rows["name"]) - set(CODINGS)
+    if unknown:
+        raise figtable.TableError(
+            f"{table}: unknown codings {sorted(unknown)}; expected some of {list(CODINGS)}"
+        )
+    footer = (
+        f"{read.footer()}. Cross-validated; the same folds, seeds and batches for all; each coding "
+        "at the learning rate chosen inside the training rows. Bars: 95 % over rows and seeds."
+    )
+    page = style.Page(9.6, 4.0, TITLE, footer, read.stand_in)
+    style.render(page, lambda figure: draw(figure, read.rows), svg, png)
+
+
+def draw(figure: Figure, rows: pl.DataFrame) -> None:
+    """Both panels.
+
+    Args:
+        figure: receives two axes.
+        rows: the columns above.
+    """
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.5))
+    known = [name for name in CODINGS if name in set(rows["name"])]
+    _all(left, rows.filter(part="all"), known)
+    _digits(right, rows.filter(part="digit"), known)
+
+
+def _all(axes: Axes, rows: pl.DataFrame, known: list[str]) -> None:
+    for place, name in enumerate(known):
+        row, look = rows.filter(name=name).row(0, named=True), CODINGS[name]
+        axes.plot([100 * row["lo"], 100 * row["hi"]], [place, place], color=look["color"])
+        axes.plot([100 * row["value"]], [place], markersize=6, **look)
+        axes.annotate(
+            f"{100 * row['value']:.1f}",
+            (100 * row["value"], place),
+            xytext=(0, 7),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+        )
+    axes.set_yticks(range(len(known)), [name.replace(", ", ",\n") for name in known])
+    axes.set_ylim(len(known) - 0.5, -0.6)
+    axes.set_xlim(0, 104)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("held-out accuracy (%)")
+
+
+def _digits(axes: Axes, rows: pl.DataFrame, known: list[str]) -> None:
+    for place, name in enumerate(known):
+        part, look = rows.filter(name=name).sort("x"), CODINGS[name]
+        x = part["x"].to_numpy() + 0.12 * (place - (len(known) - 1) / 2)
+        value, lo, hi = (100 * part[column].to_numpy() for column in ("value", "lo", "hi"))
+        axes.vlines(x, lo, hi, color=look["color"], linewidth=1.2)
+        axes.plot(x, value, linestyle="", markersize=5, label=name, **look)
+    axes.set_xticks(sorted(rows["x"].unique().to_list()))
+    axes.set_ylim(0, 104)
+    axes.grid(visible=False, axis="x")
+    axes.set_xlabel("digit")
+    axes.set_ylabel("held-out accuracy (%)")
+
+
+if "snakemake" in globals():
+    plotjob.run(main, snakemake)

@@ -1,0 +1,117 @@
+"""Gradients before training by depth and layer, and what training makes of deep networks."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import figtable
+import plotjob
+import polars as pl
+import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+TITLE = "Vanishing gradients: activation, initialisation and depth"
+COLUMNS = {
+    "part": pl.String,
+    "name": pl.String,
+    "depth": pl.Int64,
+    "x": pl.Int64,
+    "value": pl.Float64,
+    "lo": pl.Float64,
+    "hi": pl.Float64,
+    "n": pl.Int64,
+}
+ARMS: dict[str, dict[str, Any]] = {
+    "ReLU, He": {"color": style.BLUE, "linestyle": "-", "marker": "o"},
+    "ReLU, Glorot": {"color": style.BLUE, "linestyle": "--", "marker": "s"},
+    "ReLU, normal with sd 0.01": {"color": style.BLUE, "linestyle": ":", "marker": "^"},
+    "sigmoid, four times Glorot's bound": {
+        "color": style.ORANGE, "linestyle": "--", "marker": "s",
+    },
+    "sigmoid, Glorot": {"color": style.ORANGE, "linestyle": "-", "marker": "o"},
+}  # fmt: skip
+
+
+def main(table: Path, svg: Path, png: Path) -> None:
+    """Draw the first layer's gradient by depth, each layer's in the deepest network, and losses.
+
+    Args:
+        table: CSV with part (first, layers or training), name, depth, x, value, lo, hi, n, data.
+        svg: vector file to write.
+        png: raster file to write.
+
+    Raises:
+        TableError: the table is missing or wrong, or names an unknown network.
+    """
+    read = figtable.read(table, COLUMNS, key=["part", "name", "depth", "x"])
+    unknown = set(read.rows["name"]) - set(ARMS)
+    if unknown:
+        raise figtable.TableError(
+            f"{table}: unknown networks {sorted(unknown)}; expected some of {list(ARMS)}"
+        )
+    footer = (
+        f"{read.footer()}. Root mean square of a weight matrix's gradient before training, "
+        "geometric mean over seeds; bands: 95 % over seeds. Right: loss of the training rows, each "
+        "network at its best of the learning rates tried, geometric mean."
+    )
+    page = style.Page(10.6, 4.2, TITLE, footer, read.stand_in)
+    style.render(page, lambda figure: draw(figure, read.rows), svg, png)
+
+
+def draw(figure: Figure, rows: pl.DataFrame) -> None:
+    """Three panels.
+
+    Args:
+        figure: receives three axes.
+        rows: the columns above.
+    """
+    first, layers, training = figure.subplots(1, 3)
+    deep = int(rows["depth"].to_numpy().max())
+    for axes, part in ((first, "first"), (layers, "layers")):
+        for name, look in ARMS.items():
+            _line(axes, rows.filter(part=part, name=name), {**look, "markersize": 4}, name)
+        axes.set_yscale("log")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=9))
+    first.set_xlabel("hidden layers")
+    first.set_ylabel("gradient (root mean square)")
+    first.set_title("first layer", loc="left", fontsize=9)
+    layers.set_xlabel("layer (1: next to the input)")
+    layers.set_title(f"every layer, {deep} hidden layers", loc="left", fontsize=9)
+    drawn = rows.filter(pl.col("part") != "training")["value"].to_numpy()
+    for axes in (first, layers):
+        axes.set_ylim(drawn.min() / 5, drawn.max() * 5)
+    layers.legend(loc="center", bbox_to_anchor=(0.52, 0.3), frameon=False, fontsize=7.5)
+    _training(training, rows.filter(part="training"))
+
+
+def _training(axes: Axes, rows: pl.DataFrame) -> None:
+    cells = rows.select("name", "depth").unique(maintain_order=True)
+    deep = cells["depth"].max()
+    for name, depth in cells.iter_rows():
+        part = rows.filter(name=name, depth=depth).sort("x")
+        look = {"color": ARMS[name]["color"], "linestyle": "-" if depth == deep else ":"}
+        label = f"{name.split(',')[0]}, {depth} hidden"
+        _line(axes, part, look, label)
+    axes.set_yscale("log")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("cross-entropy (nats)")
+    axes.set_title("training", loc="left", fontsize=9)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _line(axes: Axes, rows: pl.DataFrame, look: dict[str, Any], label: str) -> None:
+    if rows.is_empty():
+        return
+    ordered = rows.sort("x")
+    x, value, lo, hi = (ordered[name].to_numpy() for name in ("x", "value", "lo", "hi"))
+    axes.plot(x, value, label=label, **look)
+    axes.fill_between(x, lo, hi, color=look["color"], alpha=0.2, linewidth=0)
+
+
+if "snakemake" in globals():
+    plotjob.run(main, snakemake)

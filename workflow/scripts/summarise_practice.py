@@ -1,0 +1,172 @@
+"""The practice chapter: paired differences of the ablations, learning curves, and its numbers."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import job
+import numpy as np
+import polars as pl
+from cells import Counts, difference, diverged, rng
+from chapter_numbers import number, single
+from chapter_numbers import table as numbers_table
+from covers import SEEDS_T, SPEAKERS_AND_SEEDS
+from tables import write_csv
+
+from nnjax import stats
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+Differences = dict[str, list[Any]]
+"""Key to [arm, epoch, arm that is subtracted, its epoch]; an epoch may be `best`."""
+
+
+def main(
+    runs: Path, speakers: Path, record: Path, differences: Differences, table: Path, numbers: Path
+) -> None:
+    """Write the tables.
+
+    Args:
+        runs: Parquet of train_practice, by arm, seed and epoch.
+        speakers: Parquet of train_practice, by test speaker as well.
+        record: the data's source record (JSON).
+        differences: what is compared with what.
+        table: CSV to write for the figure.
+        numbers: CSV to write with the numbers.
+    """
+    data = json.loads(record.read_text(encoding="utf-8"))["data"]
+    by_epoch, by_speaker = pl.read_parquet(runs), pl.read_parquet(speakers)
+    found = compared(by_epoch, by_speaker, differences)
+    rows = [
+        *(
+            number(f"h6.{key}", f"test accuracy: {what}", interval, "difference of fractions",
+                   SPEAKERS_AND_SEEDS)
+            for key, (what, interval) in found.items()
+        ),
+        *accuracies(by_epoch, by_speaker),
+        *stopping(by_epoch),
+    ]  # fmt: skip
+    write_csv(numbers_table(rows, data), numbers)
+    write_csv(figure(by_epoch, by_speaker, found).with_columns(data=pl.lit(data)), table)
+
+
+def best_epochs(by_epoch: pl.DataFrame, arm: str) -> pl.DataFrame:
+    """Of every seed the epoch with the lowest loss on the held-out training speakers.
+
+    Raises:
+        ValueError: if no speakers were held out in this arm.
+    """
+    rows = by_epoch.filter(pl.col("arm") == arm, pl.col("held_out_loss").is_not_null())
+    if rows.is_empty():
+        raise ValueError(f"arm {arm!r} holds out no speakers, so none of its epochs is the best")
+    return rows.sort("held_out_loss", "epoch").unique("seed", keep="first", maintain_order=True)
+
+
+def counts(by_epoch: pl.DataFrame, by_speaker: pl.DataFrame, arm: str, epoch: int | str) -> Counts:
+    """Correct rows (seeds, speakers) of an arm after an epoch, and each speaker's rows."""
+    rows = by_speaker.filter(pl.col("arm") == arm)
+    if epoch == "best":
+        chosen = best_epochs(by_epoch, arm).select("seed", "epoch")
+        rows = rows.join(chosen, on=["seed", "epoch"])
+    else:
+        rows = rows.filter(pl.col("epoch") == epoch)
+    if rows.is_empty():
+        raise ValueError(f"arm {arm!r} has no epoch {epoch}")
+    rows = rows.sort("seed", "speaker")
+    seeds = rows["seed"].n_unique()
+    correct = rows["correct"].to_numpy().reshape(seeds, -1)
+    return correct, rows["rows"].to_numpy().reshape(seeds, -1)[0]
+
+
+def compared(
+    by_epoch: pl.DataFrame, by_speaker: pl.DataFrame, differences: Differences
+) -> dict[str, tuple[str, stats.Interval]]:
+    """Key to what was compared, in words, and the paired difference."""
+    found = {}
+    for key, (arm, epoch, minus, minus_epoch) in differences.items():
+        cells = [
+            counts(by_epoch, by_speaker, a, e) for a, e in ((arm, epoch), (minus, minus_epoch))
+        ]
+        what = f"{arm} ({_when(epoch)}) minus {minus} ({_when(minus_epoch)})"
+        found[key] = what, difference(*cells)
+    return found
+
+
+def _when(epoch: int | str) -> str:
+    return "stopped early" if epoch == "best" else f"epoch {epoch}"
+
+
+def accuracies(by_epoch: pl.DataFrame, by_speaker: pl.DataFrame) -> list[dict[str, Any]]:
+    """The test accuracy of every arm at its end, and how many of its runs diverged."""
+    rows = []
+    for arm in by_epoch["arm"].unique(maintain_order=True):
+        last = int(by_epoch.filter(arm=arm)["epoch"].max())  # type: ignore[arg-type]
+        correct, of = counts(by_epoch, by_speaker, arm, last)
+        key = arm.replace(", ", "_").replace(" ", "_")
+        accuracy = stats.two_level_interval(correct, of, rng())
+        what = f"test accuracy of arm '{arm}' after {last} epochs"
+        rows.append(number(f"h6.{key}_accuracy", what, accuracy, "fraction", SPEAKERS_AND_SEEDS))
+        end = by_epoch.filter(arm=arm, epoch=last).sort("seed")
+        lost = diverged(
+            pl.DataFrame(
+                {
+                    "train_loss": end["train_loss"],
+                    "test_loss": 0.0,
+                    "test_accuracy": correct.sum(axis=1) / of.sum(),
+                }
+            )
+        )
+        what = f"runs of arm '{arm}' that diverged or guess"
+        rows.append(single(f"h6.{key}_lost", what, int(lost.sum()), "runs", len(lost)))
+    return rows
+
+
+def stopping(by_epoch: pl.DataFrame) -> list[dict[str, Any]]:
+    """Where early stopping stops."""
+    held = by_epoch.filter(pl.col("held_out_loss").is_not_null())
+    rows = []
+    for arm in held["arm"].unique(maintain_order=True):
+        epochs = stats.mean_interval(best_epochs(by_epoch, arm)["epoch"].to_numpy())
+        what = f"epoch with the lowest held-out loss, arm '{arm}', mean"
+        key = arm.replace(", ", "_").replace(" ", "_")
+        rows.append(number(f"h6.{key}_stopped_at", what, epochs, "number", SEEDS_T))
+    return rows
+
+
+def figure(
+    by_epoch: pl.DataFrame,
+    by_speaker: pl.DataFrame,
+    found: dict[str, tuple[str, stats.Interval]],
+) -> pl.DataFrame:
+    """part (difference or curve), name (key or arm), epoch, updates, value, lo, hi, n.
+
+    Curves are means over seeds and speakers; what can be compared is the paired differences.
+    """
+    rows: list[dict[str, Any]] = [
+        {"part": "difference", "name": key, "epoch": 0, "updates": 0, **interval._asdict()}
+        for key, (_, interval) in found.items()
+    ]
+    updates = by_epoch.filter(seed=0).select("arm", "epoch", "updates")
+    curves = (
+        by_speaker.group_by("arm", "epoch", maintain_order=True)
+        .agg(value=pl.col("correct").sum() / pl.col("rows").sum(), n=pl.col("seed").n_unique())
+        .join(updates, on=["arm", "epoch"], maintain_order="left")
+    )
+    for row in curves.iter_rows(named=True):
+        ends = {"lo": np.nan, "hi": np.nan}
+        rows.append({"part": "curve", "name": row.pop("arm"), **row, **ends})
+    ends = pl.col("lo", "hi").fill_nan(None)
+    return pl.DataFrame(rows, infer_schema_length=None).with_columns(ends)
+
+
+if "snakemake" in globals():
+    job.begin(snakemake.log[0])
+    main(
+        Path(snakemake.input.runs),
+        Path(snakemake.input.speakers),
+        Path(snakemake.input.record),
+        snakemake.params["differences"],
+        Path(snakemake.output.table),
+        Path(snakemake.output.numbers),
+    )
