@@ -54,6 +54,7 @@ def number(entry: dict[str, Any]) -> str:
         "nats": (".3f", 1, " nats"),
         "rows": (".1f", 1, ""),
         "runs": (".0f", 1, ""),
+        "count": (".0f", 1, ""),
         "ratio": (".3g", 1, ""),
         "s": (".3g", 1, " s"),
         "correlation": (".2f", 1, ""),
