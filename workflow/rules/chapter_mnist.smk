@@ -69,6 +69,37 @@ rule train_mnist_perceptrons:
         "../scripts/train_mnist_perceptrons.py"
 
 
+# How the rates and epochs were chosen; asked for by name, and what it found is in the repository.
+rule search_mnist:
+    input:
+        arrays=rules.fetch_mnist.output.arrays,
+    output:
+        trials="reports/mnist/search.csv",
+    log:
+        "logs/search_mnist.log",
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=3000,
+    params:
+        settings={
+            **of_mnist(
+                "units",
+                "slope",
+                "filters",
+                "kernel",
+                "pool",
+                training=config["chapters"]["mnist"]["training"],
+            ),
+            "search": config["chapters"]["mnist"]["search"],
+        },
+        code=code_digest(f"{CODE}/search_mnist.py"),
+        versions=VERSIONS,
+    script:
+        "../scripts/search_mnist.py"
+
+
 rule summarise_mnist:
     input:
         epochs=[

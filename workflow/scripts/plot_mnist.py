@@ -33,6 +33,13 @@ LOOKS = {
 }
 """Name and colour of every classifier, best expected first."""
 
+NAMES = {
+    "convolutional": "convolutional",
+    "perceptron": "in mini-batches",
+    "sample_by_sample": "by samples",
+}
+"""Short names of the networks, beside their curves."""
+
 WANTED = 98.5
 """Percent; the accuracy that the convolutional network was to reach."""
 
@@ -75,25 +82,18 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
 
 
 def _curves(axes: Axes, rows: pl.DataFrame) -> None:
-    for network, (name, colour) in LOOKS.items():
+    ends: list[tuple[str, float, str]] = []
+    for network, (_, colour) in LOOKS.items():
         curve = rows.filter(network=network).sort("epoch")
         if curve.is_empty():
             continue
         epoch, mean, lo, hi = (curve[key].to_numpy() for key in ("epoch", "mean", "lo", "hi"))
         axes.plot(epoch, 100 * mean, "o-", color=colour, markersize=4)
         axes.fill_between(epoch, 100 * lo, 100 * hi, color=colour, alpha=0.18, linewidth=0)
-        axes.annotate(
-            name,
-            (epoch[-1], 100 * mean[-1]),
-            xytext=(7, 0),
-            textcoords="offset points",
-            va="center",
-            color=colour,
-            fontweight="bold",
-        )
+        ends.append((NAMES[network], float(100 * mean[-1]), colour))
     axes.axhline(WANTED, color=style.INK, linestyle="--", linewidth=1)
-    last = int(rows["epoch"].to_numpy().max())
-    axes.set_xlim(1 - 0.04 * last, last + 0.45 * max(last - 1, 1))
+    axes.set_ylim(*axes.get_ylim())
+    style.name_ends(axes, ends)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("test accuracy (%)")

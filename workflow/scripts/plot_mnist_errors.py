@@ -50,7 +50,7 @@ def main(table: Path, svg: Path, png: Path) -> None:
         "answer; in brackets: how many of the seeds err on the image."
     )
     lines = math.ceil(len(images) / ACROSS)
-    page = style.Page(8.2, 0.9 + 1.25 * lines, TITLE, footer, read.stand_in)
+    page = style.Page(9.6, 0.9 + 1.3 * lines, TITLE, footer, read.stand_in)
     style.render(page, lambda figure: draw(figure, read.rows.sort("rank"), images), svg, png)
 
 
@@ -69,7 +69,7 @@ def draw(figure: Figure, rows: pl.DataFrame, images: list[np.ndarray]) -> None:
     for axes, row, image in zip(grid.flat, rows.iter_rows(named=True), images, strict=False):
         axes.imshow(image, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
         axes.set_title(
-            f"{row['label']} > {row['predicted']}  {100 * row['probability']:.0f} % "
+            f"{row['label']} > {row['predicted']}, {100 * row['probability']:.0f} % "
             f"({row['wrong_seeds']})",
             fontsize=8,
             pad=2,
