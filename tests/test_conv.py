@@ -326,3 +326,21 @@ def test_as_pytorch() -> None:
     np.testing.assert_allclose(
         grads.kernel, kernel_t.grad.numpy().transpose(2, 3, 1, 0), atol=1e-12
     )
+
+
+def test_a_loop_over_batches_keeps_the_fast_convolution() -> None:
+    """XLA's processor library takes examples first and channels last; else a slow nest runs."""
+    layer = conv2d(4, 3)
+    params, x, _ = drawn(layer, (6, 6, 2))
+
+    def step(params: Convolution, _: None) -> tuple[Convolution, None]:
+        y, residuals = layer.forward(params, x)
+        grads, _dx = layer.backward(params, residuals, y)
+        return jax.tree.map(lambda p, g: p - 0.1 * g, params, grads), None
+
+    def train(params: Convolution) -> Convolution:
+        return jax.lax.scan(step, params, None, length=2)[0]
+
+    text = jax.jit(train).lower(params).compile().as_text()
+    layouts = set(re.findall(r"dim_labels=(\S+?),", text))
+    assert layouts == {"b01f_01io->b01f"}

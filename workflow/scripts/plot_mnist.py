@@ -1,0 +1,127 @@
+"""Digits: test accuracy by epoch, and of every classifier at the end."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import figtable
+import plotjob
+import polars as pl
+import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+TITLE = "Handwritten digits: a perceptron and a convolutional network"
+COLUMNS = {
+    "kind": pl.String,
+    "network": pl.String,
+    "epoch": pl.Int64,
+    "mean": pl.Float64,
+    "lo": pl.Float64,
+    "hi": pl.Float64,
+    "n": pl.Int64,
+}
+LOOKS = {
+    "convolutional": ("convolutional", style.BLUE),
+    "perceptron": ("perceptron,\nmini-batches", style.GREEN),
+    "sample_by_sample": ("perceptron,\nsample by sample", style.ORANGE),
+    "mlp_classifier": ("scikit-learn,\nMLPClassifier", style.GREY),
+    "logistic_regression": ("scikit-learn,\nlogistic regression", style.GREY),
+}
+"""Name and colour of every classifier, best expected first."""
+
+NAMES = {
+    "convolutional": "convolutional",
+    "perceptron": "in mini-batches",
+    "sample_by_sample": "by samples",
+}
+"""Short names of the networks, beside their curves."""
+
+WANTED = 98.5
+"""Percent; the accuracy that the convolutional network was to reach."""
+
+
+def main(table: Path, svg: Path, png: Path) -> None:
+    """Draw the networks by epoch (left) and all classifiers at the end (right).
+
+    Args:
+        table: CSV with kind (epoch, trained), network, epoch, mean, lo, hi, n, data.
+        svg: vector file to write.
+        png: raster file to write.
+
+    Raises:
+        TableError: the table is missing or wrong, or names an unknown network.
+    """
+    read = figtable.read(table, COLUMNS, key=["kind", "network", "epoch"])
+    unknown = set(read.rows["network"]) - set(LOOKS)
+    if unknown:
+        raise figtable.TableError(f"{table}: unknown networks {sorted(unknown)}")
+    ours = read.rows.filter(kind="epoch")
+    footer = (
+        f"{read.footer(ours['n'])}. Left: mean over seeds, band: 95 % over seeds (Student's t). "
+        "Right: 95 % over test images and, where there are several, seeds. Dashed: the 98.5 % that "
+        "were asked for."
+    )
+    page = style.Page(9.6, 4.4, TITLE, footer, read.stand_in)
+    style.render(page, lambda figure: draw(figure, read.rows), svg, png)
+
+
+def draw(figure: Figure, rows: pl.DataFrame) -> None:
+    """Both panels.
+
+    Args:
+        figure: receives two axes.
+        rows: as `main` reads them.
+    """
+    left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
+    _curves(left, rows.filter(kind="epoch"))
+    _trained(right, rows.filter(kind="trained"))
+
+
+def _curves(axes: Axes, rows: pl.DataFrame) -> None:
+    ends: list[tuple[str, float, str]] = []
+    for network, (_, colour) in LOOKS.items():
+        curve = rows.filter(network=network).sort("epoch")
+        if curve.is_empty():
+            continue
+        epoch, mean, lo, hi = (curve[key].to_numpy() for key in ("epoch", "mean", "lo", "hi"))
+        axes.plot(epoch, 100 * mean, "o-", color=colour, markersize=4)
+        axes.fill_between(epoch, 100 * lo, 100 * hi, color=colour, alpha=0.18, linewidth=0)
+        ends.append((NAMES[network], float(100 * mean[-1]), colour))
+    axes.axhline(WANTED, color=style.INK, linestyle="--", linewidth=1)
+    axes.set_ylim(*axes.get_ylim())
+    style.name_ends(axes, ends)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("test accuracy (%)")
+
+
+def _trained(axes: Axes, rows: pl.DataFrame) -> None:
+    shown = [network for network in LOOKS if network in set(rows["network"])]
+    for place, network in enumerate(reversed(shown)):
+        row = rows.row(by_predicate=pl.col("network") == network, named=True)
+        mean, lo, hi = (100 * row[key] for key in ("mean", "lo", "hi"))
+        colour = LOOKS[network][1]
+        axes.plot([lo, hi], [place, place], color=colour)
+        axes.plot(mean, place, "o", color=colour, markersize=5)
+        axes.annotate(
+            f"{mean:.2f} (n = {row['n']})",
+            (mean, place),
+            xytext=(0, 7),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+            color=colour,
+        )
+    axes.axvline(WANTED, color=style.INK, linestyle="--", linewidth=1)
+    axes.set_yticks(range(len(shown)), [LOOKS[network][0] for network in reversed(shown)])
+    axes.set_ylim(-0.5, len(shown) - 0.4)
+    axes.margins(x=0.14)
+    axes.set_xlabel("test accuracy (%)")
+
+
+if "snakemake" in globals():
+    plotjob.run(main, snakemake)

@@ -1,0 +1,66 @@
+"""Digits: the filters that the first convolution has learned."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import figtable
+import numpy as np
+import plotjob
+import polars as pl
+import style
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+TITLE = "What the first convolution has learned"
+COLUMNS = {"filter": pl.Int64, "row": pl.Int64, "column": pl.Int64, "weight": pl.Float64}
+
+
+def main(table: Path, svg: Path, png: Path) -> None:
+    """Draw every filter as an image.
+
+    Args:
+        table: CSV with filter, row, column, weight, data.
+        svg: vector file to write.
+        png: raster file to write.
+
+    Raises:
+        TableError: the table is missing or wrong.
+    """
+    read = figtable.read(table, COLUMNS, key=["filter", "row", "column"])
+    footer = (
+        f"One network (the first seed); data: {figtable.SOURCES[read.source]}. Each filter gives a "
+        "large output where the image is dark under its red and white under its blue."
+    )
+    page = style.Page(8.2, 2.1, TITLE, footer, read.stand_in)
+    style.render(page, lambda figure: draw(figure, read.rows), svg, png)
+
+
+def draw(figure: Figure, rows: pl.DataFrame) -> None:
+    """All filters on one scale.
+
+    Args:
+        figure: receives an axes for each filter and a colour bar.
+        rows: as `main` reads them.
+    """
+    ordered = rows.sort("filter", "row", "column")
+    count = ordered["filter"].n_unique()
+    height = ordered["row"].n_unique()
+    kernels = ordered["weight"].to_numpy().reshape(count, height, -1)
+    most = float(np.abs(kernels).max())
+    grid = figure.subplots(1, count, squeeze=False)[0]
+    colours = Normalize(-most, most)
+    for axes, kernel in zip(grid, kernels, strict=True):
+        axes.imshow(kernel, cmap="RdBu_r", norm=colours, interpolation="nearest")
+        axes.set_axis_off()
+        axes.grid(visible=False)
+    figure.colorbar(
+        ScalarMappable(colours, "RdBu_r"), ax=list(grid), label="weight", shrink=0.9, pad=0.02
+    )
+
+
+if "snakemake" in globals():
+    plotjob.run(main, snakemake)
