@@ -66,19 +66,6 @@ def number(entry: dict[str, Any]) -> str:
         '95.3 % [93.7, 96.6]'
     """
     form, scale, unit = UNITS[entry["unit"]]
-    form, scale, unit = {
-        "fraction": (".1f", 100, " %"),
-        "difference of fractions": ("+.2f", 100, " points"),
-        "nats": (".3f", 1, " nats"),
-        "rows": (".1f", 1, ""),
-        "runs": (".0f", 1, ""),
-        "count": (".0f", 1, ""),
-        "ratio": (".3g", 1, ""),
-        "s": (".3g", 1, " s"),
-        "correlation": (".2f", 1, ""),
-        "perplexity": (".1f", 1, ""),
-        "number": (".3g", 1, ""),
-    }[entry["unit"]]
     value, lo, hi = (
         "unknown" if entry[key] is None else format(scale * entry[key], form)
         for key in ("value", "lo", "hi")
