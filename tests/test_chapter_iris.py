@@ -121,7 +121,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "widths": {"hidden": [1], "seeds": 2, "reached": 0.95},
         "peer_steps": 3,
         "grid": 5,
-        "checks": {"cases": 1, "nll_cases": 2, "items": 3, "classes": [3]},
+        "checks": {"cases": 1, "nll_cases": 2, "items": 3, "classes": [3], "networks": []},
     }
     names = ("left_out", "flowers", "regions", "units", "widths", "formulas", "forks", "nll")
     runs = {name: folder / f"{name}.parquet" for name in names}
@@ -133,7 +133,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for oracle in ("jax.grad", "central differences")
     ]
     with pytest.MonkeyPatch.context() as patch, jax.enable_x64(False):
-        patch.setattr(iris_checks, "fork_reports", lambda: fake)
+        patch.setattr(iris_checks, "fork_reports", lambda names: fake)
         jax.config.update("jax_disable_most_optimizations", True)
         train_iris.main(settings, runs)
         jax.config.update("jax_disable_most_optimizations", False)

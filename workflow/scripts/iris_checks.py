@@ -288,12 +288,15 @@ def formula_errors(cases: int) -> list[dict[str, Any]]:
     ]
 
 
-def fork_reports() -> list[dict[str, Any]]:
+def fork_reports(names: list[str]) -> list[dict[str, Any]]:
     """Networks with forks before nnjax's verifier, each with the binary loss on top.
 
+    Args:
+        names: which networks. "residual, one branch alone" is spoilt: its block passes on the error
+            signal of the branch and not that of the straight path.
+
     Returns:
-        network, then the verifier's rows: options, oracle, error64, error32 and verdict. The last
-        network is spoilt: its residual block passes on the branch's error signal alone.
+        network, then the verifier's rows: options, oracle, error64, error32 and verdict.
     """
     import nnjax as nn
 
@@ -318,7 +321,8 @@ def fork_reports() -> list[dict[str, Any]]:
         "residual, one branch alone": (nn.serial(*hidden(), block_alone, nn.dense(1)), None),
     }
     rows = []
-    for name, (network, penalty) in networks.items():
+    for name in names:
+        network, penalty = networks[name]
         report = nn.verify(
             network, (2,), nn.sigmoid_cross_entropy, penalty=penalty, inputs=_normal, show=False
         )

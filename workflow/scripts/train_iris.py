@@ -258,7 +258,7 @@ def main(settings: dict[str, Any], runs: dict[str, Path]) -> None:
         "units": pl.DataFrame(units, schema=["w1", "w2", "b"], orient="row"),
         "widths": by_width(settings, x, y),
         "formulas": pl.DataFrame(iris_checks.formula_errors(checks["cases"])),
-        "forks": pl.DataFrame(iris_checks.fork_reports()),
+        "forks": pl.DataFrame(iris_checks.fork_reports(checks["networks"])),
         "nll": pl.DataFrame(nll, infer_schema_length=None, schema_overrides={"ulps32": pl.Float64}),
     }
     for name, table in made.items():
