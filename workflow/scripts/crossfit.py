@@ -61,7 +61,7 @@ def problem(x: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> Problem
         train, choosing = train_test_split(
             rest, test_size=CHOOSING, stratify=labels[rest], random_state=seed
         )
-        made.append(Fold(train, choosing, held_out))
+        made.append(Fold(np.asarray(train), np.asarray(choosing), held_out))
     rows = min(len(fold.train) for fold in made)
     return Problem(x, labels, [fold._replace(train=fold.train[:rows]) for fold in made])
 
@@ -107,8 +107,8 @@ def crossfit(
             shuffle=False,
         )
         loss = np.asarray(history.train_loss)
-        right = _decisions(arm.network, arm.decide, params, jnp.asarray(everything)) == given.labels
-        right = np.asarray(right)
+        decided = _decisions(arm.network, arm.decide, params, jnp.asarray(everything))
+        right = np.asarray(decided) == given.labels
         accuracy = right[..., fold.choosing].mean(axis=-1)
         chosen = best(accuracy.mean(axis=1), loss[..., -1].mean(axis=1))
         tried.append(_tried(number, rates, loss, accuracy, chosen))

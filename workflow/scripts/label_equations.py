@@ -38,7 +38,7 @@ def slopes(x: Array) -> pl.DataFrame:
             "x": x,
             "printed": s / (1 - s),
             "corrected": s * (1 - s),
-            "complex_step": sigmoid(x + 1j * STEP).imag / STEP,
+            "complex_step": np.imag(sigmoid(x + 1j * STEP)) / STEP,
             "differences": (sigmoid(x + h) - sigmoid(x - h)) / (2 * h),
         }
     )
@@ -71,7 +71,7 @@ def loss(net: Network, **added: Array) -> Any:
             that a derivative by one of them can be taken.
     """
     a1 = net.x @ net.W0 + net.b0 + added.get("a1", 0)
-    z1 = np.where(a1.real > 0, a1, 0) + added.get("z1", 0)
+    z1 = np.where(np.real(a1) > 0, a1, 0) + added.get("z1", 0)
     a2 = z1 @ net.W1 + net.b1 + added.get("a2", 0)
     z2 = sigmoid(a2) + added.get("z2", 0)
     return -np.mean(net.y * np.log(z2) + (1 - net.y) * np.log(1 - z2))

@@ -37,11 +37,13 @@ def peers(given: Problem, rates: dict[int, float], settings: dict[str, Any]) -> 
         for number, fold in enumerate(given.folds):
             x, held_out = standardise(given.x[fold.train], given.x[fold.held_out])
             y, truth = given.labels[fold.train], given.labels[fold.held_out]
-            fitted = {"majority": [DummyClassifier(strategy="most_frequent").fit(x, y)]}
+            fitted: dict[str, list[Any]] = {
+                "majority": [DummyClassifier(strategy="most_frequent").fit(x, y)]
+            }
             C = _penalty(given, number, settings["penalties"])
             fitted["logistic regression"] = [LogisticRegression(C=C, max_iter=5000).fit(x, y)]
             fitted["MLPClassifier"] = [
-                _network(settings, rates[number], seed, len(x)).fit(x, y)
+                _network(settings, rates[number], seed, x, y)
                 for seed in range(settings["peer_seeds"])
             ]
             for name, models in fitted.items():
@@ -72,22 +74,16 @@ def _penalty(given: Problem, number: int, penalties: list[float]) -> float:
     return float(penalties[int(np.argmax(right))])
 
 
-class _Quiet(MLPClassifier):
-    """The classifier without its remark that the epochs asked for are all it did."""
-
-    def fit(self, X: Any, y: Any) -> "_Quiet":
-        """Train for as many epochs as were asked for."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return super().fit(X, y)
-
-
-def _network(settings: dict[str, Any], rate: float, seed: int, rows: int) -> MLPClassifier:
-    return _Quiet(
+def _network(
+    settings: dict[str, Any], rate: float, seed: int, x: np.ndarray, y: np.ndarray
+) -> MLPClassifier:
+    """The fitted classifier, without its remark that the epochs asked for are all it did."""
+    batch: Any = len(x)
+    model = MLPClassifier(
         (settings["units"],),
         solver="sgd",
         alpha=0.0,
-        batch_size=rows,
+        batch_size=batch,
         learning_rate_init=rate,
         momentum=0.0,
         max_iter=settings["epochs"],
@@ -95,3 +91,6 @@ def _network(settings: dict[str, Any], rate: float, seed: int, rows: int) -> MLP
         n_iter_no_change=settings["epochs"],
         random_state=seed,
     )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(x, y)
