@@ -33,13 +33,6 @@ LOOKS = {
 }
 """Name and colour of every classifier, best expected first."""
 
-NAMES = {
-    "convolutional": "convolutional",
-    "perceptron": "in mini-batches",
-    "sample_by_sample": "by samples",
-}
-"""Short names of the networks, beside their curves."""
-
 WANTED = 98.5
 """Percent; the accuracy that the convolutional network was to reach."""
 
@@ -82,18 +75,17 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
 
 
 def _curves(axes: Axes, rows: pl.DataFrame) -> None:
-    ends: list[tuple[str, float, str]] = []
-    for network, (_, colour) in LOOKS.items():
+    for network, (name, colour) in LOOKS.items():
         curve = rows.filter(network=network).sort("epoch")
         if curve.is_empty():
             continue
         epoch, mean, lo, hi = (curve[key].to_numpy() for key in ("epoch", "mean", "lo", "hi"))
-        axes.plot(epoch, 100 * mean, "o-", color=colour, markersize=4)
+        axes.plot(
+            epoch, 100 * mean, "o-", color=colour, markersize=4, label=name.replace("\n", " ")
+        )
         axes.fill_between(epoch, 100 * lo, 100 * hi, color=colour, alpha=0.18, linewidth=0)
-        ends.append((NAMES[network], float(100 * mean[-1]), colour))
     axes.axhline(WANTED, color=style.INK, linestyle="--", linewidth=1)
-    axes.set_ylim(*axes.get_ylim())
-    style.name_ends(axes, ends)
+    axes.legend(loc="lower right", frameon=False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("test accuracy (%)")
@@ -115,6 +107,7 @@ def _trained(axes: Axes, rows: pl.DataFrame) -> None:
             ha="center",
             fontsize=8,
             color=colour,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
         )
     axes.axvline(WANTED, color=style.INK, linestyle="--", linewidth=1)
     axes.set_yticks(range(len(shown)), [LOOKS[network][0] for network in reversed(shown)])

@@ -120,10 +120,11 @@ def gradient_difference(network: nn.Layer, x: np.ndarray, labels: np.ndarray) ->
     """
     import jax
 
+    # Drawn in float32, as for training: another precision would compile the drawing once more.
+    drawn, _ = network.init(jax.random.key(0), x.shape[1:])
     with jax.enable_x64(True):
         x = x.astype(np.float64)
-        params, _ = network.init(jax.random.key(0), x.shape[1:])
-        params = jax.tree.map(lambda leaf: leaf.astype(np.float64), params)
+        params = jax.tree.map(lambda leaf: leaf.astype(np.float64), drawn)
 
         def loss_at(params: Any) -> Any:
             scores = network.forward(params, x)[0]
