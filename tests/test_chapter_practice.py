@@ -74,7 +74,7 @@ def test_an_arm_is_trained_and_counted(tmp_path: Path) -> None:
     train, test = data(tmp_path)
     small = {"units": 3, "batch_size": 4, "epochs": 2, "held_out": 2}
     by_epoch, by_speaker = train_practice.train_arm(
-        "held out", BASE | small, train, test, PRACTICE | {"seeds": 2}
+        "held out", BASE | small, train, test, PRACTICE | {"seeds": 2}, {}
     )
     assert by_epoch.shape == (4, 6)
     assert by_epoch["updates"].to_list() == [2, 4, 2, 4]

@@ -170,8 +170,9 @@ def geometric(ratios: np.ndarray) -> stats.Interval:
         >>> print("%.1f %.1f %.1f %d" % geometric(np.array([10.0, 10.0, 10.0])))
         10.0 10.0 10.0 3
     """
-    value, lo, hi, n = stats.mean_interval(np.log(ratios))
-    return stats.Interval(*(float(np.exp(end)) for end in (value, lo, hi)), n)
+    mean = stats.mean_interval(np.log(ratios))
+    value, lo, hi = np.exp(mean[:3]).tolist()
+    return stats.Interval(value, lo, hi, mean.n)
 
 
 def of_gradients(gradients: pl.DataFrame) -> Numbers:

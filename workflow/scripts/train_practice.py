@@ -1,5 +1,6 @@
 """The practice chapter: every arm is the base network with something taken away or added."""
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,8 +39,9 @@ def main(train: Path, test: Path, settings: dict[str, Any], runs: Path, speakers
             where no speakers were held out), updates so far.
         speakers: Parquet to write, one row per arm, seed, epoch and test speaker: rows, correct.
     """
+    metrics: dict[int, Any] = {}
     tables = [
-        train_arm(name, settings["base"] | changes, train, test, settings)
+        train_arm(name, settings["base"] | changes, train, test, settings, metrics)
         for name, changes in settings["arms"].items()
     ]
     write_parquet(pl.concat(by_epoch for by_epoch, _ in tables), runs)
@@ -47,20 +49,27 @@ def main(train: Path, test: Path, settings: dict[str, Any], runs: Path, speakers
 
 
 def network(arm: dict[str, Any]) -> Any:
-    """The network of an arm: hidden layers of ReLUs, all but the first with a skip if asked for."""
+    """The network of an arm: hidden layers of ReLUs, all but the first with a skip if asked for.
+
+    Arms that have the same network get the same object, so that it is compiled once for them.
+    """
+    return _network(*(arm[name] for name in ("layers", "units", "skip", "init", "dropout")))
+
+
+@functools.cache
+def _network(layers: int, units: int, skip: bool, init: str | float, dropout: float) -> Any:
     from networks import INITIALIZERS
 
     import nnjax as nn
 
-    init = arm["init"]
     weights = INITIALIZERS[init]() if isinstance(init, str) else nn.initializers.normal(init)
-    noise = [nn.dropout(arm["dropout"])] if arm["dropout"] else []
+    noise = [nn.dropout(dropout)] if dropout else []
 
     def block() -> nn.Layer:
-        return nn.serial(nn.dense(arm["units"], weights), nn.relu(), *noise)
+        return nn.serial(nn.dense(units, weights), nn.relu(), *noise)
 
     # The first layer changes the width, so the input cannot be added to it.
-    deeper = [nn.residual(block()) if arm["skip"] else block() for _ in range(arm["layers"] - 1)]
+    deeper = [nn.residual(block()) if skip else block() for _ in range(layers - 1)]
     return nn.serial(block(), *deeper, nn.dense(26, weights))
 
 
@@ -90,11 +99,44 @@ def prepared(arm: dict[str, Any], train: Path, test: Path, settings: dict[str, A
     )
 
 
-def train_arm(
-    name: str, arm: dict[str, Any], train: Path, test: Path, settings: dict[str, Any]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """One arm, all seeds at once; the tables of `main`."""
+def measured_by(rows: Rows) -> Any:
+    """The metric of some rows: correct ones of every speaker, then the held-out rows' mean loss."""
     import jax.numpy as jnp
+    from runs import heard
+
+    import nnjax as nn
+
+    who = heard(rows.speakers)
+    share = rows.held_out / max(1, rows.held_out.sum())
+
+    def metric(scores: Any, labels: Any) -> Any:
+        log_p, _ = nn.log_softmax().forward((), scores)
+        loss = -jnp.take_along_axis(log_p, labels[:, None], axis=-1)[:, 0]
+        held_out = jnp.where(rows.held_out, loss, 0) @ jnp.asarray(share, scores.dtype)
+        return jnp.concatenate([who.metric(scores, labels), held_out[None]])
+
+    return metric
+
+
+def train_arm(
+    name: str,
+    arm: dict[str, Any],
+    train: Path,
+    test: Path,
+    settings: dict[str, Any],
+    metrics: dict[int, Any],
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """One arm, all seeds at once; the tables of `main`.
+
+    Args:
+        name: of the arm.
+        arm: all of its settings.
+        train: the training rows.
+        test: the test rows.
+        settings: the configuration's `chapters.practice`.
+        metrics: number of held-out speakers to the metric of such arms, which measure the same
+            rows; filled where one is missing. The same metric lets arms share a compiled program.
+    """
     from networks import OPTIMIZERS
     from runs import heard
 
@@ -103,15 +145,7 @@ def train_arm(
     rows = prepared(arm, train, test, settings)
     who = heard(rows.speakers)
     known = np.isin(who.names, np.unique(rows.speakers[~rows.held_out]))
-    share = rows.held_out / max(1, rows.held_out.sum())
-
-    def metric(scores: Any, labels: Any) -> Any:
-        """Correct rows of every speaker, and the mean loss of the rows held out."""
-        log_p, _ = nn.log_softmax().forward((), scores)
-        loss = -jnp.take_along_axis(log_p, labels[:, None], axis=-1)[:, 0]
-        held_out = jnp.where(rows.held_out, loss, 0) @ jnp.asarray(share, scores.dtype)
-        return jnp.concatenate([who.metric(scores, labels), held_out[None]])
-
+    metric = metrics.setdefault(arm["held_out"], measured_by(rows))
     batch = arm["batch_size"] or len(rows.x)
     _, history = nn.sweep(
         network(arm),
