@@ -18,6 +18,7 @@ import search_mnist
 import summarise_mnist
 import train_mnist
 import train_mnist_perceptrons
+import yaml
 from figtable import STAND_INS, TableError
 from tables import write_csv
 
@@ -315,6 +316,16 @@ def test_the_search_never_sees_the_test_rows(
         ("perceptron", 2, 16, 0.01, 0.51, 2),
         ("convolutional", 1, 16, 0.1, 0.1, 1),
     ]
+
+
+def test_the_settings_are_the_best_that_were_tried() -> None:
+    root = Path(__file__).parents[1]
+    config = yaml.safe_load((root / "workflow/config/chapters/mnist.yaml").read_text())
+    trials = pl.read_csv(root / "reports/mnist/search.csv")
+    for network, training in config["chapters"]["mnist"]["training"].items():
+        tried = trials.filter(network=network)
+        same = [pl.col(k) == training[k] for k in ("epochs", "batch_size", "learning_rate")]
+        assert tried.filter(*same)["accuracy"].to_list() == [tried["accuracy"].max()]
 
 
 def test_an_unknown_network_is_refused(tmp_path: Path) -> None:

@@ -342,5 +342,7 @@ def test_a_loop_over_batches_keeps_the_fast_convolution() -> None:
         return jax.lax.scan(step, params, None, length=2)[0]
 
     text = jax.jit(train).lower(params).compile().as_text() or ""
+    text = jax.jit(train).lower(params).compile().as_text()
+    assert text is not None
     layouts = set(re.findall(r"dim_labels=(\S+?),", text))
     assert layouts == {"b01f_01io->b01f"}
