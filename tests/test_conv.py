@@ -341,7 +341,6 @@ def test_a_loop_over_batches_keeps_the_fast_convolution() -> None:
     def train(params: Convolution) -> Convolution:
         return jax.lax.scan(step, params, None, length=2)[0]
 
-    text = jax.jit(train).lower(params).compile().as_text() or ""
     text = jax.jit(train).lower(params).compile().as_text()
     assert text is not None
     layouts = set(re.findall(r"dim_labels=(\S+?),", text))

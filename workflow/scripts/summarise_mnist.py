@@ -174,7 +174,7 @@ def numbers(
         ),
         "s6.softmax_ratio": (
             checks["convolutional"]["softmax_ratio"],
-            "how many times the first output of softmax is the second, for the inputs 1 and 2",
+            "how many times the second output of softmax is the first, for the inputs 1 and 2",
         ),
     }
     seeds = {
