@@ -30,7 +30,7 @@ DIFFERENCE = "difference of fractions"
 OPTIMIZERS = ("sgd", "sgd_momentum", "adagrad", "rmsprop", "adam")
 SMALL_BATCHES = 128
 """The claim that small batches are worse is about this side of the figure: batches up to here."""
-MANY_UPDATES = 512
+MANY_UPDATES = 256
 """Overfitting is looked for in batches up to here; larger ones have hardly trained by epoch 20."""
 
 Row = dict[str, Any]
