@@ -179,6 +179,9 @@ def test_tables_and_figures(path: Path, words: entity_text.Words, tmp_path: Path
     assert found["h4.f1_per"]["value"] == found["h4.f1_loc"]["value"] == 1
     assert found["h4.macro_f1"]["value"] == pytest.approx(3 / 5)
     assert found["h4.macro_f1_majority"]["value"] == 0
+    # Without seeds n counts what is resampled: the sentences for F1, the names for accuracies.
+    assert [found[f"h4.{key}_word"]["n"] for key in ("macro_f1", "ambiguous_accuracy")] == [6, 2]
+    assert found["h4.macro_f1"]["n"] == found["h4.swapped_minus_logistic"]["n"] == 2
     assert found["h4.minus_majority"]["value"] == pytest.approx(3 / 5)
     assert found["h4.ambiguous_accuracy"]["value"] == found["h4.swapped_accuracy"]["value"] == 1
     assert (found["h4.diverged"]["value"], found["h4.diverged"]["n"]) == (1, 2)
@@ -194,6 +197,25 @@ def test_tables_and_figures(path: Path, words: entity_text.Words, tmp_path: Path
         summarise_entities.one_name(
             pl.read_parquet(predictions), words, SETTINGS | {"shown": "rome"}
         )
+
+
+def test_names_are_what_is_resampled() -> None:
+    """All sentences of a name are right or all are wrong: the interval is that of two names."""
+    rows = pl.DataFrame(
+        {
+            "seed": [0] * 40,
+            "sentence": range(40),
+            "word": ["paris", "june"] * 20,
+            "ambiguous": [True] * 40,
+            "tag": ["PER"] * 40,
+            "predicted": ["PER", "O"] * 20,
+        }
+    )
+    assert summarise_entities.accuracy(rows) == (0.5, 0.0, 1.0, 2)
+    two_seeds = pl.concat([rows, rows.with_columns(seed=pl.lit(1, pl.Int64))])
+    found = summarise_entities.accuracy(two_seeds)
+    assert (found.lo, found.hi, found.n) == (0.0, 1.0, 2)
+    assert summarise_entities.accuracy(two_seeds, rows) == (0.0, 0.0, 0.0, 2)
 
 
 def test_scores_by_hand() -> None:
@@ -214,10 +236,15 @@ def test_training_end_to_end(
     path: Path, tmp_path: Path, quick_compiler: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train_entities, "lookup_error", lambda words, settings: 0.0)
+    # One split of each test and two widths: what they share is tested above.
+    for name in ("folds", "swapped"):
+        every = getattr(train_entities, name)
+        monkeypatch.setattr(train_entities, name, lambda *a, every=every: every(*a)[:1])
+    settings = SETTINGS | {"windows": [0, 2]}
     predictions, losses = tmp_path / "p.parquet", tmp_path / "l.parquet"
     # As the job runs: in the default precision.
     with jax.enable_x64(False):
-        train_entities.main(SETTINGS, path, predictions, losses)
+        train_entities.main(settings, path, predictions, losses)
     rows = pl.read_parquet(predictions)
     assert set(rows["model"]) == {
         *("majority", "word", "logistic", "network", "network, words hidden")
@@ -225,12 +252,13 @@ def test_training_end_to_end(
     probabilities = rows.select(f"p_{tag}" for tag in TAGS).sum_horizontal()
     assert probabilities.to_numpy() == pytest.approx(1, abs=1e-5)
     words = entity_text.read(path)
-    assert rows.filter(model="network", window=0, seed=0, test="folds").height == len(words.word)
+    _, held_out = train_entities.folds(words, SETTINGS)[0]
+    assert rows.filter(model="network", window=0, seed=0, test="folds").height == held_out.sum()
     # Whoever sees the word alone cannot know a role that training lacked.
     assert rows.filter(test="swapped", model="word")["predicted"].is_in(["O"]).sum() == 0
     ends = pl.read_parquet(losses)
     assert ends["loss"].is_finite().all()
-    assert ends.height == (2 + 2) * 4 * 2
+    assert ends.height == (1 + 1) * 3 * 2
 
 
 def test_the_text_of_the_chapter() -> None:

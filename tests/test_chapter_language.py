@@ -327,9 +327,9 @@ def test_summary_and_figure_of_made_up_runs(tmp_path: Path, data: str) -> None:
 def test_blocks_of_unequal_length_count_by_their_words() -> None:
     nats = np.arange(10.0)[None]
     found = summarise_language.interval(nats, {"blocks": 3, "resamples": 200, "seed": 0})
-    assert found["value"] == pytest.approx(4.5)
-    assert found["n"] == 3
-    assert found["lo"] < 4.5 < found["hi"]
+    assert found.value == pytest.approx(4.5)
+    assert found.n == 3
+    assert found.lo < 4.5 < found.hi
 
 
 def test_a_diverged_run_is_counted(tmp_path: Path) -> None:
@@ -356,4 +356,4 @@ def test_networks_are_made_of_public_rules_only() -> None:
 
 def test_an_interval_of_a_fraction_holds_fractions_only() -> None:
     found = summarise_language.fraction(np.array([0.5, 1.0]))
-    assert (found["value"], found["lo"], found["hi"], found["n"]) == (0.75, 0, 1, 2)
+    assert found == (0.75, 0, 1, 2)

@@ -1,5 +1,6 @@
 """The chapter on single samples: the article's rules by hand, and a tiny run."""
 
+import abc
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,18 @@ def test_the_final_code_is_right_and_what_is_printed_is_not() -> None:
     assert errors["nnjax"] < 1e-7
     assert errors["loop_as_printed"] > 0.01
     assert errors["general_step_as_printed"] > 0.01
+
+
+def test_a_class_is_abstract_only_if_it_inherits() -> None:
+    """The article's program marks methods of plain classes as abstract, to no effect."""
+
+    def incomplete(*base: type) -> type:
+        above = type("Activation", base, {"df": abc.abstractmethod(lambda self, x: None)})
+        return type("Half", (above,), {"f": lambda self, x: x})
+
+    assert incomplete()().df(1.0) is None
+    with pytest.raises(TypeError, match="abstract"):
+        incomplete(abc.ABC)()
 
 
 def test_misfits_are_refused_with_both_shapes() -> None:

@@ -50,8 +50,8 @@ def main(table: Path, svg: Path, png: Path) -> None:
     networks = read.rows.filter(pl.col("model").str.starts_with("network"))
     footer = (
         f"{read.footer(networks['n'])}. Intervals: 95 % over sentences and, for networks, seeds. "
-        "Left: held-out folds of sentences, the widest window. Right: a name is ambiguous if it is "
-        "a person and something else in the text; hollow: tested in the role training never showed."
+        "Left: held-out folds of sentences, the widest window. Right: over names; a name is "
+        "ambiguous if it is a person and something else; hollow: in the role training never showed."
     )
     page = style.Page(9.6, 4.6, TITLE, footer, read.stand_in)
     style.render(page, lambda figure: draw(figure, read.rows), svg, png)

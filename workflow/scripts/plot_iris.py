@@ -18,6 +18,7 @@ TITLE = "One species of iris against the other two: three decision boundaries"
 COLUMNS = {
     "part": pl.String,
     "model": pl.String,
+    "name": pl.String,
     "index": pl.Int64,
     "x": pl.Float64,
     "y": pl.Float64,
@@ -32,11 +33,9 @@ MODELS = {
     "quadratic": "quadratic basis functions",
     "network": "one hidden layer",
 }
-SPECIES = (
-    ("setosa", style.GREEN, "^"),
-    ("versicolor", style.BLUE, "o"),
-    ("virginica", style.ORANGE, "s"),
-)
+LOOKS = ((style.GREEN, "^"), (style.BLUE, "o"), (style.ORANGE, "s"))
+"""Of the species, by number."""
+
 PALE = ("#FFFFFF", "#C9E0F0")
 
 
@@ -57,11 +56,12 @@ def main(table: Path, svg: Path, png: Path) -> None:
         raise figtable.TableError(f"{table}: no accuracy of model {', '.join(sorted(missing))}")
     flowers = int(read.rows.filter(part="flower", model="logistic")["share"].is_not_nan().sum())
     seeds = int(read.rows.filter(part="accuracy", model="network")["n"][0])
+    asked = read.rows.filter(part="accuracy")["name"][0]
     footer = (
         f"Data: {figtable.SOURCES[read.source]}. Percentages: leave-one-out accuracy [95 %], over "
-        f"{flowers} flowers and, for the network, {seeds} seeds. Shaded: called versicolor after "
+        f"{flowers} flowers and, for the network, {seeds} seeds. Shaded: called {asked} after "
         "training on all flowers (network: first seed). Dashed: where a hidden unit is 1/2. Grey "
-        "lines: where one seed in ten, or nine, say versicolor. Rings: wrong when left out."
+        f"lines: where one seed in ten, or nine, say {asked}. Rings: wrong when left out."
     )
     page = style.Page(9.6, 4.4, TITLE, footer, read.stand_in)
     style.render(page, lambda figure: draw(figure, read.rows), svg, png)
@@ -75,6 +75,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
         rows: as `main` reads them.
     """
     panels = figure.subplots(1, 3, sharex=True, sharey=True)
+    x_name, y_name = rows.filter(part="axis").sort("index")["name"]
     for axes, (model, name) in zip(panels, MODELS.items(), strict=True):
         part = rows.filter(model=model)
         _region(axes, part.filter(part="region").sort("index"))
@@ -83,9 +84,9 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
         value, lo, hi = 100 * part.filter(part="accuracy").select("value", "lo", "hi").to_numpy()[0]
         title = f"{name}\n{value:.1f} % [{lo:.1f}, {hi:.1f}]"
         axes.set_title(title, loc="left", fontsize=9)
-        axes.set_xlabel("petal length (cm)")
+        axes.set_xlabel(x_name)
         axes.grid(visible=False)
-    panels[0].set_ylabel("petal width (cm)")
+    panels[0].set_ylabel(y_name)
     panels[0].legend(loc="upper left", fontsize=7.5, frameon=False, handletextpad=0.1)
 
 
@@ -116,10 +117,12 @@ def _units(axes: Axes, part: pl.DataFrame) -> None:
 
 def _flowers(axes: Axes, part: pl.DataFrame) -> None:
     x, y, species, share = (part[name].to_numpy() for name in ("x", "y", "value", "share"))
-    for number, (name, colour, marker) in enumerate(SPECIES):
+    names = part["name"].to_numpy()
+    for number, (colour, marker) in enumerate(LOOKS):
         chosen = species == number
-        axes.scatter(x[chosen], y[chosen], 11, color=colour, marker=marker, label=name, alpha=0.75,
-                     linewidths=0)  # fmt: skip
+        if chosen.any():
+            axes.scatter(x[chosen], y[chosen], 11, color=colour, marker=marker, alpha=0.75,
+                         label=names[chosen][0], linewidths=0)  # fmt: skip
     wrong = share > 0.5
     axes.scatter(x[wrong], y[wrong], 42, facecolors="none", edgecolors=style.INK, linewidths=0.8)
 

@@ -37,7 +37,7 @@ def printed(form: str, layers: Layers, x: np.ndarray, t: np.ndarray, slope: floa
         form: "final code" (with the derivative f', as the first two steps and the final code have
             it); "loop" (f for f' in every layer, as the generic loop is printed); "general step"
             (right in the last two layers, then f for f', and the slope of the loss at the layer's
-            output for the error signal, as the general step is printed).
+            output for the error signal, as the general step and the first layer's line have it).
         layers: the network.
         x: sample (ins, 1).
         t: target (outs, 1).

@@ -1,6 +1,7 @@
 """Scores of every tag, accuracy on ambiguous names, and what one name was taken for.
 
-Intervals: sentences and seeds are resampled together; models are compared on the same draws.
+Intervals of F1: sentences and seeds are resampled together. Of ambiguous names: names and seeds, as
+what was learned of a name holds in all of its sentences. Models are compared on the same draws.
 """
 
 from pathlib import Path
@@ -10,7 +11,10 @@ import entity_text
 import job
 import numpy as np
 import polars as pl
+from chapter_numbers import number, single
+from chapter_numbers import table as numbers_table
 from entity_text import OUTSIDE, TAGS
+from intervals import N_SEEDS, over_units
 from tables import write_csv
 
 from nnjax import stats
@@ -20,8 +24,10 @@ if TYPE_CHECKING:
 
 ENTITIES = [tag for tag in TAGS if tag != OUTSIDE]
 RESAMPLES = 2_000
-BOTH = "95 % over sentences and seeds (bootstrap)"
+SENTENCES_AND_SEEDS = "95 % over sentences and seeds (bootstrap)" + N_SEEDS
 SENTENCES = "95 % over sentences (bootstrap)"
+NAMES_AND_SEEDS = "95 % over names and seeds (bootstrap)" + N_SEEDS
+NAMES = "95 % over names (bootstrap)"
 BASELINES = ("majority", "word", "logistic")
 """Models without chance: they have one seed."""
 
@@ -95,7 +101,8 @@ class Measured:
 
     def __init__(self, rows: pl.DataFrame, sentences: int, draws: Draws) -> None:
         found = counts(rows, sentences)
-        self.n = len(found)
+        # A model without seeds has the sentences alone to be resampled.
+        self.n = len(found) if len(found) > 1 else sentences
         self.value = scores(found.sum(axis=(0, 1)))
         self.drawn = scores(draws.totals(found))
 
@@ -107,25 +114,25 @@ class Measured:
         return _interval(self.value[measure][k], self.drawn[measure][:, k], self.n)
 
     def minus(self, other: "Measured") -> stats.Interval:
-        """Difference of the macro F1, paired by sentences and seeds."""
+        """Difference of the macro F1 to a model without seeds, paired by sentences."""
         return _interval(
             self.value["f1"].mean() - other.value["f1"].mean(),
             (self.drawn["f1"] - other.drawn["f1"]).mean(-1),
-            max(self.n, other.n),
+            self.n,
         )
 
 
 def hits(rows: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Ambiguous names taken for the right thing, by seed and sentence, and how many there are.
+    """How often each ambiguous name was taken for the right thing, and how often it occurs.
 
     Returns:
-        (seeds, sentences) and (sentences,), of the sentences that have one.
+        (seeds, names) and (names,).
     """
     table = (
         rows.filter("ambiguous")
-        .group_by("seed", "sentence")
+        .group_by("seed", "word")
         .agg(hits=(pl.col("tag") == pl.col("predicted")).sum(), words=pl.len())
-        .sort("seed", "sentence")
+        .sort("seed", "word")
     )
     seeds = table["seed"].n_unique()
     return (
@@ -143,11 +150,11 @@ def person_or_not(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def accuracy(rows: pl.DataFrame, other: pl.DataFrame | None = None) -> stats.Interval:
-    """Accuracy on the ambiguous names, or its difference to another model's, paired."""
+    """Accuracy on the ambiguous names, or its difference to another model's, paired by names."""
     correct, words = hits(rows)
     if other is not None:
         correct = correct - hits(other)[0]
-    return stats.two_level_interval(correct, words, np.random.default_rng(0))
+    return over_units(correct, words)
 
 
 def main(
@@ -205,15 +212,7 @@ def main(
         *of_text(words, settings),
         *of_training(ends),
     ]
-    order = ["key", "value", "lo", "hi", "n", "unit", "interval", "what"]
-    write_csv(
-        pl.DataFrame(
-            entries, infer_schema_length=None, schema_overrides={"lo": pl.Float64, "hi": pl.Float64}
-        )
-        .select(order)
-        .with_columns(data),
-        numbers,
-    )
+    write_csv(numbers_table(entries, "sentences"), numbers)
 
 
 def of_models(
@@ -225,7 +224,13 @@ def of_models(
     wide = max(settings["windows"])
     network = measured["network", wide]
     entries = [
-        _entry(f"f1_{tag.lower()}", network.of("f1", tag), f"F1 of {tag}, {wide} words each side")
+        number(
+            f"h4.f1_{tag.lower()}",
+            f"F1 of {tag}, {wide} words each side",
+            network.of("f1", tag),
+            "fraction",
+            SENTENCES_AND_SEEDS,
+        )
         for tag in ENTITIES
     ]
     said = {
@@ -237,33 +242,41 @@ def of_models(
     windows = {"network": wide, "majority": 0, "word": 0, "logistic": wide}
     for model, window in windows.items():
         end = "" if model == "network" else f"_{model}"
-        fixed = SENTENCES if model in BASELINES else BOTH
-        macro = measured[model, window].of("f1", "macro")
-        rows = parts["folds", model, window]
+        fixed = model in BASELINES
         entries += [
-            _entry(f"macro_f1{end}", macro, f"mean F1 of the five tags: {said[model]}", fixed),
-            _entry(
-                f"ambiguous_accuracy{end}",
-                accuracy(rows),
+            number(
+                f"h4.macro_f1{end}",
+                f"mean F1 of the five tags: {said[model]}",
+                measured[model, window].of("f1", "macro"),
+                "fraction",
+                SENTENCES if fixed else SENTENCES_AND_SEEDS,
+            ),
+            number(
+                f"h4.ambiguous_accuracy{end}",
                 f"accuracy on ambiguous names: {said[model]}",
-                fixed,
+                accuracy(parts["folds", model, window]),
+                "fraction",
+                NAMES if fixed else NAMES_AND_SEEDS,
             ),
         ]
         if model != "network":
             entries.append(
-                _entry(
-                    f"minus_{model}",
-                    network.minus(measured[model, window]),
+                number(
+                    f"h4.minus_{model}",
                     f"mean F1, the network minus {said[model]}",
-                    unit="difference of fractions",
+                    network.minus(measured[model, window]),
+                    "difference of fractions",
+                    SENTENCES_AND_SEEDS,
                 )
             )
     for width in sorted(set(settings["windows"]) - {wide}):
         entries.append(
-            _entry(
-                f"ambiguous_accuracy_{width}",
-                accuracy(parts["folds", "network", width]),
+            number(
+                f"h4.ambiguous_accuracy_{width}",
                 f"accuracy on ambiguous names: the network, {width} words each side",
+                accuracy(parts["folds", "network", width]),
+                "fraction",
+                NAMES_AND_SEEDS,
             )
         )
     for key, test, (model, width), (other, less), what in (
@@ -286,11 +299,12 @@ def of_models(
         ),
     ):
         entries.append(
-            _entry(
-                key,
-                accuracy(parts[test, model, width], parts[test, other, less]),
+            number(
+                f"h4.{key}",
                 f"accuracy on {what}: {model}, window {width}, minus {other}, window {less}",
-                unit="difference of fractions",
+                accuracy(parts[test, model, width], parts[test, other, less]),
+                "difference of fractions",
+                NAMES_AND_SEEDS,
             )
         )
     for end, model, width in (
@@ -300,18 +314,20 @@ def of_models(
         ("_word", "word", 0),
     ):
         rows, seen = parts["swapped", model, width], f"{model}, window {width}"
-        covers = SENTENCES if model in BASELINES else BOTH
+        covers = NAMES if model in BASELINES else NAMES_AND_SEEDS
         entries += [
-            _entry(
-                f"swapped_accuracy{end}",
-                accuracy(rows),
+            number(
+                f"h4.swapped_accuracy{end}",
                 f"accuracy on names in a role never seen in training: {seen}",
+                accuracy(rows),
+                "fraction",
                 covers,
             ),
-            _entry(
-                f"swapped_person{end}",
-                accuracy(person_or_not(rows)),
+            number(
+                f"h4.swapped_person{end}",
                 f"the same, counted right if a person is told from what is none: {seen}",
+                accuracy(person_or_not(rows)),
+                "fraction",
                 covers,
             ),
         ]
@@ -321,31 +337,30 @@ def of_models(
 def of_text(words: entity_text.Words, settings: dict[str, Any]) -> list[dict[str, Any]]:
     """What the text holds; counts without an interval."""
     names = entity_text.ambiguous(words, settings["ambiguous"])
-    return [
-        _count("sentences", int(words.sentence.max()) + 1, "sentences of the text"),
-        _count("words", len(words.word), "words of the text"),
-        _count("vocabulary", len(np.unique(words.word)), "different words"),
-        _count(
-            "entity_words",
+    counts = {
+        "sentences": (int(words.sentence.max()) + 1, "sentences of the text"),
+        "words": (len(words.word), "words of the text"),
+        "vocabulary": (len(np.unique(words.word)), "different words"),
+        "entity_words": (
             int((words.tag != TAGS.index(OUTSIDE)).sum()),
             "words with an entity tag",
         ),
-        _count("ambiguous_names", len(names), "names used in two roles"),
-    ]
+        "ambiguous_names": (len(names), "names used in two roles"),
+    }
+    return [single(f"h4.{key}", what, value, "count") for key, (value, what) in counts.items()]
 
 
 def of_training(ends: pl.DataFrame) -> list[dict[str, Any]]:
     """Whether training went well, and the check of the lookup."""
     failed = int((~ends["loss"].is_finite()).sum())
+    what = f"runs without a finite loss, of {ends.height}"
+    gap = (
+        "largest difference of the table's gradient, lookup against one-hot times table, relative "
+        "to its largest entry (float32)"
+    )
     return [
-        _count("diverged", failed, f"runs without a finite loss, of {ends.height}", len(ends)),
-        _count(
-            "lookup_error",
-            ends["lookup_error"][0],
-            "largest difference of the table's gradient, lookup against one-hot times table, "
-            "relative to its largest entry (float32)",
-            unit="number",
-        ),
+        single("h4.diverged", what, failed, "count", ends.height),
+        single("h4.lookup_error", gap, ends["lookup_error"][0], "number"),
     ]
 
 
@@ -374,27 +389,6 @@ def one_name(
             found.append((test, sentence, place, " ".join(said), tag, guess, *interval))
     columns = ["test", "sentence", "place", "text", "tag", "guess", "probability", "lo", "hi", "n"]
     return pl.DataFrame(found, schema=columns, orient="row")
-
-
-def _entry(
-    key: str,
-    interval: stats.Interval,
-    what: str,
-    covers: str = BOTH,
-    unit: str = "fraction",
-) -> dict[str, Any]:
-    return {
-        "key": f"h4.{key}",
-        **interval._asdict(),
-        "unit": unit,
-        "interval": covers,
-        "what": what,
-    }
-
-
-def _count(key: str, value: float, what: str, n: int = 1, unit: str = "count") -> dict[str, Any]:
-    entry = {"key": f"h4.{key}", "value": float(value), "lo": None, "hi": None, "n": n}
-    return {**entry, "unit": unit, "interval": "none", "what": what}
 
 
 if "snakemake" in globals():

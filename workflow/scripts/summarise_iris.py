@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 import job
 import numpy as np
 import polars as pl
+from chapter_numbers import number, single
+from chapter_numbers import table as numbers_table
 from covers import SEEDS_WILSON
+from intervals import N_SEEDS, over_units
 from tables import write_csv
 
 from nnjax import stats
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 DATA = pl.lit("iris").alias("data")
 FLOWERS_WILSON = "95 % over flowers (Wilson)"
 FLOWERS_BOOTSTRAP = "95 % over flowers (bootstrap)"
-FLOWERS_AND_SEEDS = "95 % over flowers and seeds (bootstrap)"
+FLOWERS_AND_SEEDS = "95 % over flowers and seeds (bootstrap)" + N_SEEDS
 ALL_CASES = "all: the smallest and the largest of the random cases"
 ALL_NETWORKS = "all: the smallest and the largest of the networks"
 
@@ -26,27 +29,19 @@ MODELS = {
     "quadratic": "quadratic basis functions",
     "network": "one hidden layer",
 }
+SPECIES = ["setosa", "versicolor", "virginica"]
+"""In the order of their numbers in scikit-learn's copy."""
+
 SOFTMAX = ["nnjax, fused, labels", "nnjax, fused, one-hot", "nnjax, softmax then loss"]
 WRITTEN = ["sum of -log P", "cross-entropy of one-hot targets"]
 
 
-def number(
-    key: str,
-    what: str,
-    found: tuple[float, float | None, float | None, int],
-    unit: str = "fraction",
-    interval: str = "",
-) -> dict[str, Any]:
-    """A row of the numbers."""
-    value, lo, hi, n = found
-    row = {"key": key, "what": what, "value": float(value), "lo": lo, "hi": hi, "n": n}
-    return row | {"unit": unit, "interval": interval}
-
-
-def spread(values: pl.Series) -> tuple[float, float, float, int]:
+def spread(values: pl.Series) -> stats.Interval:
     """Median, smallest and largest."""
     found = values.to_numpy()
-    return float(np.median(found)), float(found.min()), float(found.max()), len(found)
+    return stats.Interval(
+        float(np.median(found)), float(found.min()), float(found.max()), len(found)
+    )
 
 
 def hits(left_out: pl.DataFrame, flowers: pl.DataFrame) -> dict[str, np.ndarray]:
@@ -66,7 +61,7 @@ def hits(left_out: pl.DataFrame, flowers: pl.DataFrame) -> dict[str, np.ndarray]
 def difference(a: np.ndarray, b: np.ndarray) -> stats.Interval:
     """Accuracy of a minus that of b, paired by flowers (and by seeds where a has several)."""
     d = a.astype(float) - b
-    return stats.two_level_interval(d, np.ones(d.shape[1]), np.random.default_rng(0))
+    return over_units(d, np.ones(d.shape[1]))
 
 
 def model_numbers(right: dict[str, np.ndarray]) -> dict[str, dict[str, Any]]:
@@ -78,8 +73,7 @@ def model_numbers(right: dict[str, np.ndarray]) -> dict[str, dict[str, Any]]:
             interval = stats.proportion_interval(int(hit.sum()), hit.size)
             covers = FLOWERS_WILSON
         else:
-            ones = np.ones(hit.shape[1])
-            interval = stats.two_level_interval(hit, ones, np.random.default_rng(0))
+            interval = over_units(hit, np.ones(hit.shape[1]))
             covers = FLOWERS_AND_SEEDS
         words = f"{what}: leave-one-out accuracy"
         found[model] = number(f"h1.{model}_accuracy", words, interval, "fraction", covers)
@@ -98,8 +92,8 @@ def iris_numbers(
     tried = flowers.filter(pl.col("row").is_in(left_out["row"].unique().to_list()))
     rows.append(
         number("h1.always_no", "accuracy of always saying no",
-               stats.proportion_interval(int((~tried["chosen"]).sum()), tried.height),
-               interval=FLOWERS_WILSON)
+               stats.proportion_interval(int((~tried["chosen"]).sum()), tried.height), "fraction",
+               FLOWERS_WILSON)
     )  # fmt: skip
     for a, b in (("quadratic", "logistic"), ("network", "logistic"), ("network", "quadratic")):
         covers = FLOWERS_AND_SEEDS if len(right[a]) > 1 else FLOWERS_BOOTSTRAP
@@ -112,7 +106,8 @@ def iris_numbers(
         rows.append(
             number(f"h1.{model}_sklearn_accuracy",
                    f"{what}, scikit-learn's: leave-one-out accuracy",
-                   stats.proportion_interval(int(peer.sum()), peer.size), interval=FLOWERS_WILSON)
+                   stats.proportion_interval(int(peer.sum()), peer.size), "fraction",
+                   FLOWERS_WILSON)
         )  # fmt: skip
         covers = FLOWERS_AND_SEEDS if len(own) > 1 else FLOWERS_BOOTSTRAP
         words = f"{what}: ours minus scikit-learn's, the same flowers"
@@ -121,30 +116,29 @@ def iris_numbers(
             number(f"h1.{model}_minus_sklearn", words, found, "difference of fractions", covers)
         )
         if model != "network":
-            gap = _gap(left_out, model)
             words = f"{what}: largest difference of a probability from scikit-learn's"
-            rows.append(number(f"h1.{model}_probability_gap", words, (*gap,), "number"))
+            rows.append(single(f"h1.{model}_probability_gap", words, *_gap(left_out, model)))
     lost = left_out.filter(pl.col("model") == "network").group_by("seed").agg(
         (~pl.col("probability").is_finite()).any().alias("lost")
     )["lost"]  # fmt: skip
     rows.append(
         number("h1.diverged", "seeds of the network with a training that diverged",
-               stats.proportion_interval(int(lost.sum()), len(lost)), interval=SEEDS_WILSON)
+               stats.proportion_interval(int(lost.sum()), len(lost)), "fraction", SEEDS_WILSON)
     )  # fmt: skip
     for (hidden,), part in widths.group_by("hidden", maintain_order=True):
         found = stats.proportion_interval(int((part["accuracy"] >= reached).sum()), part.height)
         units = "hidden unit" if hidden == 1 else "hidden units"
         what = f"seeds that get {100 * reached:g} % of all flowers right, {hidden} {units}"
-        rows.append(number(f"h1.reached_{hidden}", what, found, interval=SEEDS_WILSON))
+        rows.append(number(f"h1.reached_{hidden}", what, found, "fraction", SEEDS_WILSON))
     return rows
 
 
-def _gap(left_out: pl.DataFrame, model: str) -> tuple[float, None, None, int]:
+def _gap(left_out: pl.DataFrame, model: str) -> tuple[float, str, int]:
     pair = [
         left_out.filter(model=name).sort("row")["probability"].to_numpy()
         for name in (model, f"{model}, scikit-learn")
     ]
-    return float(np.abs(pair[0] - pair[1]).max()), None, None, len(pair[0])
+    return float(np.abs(pair[0] - pair[1]).max()), "number", len(pair[0])
 
 
 def nll_numbers(nll: pl.DataFrame) -> list[dict[str, Any]]:
@@ -175,10 +169,10 @@ def nll_numbers(nll: pl.DataFrame) -> list[dict[str, Any]]:
 def formula_numbers(formulas: pl.DataFrame, forks: pl.DataFrame) -> list[dict[str, Any]]:
     """H3: errors of the formulas against central differences."""
 
-    def of(*keys: str) -> tuple[float, float, float, int]:
+    def of(*keys: str) -> stats.Interval:
         return spread(formulas.filter(pl.col("key").is_in(keys))["error"])
 
-    def group(name: str) -> tuple[float, float, float, int]:
+    def group(name: str) -> stats.Interval:
         return spread(formulas.filter(group=name)["error"])
 
     by_differences = forks.filter(oracle="central differences")
@@ -208,11 +202,16 @@ def formula_numbers(formulas: pl.DataFrame, forks: pl.DataFrame) -> list[dict[st
     ]
 
 
-def iris_figure(runs: dict[str, pl.DataFrame]) -> pl.DataFrame:
+def iris_figure(runs: dict[str, pl.DataFrame], settings: dict[str, Any]) -> pl.DataFrame:
     """The figure's rows.
 
+    Args:
+        runs: as `train_iris` writes them.
+        settings: the chapter's.
+
     Returns:
-        part, model, index, x, y, value, share, lo, hi, n, empty where they have no meaning:
+        part, model, name, index, x, y, value, share, lo, hi, n, empty where they have no meaning;
+        name: a flower's species, an axis' feature ("axis"), else the species that is asked for.
         "flower": value = species, share = of the seeds that get it wrong when it is left out;
         "region": value = probability by the first seed, share = of the seeds that say yes;
         "unit": the line x x1 + y x2 + value = 0; "accuracy": value, lo, hi, n.
@@ -220,7 +219,8 @@ def iris_figure(runs: dict[str, pl.DataFrame]) -> pl.DataFrame:
     right = hits(runs["left_out"], runs["flowers"])
     accuracies = model_numbers(right)
     left_out = np.sort(runs["left_out"]["row"].unique().to_numpy())
-    parts = []
+    axes = {"part": "axis", "model": "all", "index": [0, 1], "name": settings["features"]}
+    parts = [pl.DataFrame(axes)]
     for model in MODELS:
         wrong = pl.DataFrame({"row": left_out, "share": 1 - right[model].mean(axis=0)})
         points = runs["flowers"].join(wrong, on="row", how="left").sort("row")
@@ -229,6 +229,7 @@ def iris_figure(runs: dict[str, pl.DataFrame]) -> pl.DataFrame:
             points.select(
                 pl.lit("flower").alias("part"), pl.lit(model).alias("model"),
                 pl.col("row").alias("index"), "x", "y", pl.col("species").alias("value"), "share",
+                pl.col("species").cast(pl.Int64).replace_strict(dict(enumerate(SPECIES))).alias("name"),
             ),
             region.select(
                 pl.lit("region").alias("part"), pl.lit(model).alias("model"), "index", "x", "y",
@@ -249,10 +250,14 @@ def iris_figure(runs: dict[str, pl.DataFrame]) -> pl.DataFrame:
         )
     )  # fmt: skip
     columns = ("x", "y", "value", "share", "lo", "hi", "n")
-    return pl.concat(
+    joined = pl.concat(
         [part.with_columns(pl.col("index").cast(pl.Int64)) for part in parts],
         how="diagonal_relaxed",
-    ).with_columns(pl.col(name).cast(pl.Float64).round(4) for name in columns)
+    )
+    return joined.select(
+        "part", "model", pl.col("name").fill_null(settings["species"]), "index",
+        *(pl.col(name).cast(pl.Float64).round(4) for name in columns),
+    )  # fmt: skip
 
 
 def forks_figure(formulas: pl.DataFrame, forks: pl.DataFrame) -> pl.DataFrame:
@@ -295,12 +300,11 @@ def main(settings: dict[str, Any], runs: dict[str, Path], tables: dict[str, Path
         *nll_numbers(read["nll"]),
         *formula_numbers(read["formulas"], read["forks"]),
     ]
-    floats: dict[str, type[pl.DataType]] = {"lo": pl.Float64, "hi": pl.Float64}
     made = {
-        "iris": iris_figure(read),
+        "iris": iris_figure(read, settings),
         "forks": forks_figure(read["formulas"], read["forks"]),
         "nll": nll_table(read["nll"]),
-        "numbers": pl.DataFrame(numbers, infer_schema_length=None, schema_overrides=floats),
+        "numbers": numbers_table(numbers, "iris"),
     }
     for name, table in made.items():
         write_csv(table.with_columns(DATA), tables[name])

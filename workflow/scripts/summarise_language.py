@@ -14,6 +14,9 @@ import job
 import ngrams
 import numpy as np
 import polars as pl
+from chapter_numbers import number, single
+from chapter_numbers import table as numbers_table
+from intervals import N_SEEDS, exp
 from tables import write_csv
 
 from nnjax import stats
@@ -85,7 +88,7 @@ def mixtures(
     return mixed, weights
 
 
-def interval(nats: np.ndarray, settings: dict[str, Any]) -> dict[str, Any]:
+def interval(nats: np.ndarray, settings: dict[str, Any]) -> stats.Interval:
     """The mean of some words' nats with an interval over blocks of them, and over seeds.
 
     Args:
@@ -93,34 +96,34 @@ def interval(nats: np.ndarray, settings: dict[str, Any]) -> dict[str, Any]:
         settings: blocks, resamples, seed.
 
     Returns:
-        value, lo, hi, n (seeds, or blocks where the model has no seeds) and interval in words.
+        The mean with its interval; n: seeds, or blocks where the model has no seeds.
     """
     pieces = np.array_split(nats, settings["blocks"], axis=1)
     sums = np.stack([piece.sum(axis=1) for piece in pieces], axis=1)
     lengths = [piece.shape[1] for piece in pieces]
     rng = np.random.default_rng(settings["seed"])
     found = stats.two_level_interval(sums, lengths, rng, resamples=settings["resamples"])
-    seeds = len(nats)
-    over = f"95 % over {len(pieces)} blocks of the text" + (" and seeds" if seeds > 1 else "")
-    return {
-        "value": found.value,
-        "lo": found.lo,
-        "hi": found.hi,
-        "n": seeds if seeds > 1 else len(pieces),
-        "interval": f"{over} (bootstrap)",
-    }
+    return found._replace(n=len(nats) if len(nats) > 1 else len(pieces))
 
 
-def perplexity(log_probability: np.ndarray, settings: dict[str, Any]) -> dict[str, Any]:
+def covers(nats: np.ndarray, settings: dict[str, Any]) -> str:
+    """What `interval` covers, in words."""
+    blocks = f"95 % over {settings['blocks']} blocks of the text"
+    if len(nats) == 1:
+        return f"{blocks} (bootstrap)"
+    return f"{blocks} and seeds (bootstrap){N_SEEDS}"
+
+
+def perplexity(log_probability: np.ndarray, settings: dict[str, Any]) -> stats.Interval:
     """exp of the mean of minus the log probabilities, (seeds, words), with its interval."""
-    found = interval(-log_probability, settings)
-    return found | {end: float(np.exp(found[end])) for end in ("value", "lo", "hi")}
+    return exp(interval(-log_probability, settings))
 
 
-def fraction(values: np.ndarray) -> dict[str, Any]:
+def fraction(values: np.ndarray) -> stats.Interval:
     """The mean of some fractions; its interval ends where fractions do."""
-    found = stats.mean_interval(values)._asdict()
-    return found | {end: float(np.clip(found[end], 0, 1)) for end in ("lo", "hi")}
+    found = stats.mean_interval(values)
+    lo, hi = np.clip(found[1:3], 0, 1)
+    return found._replace(lo=float(lo), hi=float(hi))
 
 
 def curve_rows(curves: pl.DataFrame) -> pl.DataFrame:
@@ -181,7 +184,8 @@ def main(
         meanings: CSV to write: word, count, model, neighbours (of the first seed), data.
         numbers: CSV to write: key, value, lo, hi, n, unit, interval, what, data.
     """
-    data = pl.lit(json.loads(record.read_text(encoding="utf-8"))["data"]).alias("data")
+    source = json.loads(record.read_text(encoding="utf-8"))["data"]
+    data = pl.lit(source).alias("data")
     intervals = settings["intervals"]
     everything = pl.read_parquet(words)
     validation, test = by_model(everything, "validation"), by_model(everything, "test")
@@ -190,47 +194,36 @@ def main(
     rows, shown = [], []
     for model, name in NAMES.items():
         found = perplexity(test[model], intervals)
-        shown.append({"part": "perplexity", "model": model, "tokens": 0, **found})
+        shown.append({"part": "perplexity", "model": model, "tokens": 0, **found._asdict()})
         key = "h5.perplexity" if model == "feed_forward" else f"h5.{model}_perplexity"
         what = f"{name}: perplexity of the test text"
-        rows.append({"key": key, "unit": "perplexity", "what": what, **found})
+        rows.append(number(key, what, found, "perplexity", covers(test[model], intervals)))
     for key, (a, b) in DIFFERENCES.items():
         what = f"{NAMES[a]} minus {NAMES[b]}: log perplexity"
-        found = interval(test[b] - test[a], intervals)
-        rows.append({"key": f"h5.{key}", "unit": "nats", "what": what, **found})
+        nats = test[b] - test[a]
+        found = interval(nats, intervals)
+        rows.append(number(f"h5.{key}", what, found, "nats", covers(nats, intervals)))
     for mixture, network in MIXED.items():
         found = fraction(weights[mixture])
         what = f"{NAMES[mixture]}: weight of the network, fitted on the validation text"
-        covers = {"interval": "95 % over seeds (Student's t, cut at 0 and 1)"}
-        rows.append(
-            {"key": f"h5.{network}_weight", "unit": "fraction", "what": what, **found, **covers}
-        )
+        over = "95 % over seeds (Student's t, cut at 0 and 1)"
+        rows.append(number(f"h5.{network}_weight", what, found, "fraction", over))
     all_curves, all_neighbours = pl.read_parquet(curves), pl.read_parquet(neighbours)
     shared = agreement(all_neighbours, settings["neighbours"]["shown"])
     for (model,), part in shared.group_by("model", maintain_order=True):
         if part["shared"].null_count() == 0:
             found = fraction(part["shared"].to_numpy())
             what = f"{NAMES[str(model)]}: neighbours that two seeds have in common, fraction"
-            covers = {"interval": "95 % over words (Student's t, cut at 0 and 1)"}
-            rows.append(
-                {
-                    "key": f"h5.{model}_neighbours",
-                    "unit": "fraction",
-                    "what": what,
-                    **found,
-                    **covers,
-                }
-            )
+            over = "95 % over words (Student's t, cut at 0 and 1)"
+            rows.append(number(f"h5.{model}_neighbours", what, found, "fraction", over))
     known = dict(pl.read_parquet(facts).select("key", "value").iter_rows())
     diverged = all_curves.filter(pl.col("tokens") > 0).group_by("model", "seed").agg(
         pl.col("train_loss").is_nan().any() | pl.col("validation_loss").is_nan().any()
     )  # fmt: skip
     known["diverged"] = float(diverged["train_loss"].sum())
     rows += [_fact(key, known[key], settings["seeds"]) for key in FACTS]
-    summary = pl.DataFrame(rows, infer_schema_length=None, schema_overrides=_FLOATS)
-    columns = ["key", "value", "lo", "hi", "n", "unit", "interval", "what"]
-    write_csv(summary.select(*columns, data), numbers)
-    perplexities = pl.DataFrame(shown).drop("interval").with_columns(pl.col("n").cast(pl.Int64))
+    write_csv(numbers_table(rows, source), numbers)
+    perplexities = pl.DataFrame(shown).with_columns(pl.col("n").cast(pl.Int64))
     drawn = pl.concat([perplexities, curve_rows(all_curves).select(perplexities.columns)])
     write_csv(drawn.with_columns(pl.col("value", "lo", "hi").round(4), data), table)
     write_csv(pl.read_parquet(said).with_columns(data), samples)
@@ -243,8 +236,6 @@ def main(
     )
     write_csv(named.sort(order, "model").with_columns(data), meanings)
 
-
-_FLOATS: dict[str, type[pl.DataType]] = dict.fromkeys(("value", "lo", "hi"), pl.Float64)
 
 FACTS = {
     "tokens": ("tokens", "words and signs in the text"),
@@ -267,16 +258,8 @@ FACTS = {
 def _fact(key: str, value: float, seeds: int) -> dict[str, Any]:
     unit, what = FACTS[key]
     per_seed = key.endswith("_seconds")
-    return {
-        "key": f"h5.{key}",
-        "value": value / seeds if per_seed else value,
-        "lo": None,
-        "hi": None,
-        "n": 2 * seeds if key == "diverged" else seeds if per_seed else 1,
-        "unit": unit,
-        "interval": "none",
-        "what": what,
-    }
+    n = 2 * seeds if key == "diverged" else seeds if per_seed else 1
+    return single(f"h5.{key}", what, value / seeds if per_seed else value, unit, n)
 
 
 if "snakemake" in globals():

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import job
 import numpy as np
 import polars as pl
+from chapter_numbers import number, single
+from chapter_numbers import table as numbers_table
 from covers import REPEATS_ORDER, SEEDS_ORDER
 from platform_arms import AUTODIFF, MEASURED, OURS, PLATFORMS, TORCH
 from summarise_timing import median_interval
@@ -165,15 +167,6 @@ def convolutions(
     return rows
 
 
-def number(
-    key: str, found: stats.Interval | dict[str, Any], covers: str, what: str
-) -> dict[str, Any]:
-    """A row of the table of numbers; all of them are ratios."""
-    interval = found._asdict() if isinstance(found, stats.Interval) else found
-    ends = {name: interval[name] for name in ("value", "lo", "hi", "n")}
-    return {"key": f"s4.{key}", **ends, "unit": "ratio", "interval": covers, "what": what}
-
-
 def ratio_numbers(rows: list[dict[str, Any]], largest: int) -> list[dict[str, Any]]:
     """GPU over CPU at the largest batch size; ours over the others' on the mean of all sizes."""
     found = []
@@ -182,14 +175,16 @@ def ratio_numbers(rows: list[dict[str, Any]], largest: int) -> list[dict[str, An
         words = f"{NETWORKS[network]}, images per second: "
         if row["state"] != MEASURED or row["arm"] != OURS:
             continue
+        ratio = stats.Interval(*(row[end] for end in stats.Interval._fields))
         if row["over_on"] != platform and row["batch_size"] == largest:
             words += f"hand-derived, GPU over CPU, batches of {largest}"
-            found.append(number(f"{network}_gpu_over_cpu", row, REPEATS_ORDER, words))
+            key = f"s4.{network}_gpu_over_cpu"
+            found.append(number(key, words, ratio, "ratio", REPEATS_ORDER))
         elif row["over_on"] == platform and row["batch_size"] == 0:
             words += f"hand-derived over {over} on the {platform.upper()}, "
             words += "geometric mean over the batch sizes"
-            key = f"{network}_{'gpu_' if platform == 'gpu' else ''}over_{KEYS[over]}"
-            found.append(number(key, row, REPEATS_ORDER, words))
+            key = f"s4.{network}_{'gpu_' if platform == 'gpu' else ''}over_{KEYS[over]}"
+            found.append(number(key, words, ratio, "ratio", REPEATS_ORDER))
     return found
 
 
@@ -205,7 +200,7 @@ def batching_numbers(steps: pl.DataFrame, settings: dict[str, Any]) -> list[dict
                 f"{largest} over {smallest}"
             )
             gain = median_interval(own[:, -1] / own[:, 0])
-            found.append(number(f"{network}_batching", gain, REPEATS_ORDER, what))
+            found.append(number(f"s4.{network}_batching", what, gain, "ratio", REPEATS_ORDER))
     return found
 
 
@@ -217,13 +212,14 @@ def gradient_numbers(gradients: pl.DataFrame) -> list[dict[str, Any]]:
     for (platform, arm, dtype), cell in worst.group_by(*sides, maintain_order=True):
         if (platform, arm, dtype) == ("cpu", AUTODIFF, "float64"):
             continue
-        prefix = "gradients_" if platform == "cpu" else "gpu_gradients_"
+        prefix = "s4.gradients_" if platform == "cpu" else "s4.gpu_gradients_"
         what = (
             f"gradients, {arm}, {str(platform).upper()}, {dtype}: largest relative difference of "
             "any parameter of both networks to jax.grad in float64"
         )
         median = median_interval(cell["difference"].to_numpy())
-        found.append(number(f"{prefix}{KEYS[str(arm)]}_{dtype}", median, SEEDS_ORDER, what))
+        key = f"{prefix}{KEYS[str(arm)]}_{dtype}"
+        found.append(number(key, what, median, "ratio", SEEDS_ORDER))
     return found
 
 
@@ -238,8 +234,9 @@ def convolution_numbers(
             other = _seconds(cells, form)
             if len(other):
                 what = f"{layer}, forward and backward on the CPU: speed of nn.conv2d over {form}"
-                name = f"{str(layer).replace(' ', '_')}_over_{key}"
-                found.append(number(name, median_interval(other / ours), REPEATS_ORDER, what))
+                name = f"s4.{str(layer).replace(' ', '_')}_over_{key}"
+                ratio = median_interval(other / ours)
+                found.append(number(name, what, ratio, "ratio", REPEATS_ORDER))
     by_seed = (
         differences.filter(pl.col("form") != DEFINITION)
         .group_by("seed")
@@ -250,11 +247,10 @@ def convolution_numbers(
         "the definition"
     )
     median = median_interval(by_seed["difference"].to_numpy())
-    found.append(number("convolution_forms", median, SEEDS_ORDER, what))
+    found.append(number("s4.convolution_forms", what, median, "ratio", SEEDS_ORDER))
     for i, factor in enumerate(column_factors(settings), start=1):
         what = f"convolution {i}: elements of the im2col matrix over those of the images"
-        count = {"value": factor, "lo": None, "hi": None, "n": 1}
-        found.append(number(f"convolution_{i}_memory", count, "none: a count", what))
+        found.append(single(f"s4.convolution_{i}_memory", what, factor, "ratio"))
     return found
 
 
@@ -307,7 +303,7 @@ def main(folder: Path, settings: dict[str, Any], tables: Path) -> None:
         (compared, "platforms_ratios"),
         (agreement(grads, places, settings), "platforms_gradients"),
         (convolutions(worst, forms, places), "platforms_convolutions"),
-        (numbers, "numbers_platforms"),
+        (numbers_table(numbers, DATA), "numbers_platforms"),
     ):
         made = pl.DataFrame(rows, infer_schema_length=None)
         made = made.with_columns(threads=settings["threads"], data=pl.lit(DATA))

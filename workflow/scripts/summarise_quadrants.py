@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 import job
 import numpy as np
 import polars as pl
+from chapter_numbers import number, single
+from chapter_numbers import table as numbers_table
 from covers import SEEDS_T, SEEDS_WILSON
+from intervals import geometric_mean
 from tables import write_csv
 
 from nnjax import stats
@@ -24,19 +27,6 @@ FORMS = {
 }
 
 
-def number(
-    key: str,
-    what: str,
-    found: tuple[float, float | None, float | None, int],
-    unit: str,
-    interval: str = "",
-) -> dict[str, Any]:
-    """A row of the numbers."""
-    value, lo, hi, n = found
-    row = {"key": key, "what": what, "value": float(value), "lo": lo, "hi": hi, "n": n}
-    return row | {"unit": unit, "interval": interval}
-
-
 def mean(values: np.ndarray) -> stats.Interval:
     """Mean of one value per seed with Student's t interval."""
     return stats.mean_interval(values)
@@ -45,13 +35,6 @@ def mean(values: np.ndarray) -> stats.Interval:
 def share(hits: np.ndarray) -> stats.Interval:
     """Fraction of seeds with Wilson's interval."""
     return stats.proportion_interval(int(hits.sum()), len(hits))
-
-
-def geometric_mean(values: np.ndarray) -> stats.Interval:
-    """Geometric mean of one value per seed, with Student's t interval of the logarithms."""
-    of_logs = mean(np.log(values))
-    value, lo, hi = (float(end) for end in np.exp(of_logs[:3]))
-    return stats.Interval(value, lo, hi, of_logs.n)
 
 
 def zero_target_numbers(runs: pl.DataFrame, published: dict[str, float]) -> list[dict[str, Any]]:
@@ -73,8 +56,8 @@ def zero_target_numbers(runs: pl.DataFrame, published: dict[str, float]) -> list
         number("m1.ratio_of_large", "the same for the half of the seeds with the larger losses "
                "before (looked at after the run)", geometric_large, "ratio",
                "95 % over seeds (Student's t on the logarithms)"),
-        number("m1.published_ratio", "the published run: loss after over loss before",
-               (once, None, None, 1), "ratio"),
+        single("m1.published_ratio", "the published run: loss after over loss before", once,
+               "ratio"),
         number("m1.negative_of_small", "outputs below 0 before training, the half of the seeds "
                "with the smaller losses, mean", mean(negative[~large]), "fraction",
                SEEDS_T),
@@ -118,18 +101,18 @@ def quadrants_numbers(
                share(first["one_answer"].to_numpy()), "fraction", SEEDS_WILSON),
         number("m2.one_answer_after", "seeds that give all points one answer after training",
                share(last["one_answer"].to_numpy()), "fraction", SEEDS_WILSON),
-        number("m2.best_line", "accuracy of the best straight line on the whole square, by trying "
-               "all", (best_line, None, None, 1), "fraction"),
+        single("m2.best_line", "accuracy of the best straight line on the whole square, by trying "
+               "all", best_line, "fraction"),
         number("m2.above_line", "seeds above 2/3, the best straight line", share(after > 2 / 3),
                "fraction", SEEDS_WILSON),
         number("m2.above_nine_tenths", "seeds with nine points of ten right or more",
                share(after >= 0.9), "fraction", SEEDS_WILSON),
-        number("m2.worst", "accuracy after training, the worst seed", (after.min(), None, None,
-               seeds), "fraction"),
-        number("m2.median", "accuracy after training, the median seed", (float(np.median(after)),
-               None, None, seeds), "fraction"),
-        number("m2.best", "accuracy after training, the best seed", (after.max(), None, None,
-               seeds), "fraction"),
+        single("m2.worst", "accuracy after training, the worst seed", after.min(), "fraction",
+               seeds),
+        single("m2.median", "accuracy after training, the median seed", float(np.median(after)),
+               "fraction", seeds),
+        single("m2.best", "accuracy after training, the best seed", after.max(), "fraction",
+               seeds),
         number("m2.diverged", "seeds whose scores are not finite in the end",
                share(~lost["lead"].to_numpy()), "fraction", SEEDS_WILSON),
     ]  # fmt: skip
@@ -225,20 +208,19 @@ def main(settings: dict[str, Any], runs: dict[str, Path], tables: dict[str, Path
             number(
                 f"m3.{row['form']}",
                 f"error of {row['what']}, median",
-                (row["value"], row["lo"], row["hi"], row["n"]),
+                stats.Interval(*(row[end] for end in stats.Interval._fields)),
                 "number",
                 ALL_OF_THEM,
             )
             for row in forms
         ),
     ]
-    floats: dict[str, type[pl.DataType]] = {"lo": pl.Float64, "hi": pl.Float64}
     made = {
         "zero_target": zero_target_figure(read["zero_target"], published),
         "quadrants": quadrants_figure(read["curve"], read["pictures"], tested),
         "errors": pl.DataFrame(forms),
         "refused": read["refused"],
-        "numbers": pl.DataFrame(numbers, infer_schema_length=None, schema_overrides=floats),
+        "numbers": numbers_table(numbers, "points"),
     }
     for name, table in made.items():
         write_csv(table.with_columns(DATA), tables[name])
