@@ -250,6 +250,9 @@ def of_depths(depths: pl.DataFrame) -> Numbers:
         )
         accuracy = stats.mean_interval(found[str(activation), int(depth)])  # type: ignore[call-overload]
         yield number(f"s3.{activation}_{depth}_accuracy", what, accuracy, "fraction", SEEDS_T)
+        what = f"{activation}, {depth} hidden layers, at its best rate: mean training loss"
+        loss = stats.mean_interval(rows["loss"].to_numpy())
+        yield number(f"s3.{activation}_{depth}_loss", what, loss, "nats", SEEDS_T)
         what = f"{activation}, {depth} hidden layers: the rate with the lowest training loss"
         yield single(f"s3.{activation}_{depth}_rate", what, rows["learning_rate"][0], "number")
     deep = int(end["depth"].max())  # type: ignore[arg-type]
