@@ -108,7 +108,10 @@ def sweep(
     if not leaves:
         raise ValueError("sweep needs a network with parameters")
     columns = {name: jnp.asarray(values, dtype=leaves[0].dtype) for name, values in arms.items()}
-    settings = (network, loss, optimizer, checked.batch_size, metric, penalty, augment)
+    # Training does not ask how the parameters were drawn: networks that are `_replace`d in `init`
+    # alone share one compiled program.
+    as_trained = network._replace(init=_drawn_before)
+    settings = (as_trained, loss, optimizer, checked.batch_size, metric, penalty, augment)
 
     # Replicas are numbered seed by seed. Where batches are random only arms of one seed share them.
     sharing = n_arms if shuffle or augment is not None else n_arms * n_seeds
@@ -165,6 +168,10 @@ def _replica_axes(tree: Any) -> Any:
 # Random numbers take longer to compile than training does and depend on less: initial parameters on
 # the network alone, orders on how many rows and epochs there are. As programs of their own they are
 # compiled once for many sweeps.
+
+
+def _drawn_before(key: jax.Array, in_shape: tuple[int, ...]) -> tuple[Params, tuple[int, ...]]:
+    raise TypeError("training takes parameters that were drawn before it")
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

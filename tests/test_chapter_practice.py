@@ -41,6 +41,12 @@ def test_a_skip_hands_the_input_on_where_the_weights_are_zero() -> None:
         assert set(np.asarray(y).ravel()) == {9.0 if skip else 1.0}
 
 
+def test_networks_that_differ_in_their_start_alone_share_their_functions() -> None:
+    a, b = (train_practice.network(BASE | {"init": init}) for init in ("glorot", 0.0))
+    assert (a.forward, a.backward) == (b.forward, b.backward)
+    assert a.init != b.init
+
+
 def data(folder: Path) -> tuple[Path, Path]:
     """Six training speakers and two test speakers, two rows each; letters A and B."""
     from nnjax.datasets.isolet import COLUMNS
@@ -155,6 +161,9 @@ def test_numbers_and_figure_of_a_made_up_run(tmp_path: Path, source: str) -> Non
     value = dict(found.select("key", "value").iter_rows())
     assert set(found["data"]) == {source}
     assert value["h6.scaling"] == pytest.approx(0.1)
+    p = dict(found.select("key", "p").iter_rows())
+    # Two speakers that agree in sign: 2 of 4 flips; three tests, so Holm makes it 1.
+    assert (p["h6.scaling"], p["h6.base_accuracy"]) == (1.0, None)
     assert value["h6.early_stopping"] == pytest.approx(-0.15)
     assert value["h6.init_zeros"] == pytest.approx(0.3)
     assert value["h6.base_accuracy"] == pytest.approx(0.4)

@@ -113,6 +113,25 @@ def test_arms_of_a_seed_share_start_and_batches() -> None:
     assert not np.allclose(history.train_loss[1, 0], history.train_loss[1, 1])
 
 
+def test_networks_that_differ_in_their_start_alone_are_compiled_once() -> None:
+    program = importlib.import_module("nnjax.sweep")._sweep_group
+    twice = nn.Layer(
+        lambda key, shape: (jax.tree.map(lambda w: 2 * w, NETWORK.init(key, shape)[0]), (2,)),
+        NETWORK.forward,
+        NETWORK.backward,
+    )
+    runs = []
+    before = program._cache_size()
+    for network in (NETWORK, twice):
+        _, history = nn.sweep(
+            network, LOSS, optax.adagrad, DATA, seeds=[0], arms={"learning_rate": [0.1]}, epochs=1,
+            batch_size=4,
+        )  # fmt: skip
+        runs.append(float(history.train_loss[0, 0, 0]))
+    assert program._cache_size() == before + 1
+    assert runs[0] != runs[1]
+
+
 def test_arms_of_several_hyper_parameters() -> None:
     arms = {"learning_rate": [0.1, 0.01], "b1": [0.9, 0.5]}
     params, _ = replicate(optimizer=optax.adam, arms=arms)

@@ -11,10 +11,17 @@ ROWS = "95 % over rows (bootstrap)"
 DRAWS_WILSON = "95 % over random draws (Wilson)"
 NO_INTERVAL = "none: a count or a single case"
 
-COLUMNS = ["key", "value", "lo", "hi", "n", "unit", "interval", "what", "data"]
+COLUMNS = ["key", "value", "lo", "hi", "n", "p", "unit", "interval", "what", "data"]
 
 
-def number(key: str, what: str, interval: stats.Interval, unit: str, covers: str) -> dict[str, Any]:
+def number(
+    key: str,
+    what: str,
+    interval: stats.Interval,
+    unit: str,
+    covers: str,
+    p: float | None = None,
+) -> dict[str, Any]:
     """One number with its interval.
 
     Args:
@@ -23,8 +30,10 @@ def number(key: str, what: str, interval: stats.Interval, unit: str, covers: str
         interval: value, ends and n.
         unit: one that the page can write.
         covers: what the interval covers and how it was made.
+        p: of a test that belongs to the number, where one was made.
     """
-    return {"key": key, **interval._asdict(), "unit": unit, "interval": covers, "what": what}
+    found = interval._asdict() | {"p": p}
+    return {"key": key, **found, "unit": unit, "interval": covers, "what": what}
 
 
 def single(key: str, what: str, value: float, unit: str, n: int = 1) -> dict[str, Any]:
@@ -40,8 +49,12 @@ def table(rows: list[dict[str, Any]], data: str) -> pl.DataFrame:
         rows: as `number` gives them.
         data: what they were measured on, one of figtable.SOURCES.
     """
+    may_be_missing = ("lo", "hi", "p")
     frame = pl.DataFrame(
-        rows, infer_schema_length=None, schema_overrides={"lo": pl.Float64, "hi": pl.Float64}
+        rows, infer_schema_length=None, schema_overrides=dict.fromkeys(may_be_missing, pl.Float64)
     )
-    ends = pl.col("lo", "hi").fill_nan(None)
-    return frame.with_columns(ends, data=pl.lit(data)).select(COLUMNS)
+    known = pl.col(*may_be_missing).fill_nan(None)
+    frame = frame.with_columns(known, data=pl.lit(data))
+    # A chapter that tests nothing has no column of p values.
+    tested = frame["p"].is_not_null().any()
+    return frame.select(name for name in COLUMNS if tested or name != "p")

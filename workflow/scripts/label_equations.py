@@ -125,7 +125,6 @@ def by_equations(net: Network) -> dict[str, tuple[str, Array]]:
         "3.16 printed": ("a2", summed * slope),
         "3.16": ("a2", grad_output),
         "3.18": ("W1", z1.T @ grad_output),
-        "3.22 printed": ("z1", gradient_n),
         "3.22": ("a1", gradient_n),
         "3.25": ("W0", x.T @ gradient_n),
         "3.29": ("x", gradient_n @ W0.T),
@@ -160,7 +159,7 @@ def identities(rng: np.random.Generator, draws: int) -> pl.DataFrame:
     Returns:
         check, agree (draws in which it holds), n: softmax keeps the proportions of its inputs,
         their order, and sums to 1; equation 2.4 is 2.3 with two classes; the sigmoid is the softmax
-        of (a, 0).
+        of (a, 0); the loss of a class whose probability is uniform in (0, 1) lies in [0, 1].
     """
     scores = rng.uniform(0.5, 5, (draws, 3))
     p = softmax(scores, axis=1)
@@ -168,12 +167,15 @@ def identities(rng: np.random.Generator, draws: int) -> pl.DataFrame:
     two = softmax(np.stack([a, np.zeros(draws)], axis=1), axis=1)
     binary = -(y * np.log(sigmoid(a)) + (1 - y) * np.log(1 - sigmoid(a)))
     categorical = -np.log(two[np.arange(draws), 1 - y])
+    # In (0, 1]: numpy draws from [0, 1).
+    probability = 1 - rng.uniform(size=draws)
     held = {
         "proportions": np.isclose(p / scores, (p / scores)[:, :1], rtol=AGREES).all(axis=1),
         "order": (np.argsort(p, axis=1) == np.argsort(scores, axis=1)).all(axis=1),
         "sum": np.isclose(p.sum(axis=1), 1, rtol=AGREES),
         "two classes": np.isclose(binary, categorical, rtol=AGREES),
         "sigmoid of two": np.isclose(sigmoid(a), two[:, 0], rtol=AGREES),
+        "uniform in [0, 1]": -np.log(probability) <= 1,
     }
     return pl.DataFrame(
         {"check": list(held), "agree": [int(v.sum()) for v in held.values()], "n": draws}

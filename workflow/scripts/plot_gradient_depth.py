@@ -101,7 +101,7 @@ def _training(axes: Axes, rows: pl.DataFrame) -> None:
     axes.set_ylabel("cross-entropy (nats)")
     axes.set_title("training", loc="left", fontsize=9)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="upper right", bbox_to_anchor=(1.0, 0.95))
 
 
 def _line(axes: Axes, rows: pl.DataFrame, look: dict[str, Any], label: str) -> None:

@@ -35,8 +35,8 @@ INGREDIENTS: dict[str, tuple[str, str]] = {
     "l2": ("L2 penalty \N{MINUS SIGN} none", style.GREEN),
     "early_stopping": ("stopped early \N{MINUS SIGN} last epoch", style.GREEN),
     "early_stopping_all": ("stopped early \N{MINUS SIGN} all speakers", style.GREEN),
-    "skip": ("8 layers: skips \N{MINUS SIGN} none", style.INK),
-    "skip_shallow": ("8 layers with skips \N{MINUS SIGN} 1 layer", style.INK),
+    "skip": ("deep: skips \N{MINUS SIGN} none", style.INK),
+    "skip_shallow": ("deep with skips \N{MINUS SIGN} 1 layer", style.INK),
     "minibatch_epochs": ("mini-batch Adam \N{MINUS SIGN} descent, same epochs", style.GREY),
     "minibatch_updates": ("the same, same updates", style.GREY),
 }
@@ -48,8 +48,8 @@ CURVES: dict[str, tuple[str, dict[str, Any]]] = {
     "too small": ("weights sd 0.0001", {"color": style.ORANGE, "linestyle": "--"}),
     "zeros": ("weights 0", {"color": style.ORANGE, "linestyle": ":"}),
     "dropout": ("dropout", {"color": style.GREEN}),
-    "deep": ("8 layers", {"color": style.GREY}),
-    "deep, skip": ("8 layers, skips", {"color": style.GREY, "linestyle": "--"}),
+    "deep": ("deep", {"color": style.GREY}),
+    "deep, skip": ("deep, skips", {"color": style.GREY, "linestyle": "--"}),
 }
 STEPS: dict[str, tuple[str, dict[str, Any]]] = {
     "base": ("mini-batch Adam", {"color": style.INK, "linewidth": 2.4}),

@@ -60,7 +60,6 @@ CHECKS = {
     "3.16 printed": ("labels.eq316_printed", "3.15 and 3.16 as printed, with the sum"),
     "3.16": ("labels.eq316_meant", "3.15 and 3.16 without the sum"),
     "3.18": ("labels.eq318", "3.18, weights to the output, summed over rows"),
-    "3.22 printed": ("labels.eq322_printed", "3.22 by the neuron's value after activation"),
     "3.22": ("labels.eq322_meant", "3.22 by the neuron's value before activation"),
     "3.25": ("labels.eq325", "3.25, weights to the hidden layer, summed over rows"),
     "3.29": ("labels.eq329", "3.29, the inputs, p from 0 to one less than the size"),
@@ -73,6 +72,10 @@ CHECKS = {
     "sum": ("labels.softmax_sum", "softmax sums to 1"),
     "two classes": ("labels.two_classes", "equation 2.4 is 2.3 with two classes"),
     "sigmoid of two": ("labels.sigmoid_softmax", "the sigmoid is the softmax of (a, 0)"),
+    "uniform in [0, 1]": (
+        "s2.uniform_inside",
+        "losses in [0, 1] when the class's probability is uniform in (0, 1)",
+    ),
 }
 """Check to its key and what agrees, as a share of random networks or draws."""
 
@@ -89,11 +92,8 @@ def of_equations(slopes: pl.DataFrame, checks: pl.DataFrame, failure: pl.DataFra
     apart = (slopes["differences"] / slopes["complex_step"] - 1).abs().max()
     what = "central differences against the complex step, worst relative difference"
     yield single("s1.oracles_apart", what, float(apart), "number", slopes.height)  # type: ignore[arg-type]
-    at_zero = "equation 3.13 over the true slope, at the point nearest to 0"
-    nearest = slopes.sort(pl.col("x").abs()).row(0, named=True)
-    yield single(
-        "s1.printed_over_true", at_zero, nearest["printed"] / nearest["complex_step"], "ratio"
-    )
+    what = "equation 3.13 over the true slope, at 0"
+    yield single("s1.printed_over_true", what, failure["printed_over_true"][0], "ratio")
     for check, agreed, n in checks.iter_rows():
         key, what = CHECKS[check]
         yield number(key, what, stats.proportion_interval(agreed, n), "fraction", DRAWS_WILSON)
@@ -208,9 +208,39 @@ def best_rates(depths: pl.DataFrame) -> pl.DataFrame:
     return depths.join(best.select(*network, "learning_rate"), on=[*network, "learning_rate"])
 
 
+def lost(key: str, what: str, trained: pl.DataFrame, chosen: pl.DataFrame) -> Numbers:
+    """How many runs diverged, of all that were trained and of those at a rate that was chosen.
+
+    Args:
+        key: claim or chapter.
+        what: the runs, in words.
+        trained: epoch, loss of all runs.
+        chosen: the same of the runs at chosen rates.
+    """
+    for name, rates, runs in (
+        ("diverged", "any rate", trained),
+        ("diverged_chosen", "a rate that was chosen", chosen),
+    ):
+        end = runs.filter(pl.col("epoch") == pl.col("epoch").max())
+        count = int((~end["loss"].is_finite()).sum())
+        yield single(
+            f"{key}.{name}", f"{what} that diverged, at {rates}", count, "runs", end.height
+        )
+
+
+def at_an_end(key: str, problem: str, tried: pl.DataFrame) -> dict[str, Any]:
+    """How many of the chosen rates lie at an end of their grid; each `problem` has its own."""
+    rate = pl.col("learning_rate")
+    ends = (rate == rate.min().over(problem)) | (rate == rate.max().over(problem))
+    cells = tried.with_columns(end=ends).filter("chosen").unique([problem, "fold"])
+    what = "chosen rates that lie at an end of their grid, of all folds"
+    return single(f"{key}.at_an_end", what, int(cells["end"].sum()), "count", cells.height)
+
+
 def of_depths(depths: pl.DataFrame) -> Numbers:
     """S3 after training."""
-    end = best_rates(depths).filter(pl.col("epoch") == pl.col("epoch").max())
+    best = best_rates(depths)
+    end = best.filter(pl.col("epoch") == pl.col("epoch").max())
     found: dict[tuple[str, int], np.ndarray] = {}
     for (activation, depth), rows in end.group_by("activation", "depth", maintain_order=True):
         found[str(activation), int(depth)] = rows.sort("seed")["accuracy"].to_numpy()  # type: ignore[call-overload]
@@ -220,14 +250,16 @@ def of_depths(depths: pl.DataFrame) -> Numbers:
         )
         accuracy = stats.mean_interval(found[str(activation), int(depth)])  # type: ignore[call-overload]
         yield number(f"s3.{activation}_{depth}_accuracy", what, accuracy, "fraction", SEEDS_T)
+        what = f"{activation}, {depth} hidden layers, at its best rate: mean training loss"
+        loss = stats.mean_interval(rows["loss"].to_numpy())
+        yield number(f"s3.{activation}_{depth}_loss", what, loss, "nats", SEEDS_T)
+        what = f"{activation}, {depth} hidden layers: the rate with the lowest training loss"
+        yield single(f"s3.{activation}_{depth}_rate", what, rows["learning_rate"][0], "number")
     deep = int(end["depth"].max())  # type: ignore[arg-type]
     difference = stats.mean_interval(found["relu", deep] - found["sigmoid", deep])
     what = f"training rows right, ReLU minus sigmoid, {deep} hidden layers"
     yield number("s3.accuracy_difference", what, difference, "difference of fractions", SEEDS_T)
-    last = depths.filter(pl.col("epoch") == pl.col("epoch").max())
-    lost = int((~last["loss"].is_finite()).sum())
-    what = "runs that diverged, at any rate of the deep and shallow networks that were trained"
-    yield single("s3.diverged", what, lost, "runs", last.height)
+    yield from lost("s3", "runs of the deep and shallow networks", depths, best)
 
 
 def gradient_figure(gradients: pl.DataFrame, depths: pl.DataFrame) -> pl.DataFrame:
@@ -296,12 +328,8 @@ def of_coding(coding: pl.DataFrame, tried: pl.DataFrame) -> Numbers:
             f"s5.{a}_minus_{b}", what, over_rows(found[a] - found[b]), "difference of fractions",
             ROWS_AND_SEEDS,
         )  # fmt: skip
-    end = tried.filter(pl.col("epoch") == pl.col("epoch").max())
-    lost = end.filter(~pl.col("loss").is_finite())
-    what = "runs that diverged at one of the rates that were tried; none was chosen"
-    if lost["chosen"].any():
-        what = "runs that diverged, some of them at the rate that was chosen"
-    yield single("s5.diverged", what, lost.height, "runs", end.height)
+    yield from lost("s5", "runs of the codings", tried, tried.filter("chosen"))
+    yield at_an_end("s5", "coding", tried)
 
 
 def coding_figure(coding: pl.DataFrame) -> pl.DataFrame:
@@ -332,9 +360,13 @@ def of_binary(binary: pl.DataFrame, peers: pl.DataFrame, tried: pl.DataFrame) ->
             theirs = matrix(peers.filter(problem=problem, classifier=name))
             covers = ROWS_AND_SEEDS if len(theirs) > 1 else ROWS
             part = name.lower().replace(" ", "_")
+            found = over_rows(theirs)
+            if len(theirs) == 1:
+                # Without seeds it is the rows that are counted.
+                found = found._replace(n=theirs.shape[1])
             yield number(
                 f"labels.{key}_{part}_accuracy", f"{problem}: held-out accuracy, {name}",
-                over_rows(theirs), "fraction", covers,
+                found, "fraction", covers,
             )  # fmt: skip
             if name != "majority":
                 # Their seeds draw other weights than ours: paired by row, not by seed.
@@ -344,10 +376,8 @@ def of_binary(binary: pl.DataFrame, peers: pl.DataFrame, tried: pl.DataFrame) ->
                     over_rows(ours - theirs.mean(axis=0)), "difference of fractions",
                     ROWS_AND_SEEDS,
                 )  # fmt: skip
-    end = tried.filter(pl.col("epoch") == pl.col("epoch").max())
-    lost = int((~end["loss"].is_finite()).sum())
-    yield single("labels.diverged", "binary networks that diverged, at any rate", lost, "runs",
-                 end.height)  # fmt: skip
+    yield from lost("labels", "binary networks", tried, tried.filter("chosen"))
+    yield at_an_end("labels", "problem", tried)
 
 
 def labels_figure(binary: pl.DataFrame, peers: pl.DataFrame, tried: pl.DataFrame) -> pl.DataFrame:

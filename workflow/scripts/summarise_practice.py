@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import job
 import numpy as np
@@ -40,9 +40,9 @@ def main(
     found = compared(by_epoch, by_speaker, differences)
     rows = [
         *(
-            number(f"h6.{key}", f"test accuracy: {what}", interval, "difference of fractions",
-                   SPEAKERS_AND_SEEDS)
-            for key, (what, interval) in found.items()
+            number(f"h6.{key}", f"test accuracy: {one.what}", one.difference,
+                   "difference of fractions", SPEAKERS_AND_SEEDS, one.p)
+            for key, one in found.items()
         ),
         *accuracies(by_epoch, by_speaker),
         *stopping(by_epoch),
@@ -79,18 +79,31 @@ def counts(by_epoch: pl.DataFrame, by_speaker: pl.DataFrame, arm: str, epoch: in
     return correct, rows["rows"].to_numpy().reshape(seeds, -1)[0]
 
 
+class Comparison(NamedTuple):
+    """What was compared, in words, the paired difference, and its p value."""
+
+    what: str
+    difference: stats.Interval
+    p: float
+
+
 def compared(
     by_epoch: pl.DataFrame, by_speaker: pl.DataFrame, differences: Differences
-) -> dict[str, tuple[str, stats.Interval]]:
-    """Key to what was compared, in words, and the paired difference."""
+) -> dict[str, Comparison]:
+    """Key to the comparison; p by test speaker, after Holm over all that are asked for."""
     found = {}
     for key, (arm, epoch, minus, minus_epoch) in differences.items():
         cells = [
             counts(by_epoch, by_speaker, a, e) for a, e in ((arm, epoch), (minus, minus_epoch))
         ]
         what = f"{arm} ({_when(epoch)}) minus {minus} ({_when(minus_epoch)})"
-        found[key] = what, difference(*cells)
-    return found
+        (a, _), (b, _) = cells
+        p = stats.sign_flip_test((a - b).mean(axis=0), rng())
+        found[key] = Comparison(what, difference(*cells), p)
+    adjusted = stats.holm([one.p for one in found.values()])
+    return {
+        key: one._replace(p=float(p)) for (key, one), p in zip(found.items(), adjusted, strict=True)
+    }
 
 
 def _when(epoch: int | str) -> str:
@@ -137,15 +150,15 @@ def stopping(by_epoch: pl.DataFrame) -> list[dict[str, Any]]:
 def figure(
     by_epoch: pl.DataFrame,
     by_speaker: pl.DataFrame,
-    found: dict[str, tuple[str, stats.Interval]],
+    found: dict[str, Comparison],
 ) -> pl.DataFrame:
     """part (difference or curve), name (key or arm), epoch, updates, value, lo, hi, n.
 
     Curves are means over seeds and speakers; what can be compared is the paired differences.
     """
     rows: list[dict[str, Any]] = [
-        {"part": "difference", "name": key, "epoch": 0, "updates": 0, **interval._asdict()}
-        for key, (_, interval) in found.items()
+        {"part": "difference", "name": key, "epoch": 0, "updates": 0, **one.difference._asdict()}
+        for key, one in found.items()
     ]
     updates = by_epoch.filter(seed=0).select("arm", "epoch", "updates")
     curves = (

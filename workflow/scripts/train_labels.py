@@ -36,6 +36,7 @@ def equations(settings: dict[str, Any]) -> dict[str, pl.DataFrame]:
     rng = np.random.default_rng(settings["seed"])
     reach = settings["reach"]
     networks = [le.network(rng) for _ in range(settings["networks"])]
+    at_zero = le.slopes(np.zeros(1)).row(0, named=True)
     return {
         "slopes": le.slopes(rng.uniform(-reach, reach, settings["points"])),
         "checks": pl.concat(
@@ -45,7 +46,12 @@ def equations(settings: dict[str, Any]) -> dict[str, pl.DataFrame]:
                 le.identities(rng, settings["draws"]),
             ]
         ),
-        "failure": pl.DataFrame({"score": [le.unfused_failure()]}),
+        "failure": pl.DataFrame(
+            {
+                "score": [le.unfused_failure()],
+                "printed_over_true": [at_zero["printed"] / at_zero["complex_step"]],
+            }
+        ),
     }
 
 

@@ -51,13 +51,16 @@ def main(train: Path, test: Path, settings: dict[str, Any], runs: Path, speakers
 def network(arm: dict[str, Any]) -> Any:
     """The network of an arm: hidden layers of ReLUs, all but the first with a skip if asked for.
 
-    Arms that have the same network get the same object, so that it is compiled once for them.
+    Arms whose networks differ in their initial weights alone get the same functions otherwise, so
+    that they are compiled once.
     """
-    return _network(*(arm[name] for name in ("layers", "units", "skip", "init", "dropout")))
+    architecture = tuple(arm[name] for name in ("layers", "units", "skip", "dropout"))
+    common = _network(*architecture, "uniform_fan_in")
+    return common._replace(init=_network(*architecture, arm["init"]).init)
 
 
 @functools.cache
-def _network(layers: int, units: int, skip: bool, init: str | float, dropout: float) -> Any:
+def _network(layers: int, units: int, skip: bool, dropout: float, init: str | float) -> Any:
     from networks import INITIALIZERS
 
     import nnjax as nn
