@@ -10,6 +10,7 @@ import polars as pl
 from cells import rng
 from chapter_numbers import DRAWS_WILSON, ROWS, ROWS_AND_SEEDS, number, single, table
 from covers import SEEDS_T
+from intervals import geometric_mean
 from tables import write_csv
 
 from nnjax import stats
@@ -163,18 +164,6 @@ NAMES = {
 }
 
 
-def geometric(ratios: np.ndarray) -> stats.Interval:
-    """The geometric mean with Student's t interval of the logarithms.
-
-    Example:
-        >>> print("%.1f %.1f %.1f %d" % geometric(np.array([10.0, 10.0, 10.0])))
-        10.0 10.0 10.0 3
-    """
-    mean = stats.mean_interval(np.log(ratios))
-    value, lo, hi = np.exp(mean[:3]).tolist()
-    return stats.Interval(value, lo, hi, mean.n)
-
-
 def of_gradients(gradients: pl.DataFrame) -> Numbers:
     """S3 before training: what is left of the first layer's gradient."""
     shallow, deep = (int(end) for end in gradients.select(
@@ -185,13 +174,13 @@ def of_gradients(gradients: pl.DataFrame) -> Numbers:
         return rows.sort("seed")["norm"].to_numpy()
 
     for key, arm in KEPT.items():
-        kept = geometric(norm(arm, deep, 1) / norm(arm, shallow, 1))
+        kept = geometric_mean(norm(arm, deep, 1) / norm(arm, shallow, 1))
         what = f"{NAMES[key]}: first layer's gradient, {deep} hidden layers over {shallow}"
         yield number(f"s3.{key}_kept", what, kept, "ratio", SEEDS_T)
-        ends = geometric(norm(arm, deep, 1) / norm(arm, deep, deep + 1))
+        ends = geometric_mean(norm(arm, deep, 1) / norm(arm, deep, deep + 1))
         what = f"{NAMES[key]}: first layer's gradient over the last layer's, {deep} hidden layers"
         yield number(f"s3.{key}_first_over_last", what, ends, "ratio", SEEDS_T)
-    over = geometric(norm(RELU, deep, 1) / norm(SIGMOID, deep, 1))
+    over = geometric_mean(norm(RELU, deep, 1) / norm(SIGMOID, deep, 1))
     what = f"first layer's gradient, ReLU (He) over sigmoid (Glorot), {deep} hidden layers"
     yield number("s3.relu_over_sigmoid", what, over, "ratio", SEEDS_T)
 
@@ -274,7 +263,7 @@ def gradient_figure(gradients: pl.DataFrame, depths: pl.DataFrame) -> pl.DataFra
     keys = ["activation", "init", "depth", "layer"]
     for (activation, init, depth, layer), cell in gradients.group_by(keys, maintain_order=True):
         name = arms[str(activation), str(init)]
-        found = geometric(cell["norm"].to_numpy())._asdict()
+        found = geometric_mean(cell["norm"].to_numpy())._asdict()
         if layer == 1:
             rows.append({"part": "first", "name": name, "depth": depth, "x": depth, **found})
         if depth == deep:
@@ -283,7 +272,7 @@ def gradient_figure(gradients: pl.DataFrame, depths: pl.DataFrame) -> pl.DataFra
     for (activation, init, depth, epoch), cell in best_rates(depths).group_by(
         keys, maintain_order=True
     ):
-        found = geometric(cell["loss"].to_numpy().astype(float))._asdict()
+        found = geometric_mean(cell["loss"].to_numpy().astype(float))._asdict()
         name = arms[str(activation), str(init)]
         rows.append({"part": "training", "name": name, "depth": depth, "x": epoch, **found})
     return pl.DataFrame(rows, infer_schema_length=None)
