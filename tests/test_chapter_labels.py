@@ -7,6 +7,7 @@ from pathlib import Path
 import crossfit
 import figtable
 import gradient_depth
+import intervals
 import jax
 import label_equations as le
 import label_peers
@@ -118,7 +119,7 @@ def test_counter_example() -> None:
 
 
 def test_geometric_mean() -> None:
-    found = summarise_labels.geometric(np.array([1.0, 100.0]))
+    found = intervals.geometric_mean(np.array([1.0, 100.0]))
     assert found.value == pytest.approx(10)
     assert found.lo * found.hi == pytest.approx(100)
 

@@ -46,7 +46,7 @@ def faults(ledger: list[dict[str, Any]], ids: list[str], numbers: dict[str, Any]
 
 
 def rows(ledger: list[dict[str, Any]], smallest: float) -> pl.DataFrame:
-    """One row per claim, check and arm: what the ledger's figure shows."""
+    """One row per claim, check and arm that compares accuracies: what the ledger's figure shows."""
     return pl.DataFrame(
         [
             {
@@ -61,7 +61,7 @@ def rows(ledger: list[dict[str, Any]], smallest: float) -> pl.DataFrame:
             for entry in ledger
             for check in entry["checks"]
             for name in ARMS
-            if check[name]
+            if check[name] and check[name]["unit"] == "difference of fractions"
         ],
         infer_schema_length=None,
     )
