@@ -81,16 +81,17 @@ def test_what_chooses_has_no_way_to_the_test_rows() -> None:
 
 def test_counts_by_speaker_are_the_accuracy() -> None:
     who = runs.heard(np.array([3, 1, 3, 3]))
-    scores = np.eye(4, 26)
+    found = runs.hits(np.eye(4, 26), np.array([0, 1, 5, 3]))
     assert who.names.tolist() == [1, 3]
     assert who.rows.tolist() == [1, 3]
-    assert who.metric(scores, np.array([0, 1, 5, 3])).tolist() == [1, 2]
+    assert (found @ who.member).tolist() == [1, 2]
     # Rows that only fill up a shape do not count.
     who = runs.heard(np.array([3, 1, 3, 3]), 3)
     assert who.rows.tolist() == [1, 2]
-    assert who.metric(scores, np.array([0, 1, 5, 3])).tolist() == [1, 1]
+    assert (found @ who.member).tolist() == [1, 1]
     # A diverged network names nothing but the first class.
-    assert who.metric(np.full((4, 26), np.nan), np.array([0, 1, 5, 3])).tolist() == [0, 1]
+    nothing = runs.hits(np.full((4, 26), np.nan), np.array([0, 1, 5, 3]))
+    assert (nothing @ who.member).tolist() == [0, 1]
 
 
 @pytest.fixture(scope="module")

@@ -227,8 +227,12 @@ def test_the_tables_agree_with_the_runs(study: Path) -> None:
 
 
 def test_the_page_stands_alone(study: Path) -> None:
+    """Pictures are inside; what it links to, apart from its own places, are pages beside it."""
     page = (study / "reports/index.html").read_text()
-    assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page)
+    assert not re.findall(r'src="(?!data:)[^"]*"', page)
+    for name, place in re.findall(r'href="(?!#)([^"#]*)(?:#([^"]*))?"', page):
+        beside = (study / "reports" / name).read_text()
+        assert not place or f'id="{place}"' in beside, (name, place)
     assert "{{" not in page
     assert "{%" not in page
     for name in FIGURES:
@@ -248,9 +252,12 @@ def test_a_stand_in_is_marked_on_the_page_and_in_the_numbers(study: Path, tmp_pa
     tables, templates = study / "reports/tables", study / "workflow/report"
     named = [tables / f"{name}.csv" for name in ("xor", "experiments", "effects_momentum")]
     write_numbers.main(named, tmp_path / "record.json", [], config, "0" * 16, numbers)
-    assert json.loads(numbers.read_text())["provenance"]["data"] == "stand-in"
+    written = json.loads(numbers.read_text())["provenance"]
+    assert written["data"] == "stand-in"
+    whole = json.loads((study / "reports/numbers.json").read_text()) | {"provenance": written}
+    numbers.write_text(json.dumps(whole))
     claims, figures = study / "reports/claims.json", study / "reports/figures"
-    write_report.main(["fig4"], numbers, claims, tables, figures, templates, config, page)
+    write_report.main(FIGURES, numbers, claims, tables, figures, templates, config, page)
     assert "STAND-IN DATA" in page.read_text()
     assert "Data: STAND-IN" in page.read_text()
 
@@ -261,8 +268,10 @@ def test_the_ledger(study: Path) -> None:
     config = full_settings()
     numbers = json.loads((study / "reports/numbers.json").read_text())
     assert write_claims.faults(ledger, list(config["claims"]), numbers) == []
-    for entry, (name, claim) in zip(ledger, config["claims"].items(), strict=True):
-        judged = judge_claim.entry(name, claim, numbers, config["ledger"])
+    assert sorted(entry["id"] for entry in ledger) == sorted(config["claims"])
+    for entry in ledger:
+        claim = config["claims"][entry["id"]]
+        judged = judge_claim.entry(entry["id"], claim, numbers, config["ledger"])
         assert {k: v for k, v in entry.items() if k != "data"} == judged | {"study": "quick"}
         assert entry["data"] in figtable.SOURCES
         assert (study / entry["figure"]).exists()

@@ -22,7 +22,7 @@ def number(
     covers: str,
     p: float | None = None,
 ) -> dict[str, Any]:
-    """One number with its interval.
+    """One number with its interval; a fraction's is cut to [0, 1], where t may pass its ends.
 
     Args:
         key: claim id or chapter, dot, quantity.
@@ -32,6 +32,9 @@ def number(
         covers: what the interval covers and how it was made.
         p: of a test that belongs to the number, where one was made.
     """
+    if unit == "fraction":
+        value, lo, hi, n = interval
+        interval = stats.Interval(value, max(lo, 0.0), min(hi, 1.0), n)
     found = interval._asdict() | {"p": p}
     return {"key": key, **found, "unit": unit, "interval": covers, "what": what}
 

@@ -32,6 +32,8 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
 }
 
 
+# The same settings are the same network, for which training is compiled once.
+@functools.cache
 def multilayer_perceptron(
     units: int, layers: int, outputs: int, activation: str, init: str | float
 ) -> nn.Layer:

@@ -4,11 +4,10 @@ The speaker is the unit of every interval of the study, so a run keeps how many 
 it classifies correctly after every epoch; accuracies follow from these counts.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 import polars as pl
 from networks import OPTIMIZERS, multilayer_perceptron
@@ -18,42 +17,45 @@ import nnjax as nn
 from nnjax.datasets import isolet
 from nnjax.train import Data
 
-Score = Callable[[Any, Any], Any]
-
 
 class Heard(NamedTuple):
     """The speakers of the rows that a run is measured on: who, and how many rows of each."""
 
     names: np.ndarray
     rows: np.ndarray
-    metric: Score
-    """`(scores, labels) -> (speakers,)`: rows of each speaker classified correctly."""
+    member: np.ndarray
+    """1 where a row is a speaker's and counts, else 0, (rows, speakers)."""
 
 
 def heard(speakers: np.ndarray, counted: int | None = None) -> Heard:
-    """Speakers of some rows, and the metric that counts the correct rows of each.
+    """The speakers of some rows.
 
     Args:
         speakers: of every row that is measured, (rows,).
         counted: the first so many rows count, the others fill up a shape; default: all.
 
     Example:
-        >>> names, rows, metric = heard(np.array([7, 7, 9]))
-        >>> scores = jnp.array([[2.0, 1.0], [2.0, 1.0], [2.0, 1.0]])
-        >>> print(names, rows, metric(scores, jnp.array([0, 1, 0])))
-        [7 9] [2 1] [1. 1.]
+        >>> names, rows, member = heard(np.array([7, 7, 9]))
+        >>> print(names, rows, member.tolist())
+        [7 9] [2 1] [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
     """
     names, rows = np.unique(speakers[:counted], return_counts=True)
-    # A product with 0s and 1s: exact, and faster for many replicas than adding up by index.
     member = (speakers[:, None] == names).astype(np.float32)
     if counted is not None:
         member[counted:] = 0
+    return Heard(names, rows, member)
 
-    def metric(scores: Any, labels: Any) -> Any:
-        hits = (scores.argmax(axis=-1) == labels).astype(scores.dtype)
-        return hits @ jnp.asarray(member, scores.dtype)
 
-    return Heard(names, rows, metric)
+def hits(scores: Any, labels: Any) -> Any:
+    """A metric: 1 for every row that is classified correctly, else 0, (rows,).
+
+    It knows nothing of speakers, so that all folds of a cross-validation run one compiled program.
+
+    Example:
+        >>> print(hits(np.array([[2.0, 1.0], [2.0, 1.0]]), np.array([0, 1])))
+        [1. 0.]
+    """
+    return (scores.argmax(axis=-1) == labels).astype(scores.dtype)
 
 
 Tables = tuple[pl.DataFrame, pl.DataFrame]
@@ -101,7 +103,7 @@ def train(
         batch_size=program["batch_size"],
         shuffle=program["shuffle"],
         validation=measured,
-        metric=who.metric,
+        metric=hits,
     )
     columns = [pl.lit(value).alias(name) for name, value in marks.items()]
     by_epoch, by_speaker = tables(history, arms, numbers, who)
@@ -116,10 +118,10 @@ def write(trained: Iterable[Tables], epochs: Path, speakers: Path) -> None:
 
 
 def tables(history: nn.History, arms: dict[str, list[Any]], seeds: list[int], who: Heard) -> Tables:
-    """The tables of a sweep whose metric is that of `heard`.
+    """The tables of a sweep whose metric is `hits`.
 
     Args:
-        history: of `nn.sweep`, its arrays (arms, seeds, epochs), the metric's with speakers last.
+        history: of `nn.sweep`, its arrays (arms, seeds, epochs), the metric's with rows last.
         arms: hyper-parameter to its value in each arm.
         seeds: the seeds.
         who: what `heard` gave.
@@ -128,7 +130,8 @@ def tables(history: nn.History, arms: dict[str, list[Any]], seeds: list[int], wh
         By arm, seed and epoch (from 1): train_loss (mean over the epoch's batches), test_loss,
         test_accuracy. By arm, seed, epoch and speaker: rows, correct.
     """
-    counts = np.asarray(history.validation_accuracy)
+    # A product with 0s and 1s: exact, and faster for many replicas than adding up by index.
+    counts = np.asarray(history.validation_accuracy) @ who.member
     n_arms, n_seeds, n_epochs, n_speakers = counts.shape
     keys = [
         np.repeat(np.arange(n_arms), n_seeds * n_epochs),

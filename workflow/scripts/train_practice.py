@@ -105,18 +105,20 @@ def prepared(arm: dict[str, Any], train: Path, test: Path, settings: dict[str, A
 def measured_by(rows: Rows) -> Any:
     """The metric of some rows: correct ones of every speaker, then the held-out rows' mean loss."""
     import jax.numpy as jnp
-    from runs import heard
+    from runs import heard, hits
 
     import nnjax as nn
 
-    who = heard(rows.speakers)
+    member = heard(rows.speakers).member
     share = rows.held_out / max(1, rows.held_out.sum())
 
     def metric(scores: Any, labels: Any) -> Any:
         log_p, _ = nn.log_softmax().forward((), scores)
         loss = -jnp.take_along_axis(log_p, labels[:, None], axis=-1)[:, 0]
         held_out = jnp.where(rows.held_out, loss, 0) @ jnp.asarray(share, scores.dtype)
-        return jnp.concatenate([who.metric(scores, labels), held_out[None]])
+        return jnp.concatenate(
+            [hits(scores, labels) @ jnp.asarray(member, scores.dtype), held_out[None]]
+        )
 
     return metric
 
