@@ -6,6 +6,7 @@ Comments, docstrings and layout do not count: only what the interpreter would se
 """
 
 import ast
+import functools
 import hashlib
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def code_digest(*scripts: Path) -> str:
             pending += _imported(file)
     digest = hashlib.sha256()
     for file in sorted(seen):
-        digest.update(f"{file.relative_to(ROOT)}\n{_without_docstrings(file)}\n".encode())
+        _, code = _parsed(file.read_text(encoding="utf-8"))
+        digest.update(f"{file.relative_to(ROOT)}\n{code}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -50,25 +52,28 @@ def texts_digest(folder: str) -> str:
 
 def _imported(file: Path) -> list[Path]:
     """Files of the project that a file imports: packages from the root, siblings by name."""
-    names = set[str]()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    names, _ = _parsed(file.read_text(encoding="utf-8"))
     places = [base / name.replace(".", "/") for name in names for base in (ROOT, file.parent)]
     candidates = [c for place in places for c in (place.with_suffix(".py"), place / "__init__.py")]
     return [candidate for candidate in candidates if candidate.is_file()]
 
 
-def _without_docstrings(file: Path) -> str:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+# Most files count for many scripts; by their text, so that an edited file is read again.
+@functools.cache
+def _parsed(text: str) -> tuple[frozenset[str], str]:
+    """The names that a Python text imports, and the text without docstrings."""
+    tree = ast.parse(text)
+    names = set[str]()
     for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         body = getattr(node, "body", None)
         if isinstance(body, list):
             # A bare string is a docstring wherever it stands: it does nothing.
             node.body = [s for s in body if not _is_text(s)] or [ast.Pass()]  # type: ignore[attr-defined]
-    return ast.unparse(tree)
+    return frozenset(names), ast.unparse(tree)
 
 
 def _is_text(statement: ast.stmt) -> bool:
