@@ -2,13 +2,7 @@
 MNIST = "results/chapters/mnist"
 
 
-def of_mnist(*names, training):
-    """The settings that a job depends on: those named, and those of its networks' training."""
-    settings = config["chapters"]["mnist"]
-    chosen = {name: settings[name] for name in ("rows", "digits_times", *names)}
-    return chosen | {
-        "training": {name: settings["training"][name] for name in training}
-    }
+OF_MNIST = config["chapters"]["mnist"]
 
 
 rule train_mnist:
@@ -31,7 +25,15 @@ rule train_mnist:
         mem_mb=3000,
         gpu=1,
     params:
-        settings=of_mnist("filters", "kernel", "pool", training=["convolutional"]),
+        settings=part(
+            OF_MNIST,
+            "rows",
+            "digits_times",
+            "filters",
+            "kernel",
+            "pool",
+            training=["convolutional"],
+        ),
         code=code_digest(f"{CODE}/train_mnist.py"),
         versions=VERSIONS,
     script:
@@ -57,7 +59,10 @@ rule train_mnist_perceptrons:
         mem_mb=3000,
         gpu=1,
     params:
-        settings=of_mnist(
+        settings=part(
+            OF_MNIST,
+            "rows",
+            "digits_times",
             "units",
             "slope",
             "peers",
@@ -84,15 +89,18 @@ rule search_mnist:
         mem_mb=3000,
     params:
         settings={
-            **of_mnist(
+            **part(
+                OF_MNIST,
+                "rows",
+                "digits_times",
                 "units",
                 "slope",
                 "filters",
                 "kernel",
                 "pool",
-                training=config["chapters"]["mnist"]["training"],
+                training=OF_MNIST["training"],
             ),
-            "search": config["chapters"]["mnist"]["search"],
+            "search": OF_MNIST["search"],
         },
         code=code_digest(f"{CODE}/search_mnist.py"),
         versions=VERSIONS,

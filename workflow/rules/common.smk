@@ -1,10 +1,10 @@
-# What every rule needs: the checked configuration, the names of things, and the digest of code.
+# What all rules need: the checked configuration, the names of things, and the digest of code.
 import os
 from importlib.metadata import version
 from pathlib import Path
 
 from workflow.scripts.digest import code_digest, texts_digest
-from workflow.scripts.settings import checked, programs
+from workflow.scripts.settings import checked, part, programs
 
 ENV = "../envs/study.yaml"
 CODE = "workflow/scripts"

@@ -58,6 +58,25 @@ _REQUIRED = {
 }
 
 
+def part(settings: dict[str, Any], *names: str, **within: Any) -> dict[str, Any]:
+    """What a job depends on: some settings, and of a section only some of its entries.
+
+    Args:
+        settings: a section of the configuration.
+        names: settings that are kept.
+        within: section to the names of its entries that are kept.
+
+    Example:
+        >>> part({"a": 1, "b": 2, "c": {"d": 3, "e": 4}}, "a", c=["d"])
+        {'a': 1, 'c': {'d': 3}}
+    """
+    kept = {name: settings[name] for name in names}
+    return kept | {
+        section: {name: settings[section][name] for name in entries}
+        for section, entries in within.items()
+    }
+
+
 def programs(
     experiments: dict[str, dict[str, Any]],
 ) -> dict[str, list[tuple[dict[str, Any], dict[str, Any]]]]:
