@@ -129,6 +129,22 @@ def keep_shape(forward: Any, backward: Any) -> nn.Layer:
     return nn.Layer(lambda key, in_shape: ((), in_shape), forward, backward)
 
 
+def test_forward_that_refuses_complex_numbers_late_is_judged_by_the_others() -> None:
+    """JAX traces the place of the largest complex number, and refuses it when it is lowered."""
+
+    def forward(params: Any, x: Any, key: Any = None) -> Any:
+        chosen = jax.nn.one_hot(jnp.argmax(x, axis=-1), x.shape[-1], dtype=x.dtype)
+        return x * chosen, chosen
+
+    layer = nn.Layer(
+        lambda key, in_shape: ((), in_shape), forward, lambda params, chosen, dy: ((), dy * chosen)
+    )
+    report = nn.verify(layer, (3,), show=False)
+    assert report.passed, report
+    assert rows(report)["complex step"].detail == "the forward does not take complex numbers"
+    assert rows(report)["dot test"].verdict == "right"
+
+
 def test_complex_step_does_not_confirm_a_wrong_rule_of_a_function_that_is_not_analytic() -> None:
     """|x| is constant to first order along ih, so that dy / (1 + |x|) looks right for softsign."""
     softsign = keep_shape(

@@ -41,8 +41,17 @@ QUICKLY: dict[str, bool | int] = {
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,
     "xla_cpu_use_fusion_emitters": False,
+    "xla_cpu_parallel_codegen_split_count": 1,
 }
-"""Options for the compiler: the programs are tiny and run once, so compiling is what takes time."""
+"""Options for the compiler: the programs are tiny and run once, so compiling is what takes time.
+Cut into parts, which could be compiled side by side, they take half as long again."""
+
+ORACLES: dict[str, Callable[[Problem, Any], Any]] = {
+    "jax.grad": oracles.by_jax,
+    "central differences": oracles.by_differences,
+    "complex step": oracles.by_complex_step,
+    "dot test": oracles.along,
+}
 
 EPS32 = float(np.finfo(np.float32).eps)
 LARGEST32 = 1e-3 * float(np.finfo(np.float32).max)  # sums of a few such overflow
@@ -82,6 +91,8 @@ def judge(
     def form(misfit: str) -> list[Row]:
         return [Row(block, options, "form", math.nan, math.nan, "wrong", misfit)]
 
+    # Traced once in each precision, for its form and for its numbers.
+    problem = problem._replace(gradient=jax.jit(problem.gradient, inline=True))
     misfit = _form(problem)
     if misfit:
         return form(misfit)
@@ -194,38 +205,37 @@ def _compiled(f: Callable[..., Any]) -> Any:
 
 def _gather(problem: Problem, unsuited: dict[str, str]) -> Evidence:
     """Everything that is compared, from as few compiled programs as can be."""
-    real: dict[str, Callable[[Problem, Any], Any]] = {
-        "jax.grad": oracles.by_jax,
-        "central differences": oracles.by_differences,
-        "dot test": oracles.along,
-    }
     silent = dict(unsuited)
     inputs64 = cast(problem.inputs, jnp.float64)
     inputs32 = cast(problem.inputs, jnp.float32)
 
-    def everything(inputs: Any) -> Any:
-        """Runs once, when it is traced; an oracle that cannot be traced is noted and left out."""
-        size = jnp.sum(jnp.abs(problem.terms(inputs)))
-        said = {}
-        for name in real.keys() - silent.keys():
-            try:
-                said[name] = real[name](problem, inputs)
-            except REFUSALS as error:
-                first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                silent[name] = f"JAX cannot do this with the forward: {first[:90]}"
-        return problem.gradient(inputs), size, said
+    def lowered() -> Any:
+        """One program of all that is computed in float64."""
+
+        def everything(inputs: Any) -> Any:
+            """Runs when it is traced; an oracle that cannot be traced is noted and left out."""
+            size = jnp.sum(jnp.abs(problem.terms(inputs)))
+            said = {}
+            for name, oracle in ORACLES.items():
+                if name in silent:
+                    continue
+                try:
+                    said[name] = oracle(problem, inputs)
+                except REFUSALS as error:
+                    silent[name] = _refusal(name, error)
+            return problem.gradient(inputs), size, said
+
+        return _compiled(everything).lower(inputs64)
 
     with jax.enable_x64(True):
-        rule64, size, said = jax.device_get(_compiled(everything)(inputs64))
-        if "complex step" not in silent:
-            step = _compiled(lambda inputs: oracles.by_complex_step(problem, inputs))
-            try:
-                traced = step.lower(inputs64)
-            except REFUSALS:
-                silent["complex step"] = "the forward does not take complex numbers"
-            else:
-                said["complex step"] = jax.device_get(traced.compile()(inputs64))
-                silent |= _not_analytic(said, float(size))
+        try:
+            program = lowered()
+        except REFUSALS as error:  # a few operations refuse complex numbers only here
+            silent["complex step"] = _refusal("complex step", error)
+            program = lowered()
+        rule64, size, said = jax.device_get(program.compile()(inputs64))
+    if "complex step" in said:
+        silent |= _not_analytic(said, float(size))
     with jax.enable_x64(False):
         rule32 = jax.device_get(_compiled(problem.gradient)(inputs32))
 
@@ -244,6 +254,14 @@ REFUSALS = (TypeError, ValueError, NotImplementedError)
 """What JAX raises where it cannot trace an oracle through a forward."""
 
 NOT_ANALYTIC = "not analytic, or the step is lost in complex arithmetic: it contradicts the others"
+
+
+def _refusal(oracle: str, error: Exception) -> str:
+    """Why JAX could not run the oracle."""
+    if oracle == "complex step":
+        return "the forward does not take complex numbers"
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return f"JAX cannot do this with the forward: {first[:90]}"
 
 
 def _not_analytic(said: dict[str, Any], size: float) -> dict[str, str]:
