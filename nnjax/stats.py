@@ -134,11 +134,16 @@ def two_level_interval(
             f"got {c.shape} and {r.shape}"
         )
     seeds, speakers = c.shape
-    # How often each seed and each speaker stands in a resample.
+    # Speakers with the same counts are drawn as one kind, in the order of their first: the same
+    # distribution, and much less to draw where a "speaker" is one of thousands of single rows.
+    _, first, alike = np.unique(np.vstack([c, r]), axis=1, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    kinds, shares = first[order], alike[order] / speakers
+    # How often each seed and each kind of speaker stands in a resample.
     seed_counts = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples)
-    speaker_counts = rng.multinomial(speakers, np.full(speakers, 1 / speakers), size=resamples)
-    hits = np.einsum("bk,bk->b", seed_counts @ c, speaker_counts)
-    accuracies = hits / (seeds * (speaker_counts @ r))
+    kind_counts = rng.multinomial(speakers, shares, size=resamples)
+    hits = np.einsum("bk,bk->b", seed_counts @ c[:, kinds], kind_counts)
+    accuracies = hits / (seeds * (kind_counts @ r[kinds]))
     lo, hi = np.quantile(accuracies, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(c.sum() / (seeds * r.sum())), float(lo), float(hi), seeds)
 

@@ -165,16 +165,15 @@ def _replica_axes(tree: Any) -> Any:
     return jax.tree.map(lambda leaf: max(leaf.ndim - 1, 0), tree)
 
 
-# Random numbers take longer to compile than training does and depend on less: initial parameters on
-# the network alone, orders on how many rows and epochs there are. As programs of their own they are
-# compiled once for many sweeps.
+# Random numbers take longer to compile than training does and depend on less: the parameters of a
+# layer on its shape alone, orders on how many rows and epochs there are. Orders are a program of
+# their own, parameters are drawn outside of any: so both are compiled once for many sweeps.
 
 
 def _drawn_before(key: jax.Array, in_shape: tuple[int, ...]) -> tuple[Params, tuple[int, ...]]:
     raise TypeError("training takes parameters that were drawn before it")
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
 def _initial(network: Layer, in_shape: tuple[int, ...], key: jax.Array) -> Params:
     """The initial parameters of a seed."""
     return network.init(jax.random.split(key)[0], in_shape)[0]

@@ -67,6 +67,15 @@ def test_the_two_level_bootstrap_agrees_with_all_resamples() -> None:
     assert interval.hi == pytest.approx(np.quantile(every, 0.9), abs=1e-9)
 
 
+def test_the_two_level_interval_of_single_rows_is_binomial() -> None:
+    """Rows that are alike are drawn as one kind: as many of them as of n draws with their share."""
+    n, right = 400, 300
+    correct = np.arange(n)[None] < right
+    found = stats.two_level_interval(correct, np.ones(n), np.random.default_rng(0))
+    expected = scipy.stats.binom.ppf([0.025, 0.975], n, right / n) / n
+    assert [found.value, found.lo, found.hi] == pytest.approx([right / n, *expected], abs=1.5 / n)
+
+
 def test_the_two_level_interval_is_wider_than_one_over_seeds_when_speakers_differ() -> None:
     rng = np.random.default_rng(0)
     skill = rng.uniform(0.7, 1.0, size=30)

@@ -33,6 +33,17 @@ def network(activation: str, init: str, depth: int, width: int, outputs: int) ->
     return nn.serial(*hidden, nn.dense(outputs, weights))
 
 
+def drawn(net: nn.Layer, in_shape: tuple[int, ...], seeds: int) -> Any:
+    """Initial parameters of every seed, (seeds, ...).
+
+    One after the other outside of a program: what draws a matrix is then compiled once for all
+    networks that have one of that shape.
+    """
+    keys = jax.random.split(jax.random.key(0), seeds)
+    each = [net.init(key, in_shape)[0] for key in keys]
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *each)
+
+
 def norms(
     x: np.ndarray, labels: np.ndarray, arms: list[list[str]], settings: dict[str, Any]
 ) -> pl.DataFrame:
@@ -51,12 +62,11 @@ def norms(
     """
     rows, targets = jnp.asarray(x, jnp.float32), jnp.asarray(labels)
     outputs = int(labels.max()) + 1
-    keys = jax.random.split(jax.random.key(0), settings["seeds"])
     tables = []
     for activation, init in arms:
         for depth in settings["depths"]:
             net = network(activation, init, depth, settings["width"], outputs)
-            params = jax.vmap(lambda key, net=net: net.init(key, x.shape[1:])[0])(keys)
+            params = drawn(net, x.shape[1:], settings["seeds"])
             # Not one program per network: the layers are alike, and so are compiled once for all.
             gradient = jax.vmap(nn.value_and_grad(net, nn.softmax_cross_entropy), (0, None, None))
             _, grads = gradient(params, rows, targets)
@@ -148,8 +158,7 @@ def losses_at_start(
     """
     classes = int(labels.max()) + 1
     net = network("relu", init, 1, width, classes)
-    keys = jax.random.split(jax.random.key(0), seeds)
-    params = jax.vmap(lambda key: net.init(key, x.shape[1:])[0])(keys)
+    params = drawn(net, x.shape[1:], seeds)
     scores = jax.vmap(lambda p: net.forward(p, jnp.asarray(x, jnp.float32))[0])(params)
     log_p = nn.log_softmax().forward((), scores)[0]
     loss = -np.asarray(log_p)[:, np.arange(len(labels)), labels]

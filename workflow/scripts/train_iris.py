@@ -1,20 +1,23 @@
 """Irises: three models left one flower out at a time, their regions, and the checks of formulas."""
 
+import functools
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import iris_checks
+import jax
+import jax.numpy as jnp
 import job
 import numpy as np
+import optax
 import polars as pl
 from tables import write_parquet
 
-if TYPE_CHECKING:
-    import jax
-    from snakemake.iocontainers import snakemake
+import nnjax as nn
 
-    import nnjax as nn
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
 
 MODELS = ("logistic", "quadratic", "network")
 
@@ -40,7 +43,6 @@ def basis(model: str, x: Any, weights: Any) -> tuple[Any, Any, Any]:
     Returns:
         phi (rows, 2 or 4), and the means and deviations of x.
     """
-    import jax.numpy as jnp
 
     def standard(x: Any) -> tuple[Any, Any, Any]:
         share = (weights / weights.sum())[:, None]
@@ -55,10 +57,12 @@ def basis(model: str, x: Any, weights: Any) -> tuple[Any, Any, Any]:
     return jnp.concatenate([z, standard(z**2)[0]], axis=1), mean, deviation
 
 
-def network_of(model: str, hidden: int) -> "nn.Layer":
-    """One score: of the inputs, or for the network of a hidden layer of sigmoids."""
-    import nnjax as nn
+@functools.cache
+def network_of(model: str, hidden: int) -> nn.Layer:
+    """One score: of the inputs, or for the network of a hidden layer of sigmoids.
 
+    Cached, since programs are compiled again for another object, be it the same network.
+    """
     if model != "network":
         return nn.dense(1, nn.initializers.zeros())
     init = nn.initializers.glorot()
@@ -66,41 +70,36 @@ def network_of(model: str, hidden: int) -> "nn.Layer":
 
 
 def descended(
-    network: "nn.Layer", how: dict[str, Any], params: Any, x: Any, y: Any, weights: Any
-) -> tuple[Any, Any]:
+    network: nn.Layer, how: dict[str, Any], params: Any, x: Any, y: Any, weights: Any
+) -> Any:
     """Full-batch gradient descent on the negative log likelihood of the rows that have weight.
 
     Returns:
-        The parameters after all epochs, and the last loss (mean over the rows with weight).
+        The parameters after all epochs.
     """
-    import jax
-    import optax
-
-    import nnjax as nn
-
     optimizer = optax.sgd(how["learning_rate"], momentum=how["momentum"])
     gradient = nn.value_and_grad(network, nn.sigmoid_cross_entropy)
     targets = nn.Weighted(y[:, None], weights)
 
-    def step(carry: tuple[Any, Any], _: None) -> tuple[tuple[Any, Any], Any]:
+    def step(_: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
         params, state = carry
-        J, grads = gradient(params, x, targets)
+        # The loss itself is not asked for, so that the compiler leaves it out.
+        _, grads = gradient(params, x, targets)
         updates, state = optimizer.update(grads, state, params)
-        return (optax.apply_updates(params, updates), state), J
+        return optax.apply_updates(params, updates), state
 
-    start = params, optimizer.init(params)
-    (params, _), losses = jax.lax.scan(step, start, length=how["epochs"])
-    return params, losses[-1]
+    params, _ = jax.lax.fori_loop(0, how["epochs"], step, (params, optimizer.init(params)))
+    return params
 
 
-def started(network: "nn.Layer", inputs: int, seeds: int) -> Any:
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def started(network: nn.Layer, inputs: int, seeds: int) -> Any:
     """Initial parameters of every seed."""
-    import jax
 
-    def one(seed: "jax.Array") -> Any:
+    def one(seed: jax.Array) -> Any:
         return network.init(jax.random.key(seed), (inputs,))[0]
 
-    return jax.jit(lambda seeds: jax.lax.map(one, seeds))(np.arange(seeds))
+    return jax.lax.map(one, jnp.arange(seeds))
 
 
 def left_out_rows(rows: int, count: int) -> np.ndarray:
@@ -114,26 +113,22 @@ def leave_one_out(
     """Train without each of the rows in turn, all trainings as one compiled program.
 
     Returns:
-        model, seed, row, probability (of the row left out) and loss (of the others).
+        model, seed, row and probability (of the row left out).
     """
-    import jax
-    import jax.numpy as jnp
-
     network, label = network_of(model, how.get("hidden", 0)), jnp.asarray(y, jnp.float32)
 
-    def one(params: Any, row: Any) -> tuple[Any, Any]:
+    def one(params: Any, row: Any) -> Any:
         weights = 1 - jax.nn.one_hot(row, len(x), dtype=jnp.float32)
         phi, _, _ = basis(model, jnp.asarray(x), weights)
-        params, loss = descended(network, how, params, phi, label, weights)
-        return jax.nn.sigmoid(network.forward(params, phi[row][None])[0][0, 0]), loss
+        params = descended(network, how, params, phi, label, weights)
+        return jax.nn.sigmoid(network.forward(params, phi[row][None])[0][0, 0])
 
     each = jax.jit(jax.vmap(jax.vmap(one, in_axes=(None, 0)), in_axes=(0, None)))
     start = started(network, 4 if model == "quadratic" else 2, seeds)
-    probability, loss = jax.device_get(each(start, jnp.asarray(rows)))
+    probability = np.asarray(each(start, jnp.asarray(rows)))
     seed, place = (index.reshape(-1) for index in np.indices(probability.shape))
     columns = {"seed": seed, "row": rows[place], "probability": probability.reshape(-1)}
-    table = pl.DataFrame({**columns, "loss": loss.reshape(-1)})
-    return table.with_columns(model=pl.lit(model))
+    return pl.DataFrame(columns).with_columns(model=pl.lit(model))
 
 
 def peer(
@@ -145,9 +140,9 @@ def peer(
     from sklearn.neural_network import MLPClassifier
 
     probabilities = []
-    for row in rows:
-        kept = np.arange(len(x)) != row
-        phi = np.asarray(basis(model, x, kept.astype("float32"))[0], float)
+    kept_rows = np.arange(len(x)) != rows[:, None]
+    bases = jax.vmap(lambda weights: basis(model, x, weights)[0])(kept_rows.astype("float32"))
+    for row, kept, phi in zip(rows, kept_rows, np.asarray(bases, float), strict=True):
         if model == "network":
             classifier: Any = MLPClassifier(
                 (settings["network"]["hidden"],),
@@ -166,9 +161,7 @@ def peer(
         probabilities.append(classifier.predict_proba(phi[row][None])[0, 1])
     table = pl.DataFrame({"row": rows, "probability": np.array(probabilities, "float32")})
     name = pl.lit(f"{model}, scikit-learn")
-    return table.with_columns(model=name, seed=pl.lit(0), loss=pl.lit(None, pl.Float32)).select(
-        "seed", "row", "probability", "loss", "model"
-    )
+    return table.with_columns(model=name, seed=pl.lit(0))
 
 
 def regions(
@@ -181,15 +174,12 @@ def regions(
         The lines on which a hidden unit of the first seed is 1/2, in the features' own units: rows
         (w1, w2, b) of w1 x1 + w2 x2 + b = 0; none for the regressions.
     """
-    import jax
-    import jax.numpy as jnp
-
     network, label = network_of(model, how.get("hidden", 0)), jnp.asarray(y, jnp.float32)
     both = jnp.concatenate([jnp.asarray(x), jnp.asarray(grid, jnp.float32)])
     weights = (jnp.arange(len(both)) < len(x)).astype(jnp.float32)
     phi, mean, deviation = basis(model, both, weights)
     known = phi[: len(x)], label, weights[: len(x)]
-    train = jax.jit(jax.vmap(lambda p: descended(network, how, p, *known)[0]))
+    train = jax.jit(jax.vmap(lambda p: descended(network, how, p, *known)))
     params = train(started(network, phi.shape[1], seeds))
     scores = jax.vmap(lambda p: network.forward(p, phi[len(x) :])[0][:, 0])(params)
     probability = np.asarray(jax.nn.sigmoid(scores))
@@ -205,17 +195,14 @@ def regions(
 
 def by_width(settings: dict[str, Any], x: np.ndarray, y: np.ndarray) -> pl.DataFrame:
     """How well networks of several widths fit all rows: hidden, seed, accuracy."""
-    import jax
-    import jax.numpy as jnp
-
     weights = jnp.ones(len(x))
     phi, _, _ = basis("network", jnp.asarray(x), weights)
     label, seeds, tables = jnp.asarray(y, jnp.float32), settings["widths"]["seeds"], []
     for hidden in settings["widths"]["hidden"]:
         network = network_of("network", hidden)
 
-        def accuracy(params: Any, network: "nn.Layer" = network) -> Any:
-            params, _ = descended(network, settings["network"], params, phi, label, weights)
+        def accuracy(params: Any, network: nn.Layer = network) -> Any:
+            params = descended(network, settings["network"], params, phi, label, weights)
             return jnp.mean((network.forward(params, phi)[0][:, 0] > 0) == (label > 0.5))
 
         found = np.asarray(jax.jit(jax.vmap(accuracy))(started(network, 2, seeds)))
