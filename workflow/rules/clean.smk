@@ -12,6 +12,8 @@ rule tune:
         "logs/tune/{clean}.log",
     benchmark:
         "logs/tune/{clean}.tsv"
+    # Choosing and refitting wait for it.
+    priority: 1
     conda:
         ENV
     threads: 1

@@ -77,6 +77,8 @@ rule train_record:
         "logs/train_record.log",
     benchmark:
         "logs/train_record.tsv"
+    # Long, and so not to be left for the end.
+    priority: 1
     conda:
         ENV
     threads: 1

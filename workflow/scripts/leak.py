@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 STARTS = (0, 1560, 3120, 4680)
 """First row of each range, from 0."""
 
-TUNED = ("logistic_regression", "rbf_svm")
+TUNED = ("rbf_svm",)
 
 
 def range_of(rows: int) -> np.ndarray:
