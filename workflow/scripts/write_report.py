@@ -53,7 +53,7 @@ UNITS = {
     "perplexity": (".1f", 1, ""),
     "tokens": (",.0f", 1, ""),
     "number": (".3g", 1, ""),
-    "count": (".0f", 1, ""),
+    "count": (",.0f", 1, ""),
 }
 """How a number of each unit is written: its format, what it is multiplied with, what follows it."""
 
