@@ -1,7 +1,5 @@
 # Handwritten digits: perceptrons, a convolutional network, and what scikit-learn says of the same.
 MNIST = "results/chapters/mnist"
-
-
 OF_MNIST = config["chapters"]["mnist"]
 
 
