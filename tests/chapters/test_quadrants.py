@@ -19,7 +19,7 @@ from figtable import TableError
 
 import nnjax as nn
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SETTINGS = yaml.safe_load((ROOT / "workflow/config/chapters/quadrants.yaml").read_text())
 SMALL: dict[str, Any] = {
     "seeds": 3,

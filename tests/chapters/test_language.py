@@ -25,7 +25,7 @@ import nnjax as nn
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SETTINGS: dict[str, Any] = yaml.safe_load(
     (ROOT / "workflow/config/chapters/language.yaml").read_text()
 )["chapters"]["language"]

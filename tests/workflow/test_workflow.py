@@ -25,7 +25,7 @@ import yaml
 from digest import code_digest
 from settings import checked, programs
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared" / "data"
 QUICK = "workflow/config/quick.yaml"
 PARTS = ["Snakefile", "nnjax", "workflow", "profiles", "reports/record", "pyproject.toml"]

@@ -14,7 +14,7 @@ import summarise_practice
 import train_practice
 import yaml
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SETTINGS = yaml.safe_load((ROOT / "workflow/config/chapters/practice.yaml").read_text())
 PRACTICE = SETTINGS["chapters"]["practice"]
 BASE = PRACTICE["base"]

@@ -319,7 +319,7 @@ def test_the_search_never_sees_the_test_rows(
 
 
 def test_the_settings_are_the_best_that_were_tried() -> None:
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     config = yaml.safe_load((root / "workflow/config/chapters/mnist.yaml").read_text())
     trials = pl.read_csv(root / "reports/mnist/search.csv")
     for network, training in config["chapters"]["mnist"]["training"].items():

@@ -22,7 +22,7 @@ near Paris/LOC
 june/PER sang
 since June/DATE it rained
 """
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SETTINGS: dict[str, Any] = {
     "windows": [0, 1, 2],
     "features": 2,

@@ -25,7 +25,7 @@ from tables import write_csv, write_parquet, write_text
 
 from nnjax.datasets import isolet
 
-PUBLISHED = Path(__file__).parents[1] / "workflow/config/published.yaml"
+PUBLISHED = Path(__file__).parents[2] / "workflow/config/published.yaml"
 
 
 def rows(speakers: np.ndarray, letters: np.ndarray, cues: np.ndarray) -> pl.DataFrame:

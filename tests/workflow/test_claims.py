@@ -10,7 +10,7 @@ import pytest
 import write_claims
 import yaml
 
-CONFIG = Path(__file__).parents[1] / "workflow/config/claims.yaml"
+CONFIG = Path(__file__).parents[2] / "workflow/config/claims.yaml"
 SETTINGS = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
 LEDGER = {"smallest_effect": 0.003, "significance": 0.05}
 

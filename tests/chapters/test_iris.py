@@ -18,7 +18,7 @@ from figtable import TableError
 
 import nnjax as nn
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "workflow/config/chapters/iris.yaml").read_text())
 SETTINGS: dict[str, Any] = CONFIG["chapters"]["iris"]
 

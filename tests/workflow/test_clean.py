@@ -19,7 +19,7 @@ from choices import Choices
 from nnjax.datasets import isolet
 from nnjax.datasets.standin import standin
 
-RULES = Path(__file__).parents[1] / "workflow/rules"
+RULES = Path(__file__).parents[2] / "workflow/rules"
 PROGRAM = {
     "units": 4,
     "layers": 1,

@@ -27,7 +27,7 @@ from nnjax import stats
 from nnjax.datasets import isolet
 from nnjax.datasets.standin import standin
 
-WORKFLOW = Path(__file__).parents[1] / "workflow"
+WORKFLOW = Path(__file__).parents[2] / "workflow"
 CONFIG = yaml.safe_load((WORKFLOW / "config/record.yaml").read_text(encoding="utf-8"))
 SMALL = CONFIG["record"]["network"] | {"units": 4, "epochs": 1, "batch_size": 64}
 

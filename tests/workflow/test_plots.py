@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-SCRIPTS = Path(__file__).parents[1] / "workflow" / "scripts"
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 Rows = pl.DataFrame
