@@ -1,4 +1,4 @@
-"""ISOLET for the tests: the real files where they are, else the stand-in in their form."""
+"""ISOLET for the tests: the real files if available, else the stand-in in their format."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ REAL = Path(__file__).parents[2] / "shared/data/isolet"
 
 @contextmanager
 def isolet_folder(spare: Path) -> Iterator[Path]:
-    """A folder with two data files that count as official while the context lasts."""
+    """A folder with two data files that count as official within the context."""
     if isolet.holds(REAL):
         yield REAL
         return
@@ -24,12 +24,13 @@ def isolet_folder(spare: Path) -> Iterator[Path]:
     for split, name in isolet.FILES.items():
         (spare / name).write_bytes(text(table.filter(pl.col("split") == split)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(isolet, "FINGERPRINTS", isolet.fingerprints(table))
+        for split, found in isolet.fingerprints(table).items():
+            patch.setitem(isolet.FINGERPRINTS, split, found)
         yield spare
 
 
 def text(rows: pl.DataFrame) -> bytes:
-    """Rows in the form of the original files: four decimals, then the letter as `1.`."""
+    """Rows in the format of the original files: four decimals, then the letter as `1.`."""
     features = rows.select(isolet.COLUMNS).to_numpy()
     letters = rows["letter"].to_list()
     codes = np.rint(features.astype(np.float64) * 10_000).astype(np.int64)

@@ -1,1 +1,1 @@
-"""Readers of the study's data sets: each checks what it reads and stands alone."""
+"""Readers of the study's data sets; each checks what it reads and is independent of the others."""

@@ -1,4 +1,4 @@
-"""scikit-learn's digits in the form of MNIST: stands in when MNIST cannot be reached."""
+"""scikit-learn's digits in the format of MNIST, for use when MNIST cannot be reached."""
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -6,17 +6,18 @@ from sklearn.datasets import load_digits
 from nnjax.datasets.mnist import SIDE, Digits
 
 TRAINING = 1500
-"""Rows for training, the first ones; the last 297 are for testing, mostly by other writers."""
+"""The first 1500 rows are for training, the last 297, mostly by other writers, for testing."""
 
 
 def digits() -> Digits:
-    """The 1797 digits of 8 x 8 pixels, drawn into frames of 28 x 28.
+    """The 1797 digits of 8 x 8 pixels, enlarged to frames of 28 x 28.
 
-    Every pixel, 0 ... 16, becomes a square of 3 x 3 pixels, 0 ... 255, and the square image of 24
-    pixels a frame of 2. So every network for MNIST runs on them; what it finds is not about MNIST.
+    Each pixel, 0 ... 16, becomes a square of 3 x 3 pixels, 0 ... 255, and the image of 24 x 24
+    pixels gets a margin of 2. So every network for MNIST runs on them, but no result applies to
+    MNIST.
 
     Returns:
-        Arrays in the form of `nnjax.datasets.mnist.load`, with 1500 training and 297 test rows.
+        Arrays in the format of `nnjax.datasets.mnist.load`, with 1500 training and 297 test rows.
 
     Example:
         >>> digits().x_test.shape

@@ -1,8 +1,8 @@
-"""The one exception of the data readers."""
+"""The exception raised by the data readers."""
 
 
 class DataError(Exception):
-    """Data that cannot be used: the message tells the user what is wrong, where, and what to do.
+    """Unusable data; the message tells the user what is wrong, where, and what to do.
 
     Example:
         >>> from nnjax.datasets import isolet

@@ -1,4 +1,4 @@
-"""Get a data set: from a local folder, else from its public address, else a marked stand-in."""
+"""Get a data set: from a local folder, its public address, or as a labelled stand-in."""
 
 import contextlib
 import json
@@ -21,33 +21,33 @@ VARIABLE = "NNJAX_DATA"
 
 _ATTEMPTS = 3
 _PAUSE = 0.5  # seconds before the second attempt at an address, doubled before the third
-_LONGEST_DOWNLOAD = 600.0  # seconds; a server that trickles must not hold up a study for ever
+_LONGEST_DOWNLOAD = 600.0  # seconds; a very slow server must not block a study for ever
 
 _REASONS: tuple[tuple[type[requests.RequestException], str], ...] = (
-    (requests.exceptions.SSLError, "its certificate is not trusted here"),
+    (requests.exceptions.SSLError, "certificate not trusted"),
     (requests.Timeout, "no answer in time"),
-    (requests.exceptions.ChunkedEncodingError, "the download broke off"),
-    (requests.ConnectionError, "it cannot be reached"),
+    (requests.exceptions.ChunkedEncodingError, "the connection was lost during the download"),
+    (requests.ConnectionError, "server unreachable"),
 )
 
 
 T = TypeVar("T")
 
-Record = dict[str, Any]
-"""Where data come from (`data`, `source`) and what they are; no path of the machine."""
+Origin = dict[str, Any]
+"""Where the data came from (`data`, `source`) and their fingerprint; no machine paths."""
 
 
 class WrongContentError(DataError):
-    """A server sent something else than the data; another attempt or a mirror may do better."""
+    """A server sent something other than the data; a retry or a mirror may succeed."""
 
 
 class StandIn(NamedTuple, Generic[T]):
     """What replaces a data set that cannot be reached.
 
-    make: the content, from a seed.
-    data: its mark, in the record and on everything made from it.
+    make: generates the content from a seed.
+    data: its label, in the origin and on everything derived from it.
     source: where it comes from; `{seed}` is filled in.
-    warning: what it is and what it is not, said aloud; `{seed}` is filled in.
+    warning: what it is and what it is not, for the user; `{seed}` is filled in.
     """
 
     make: Callable[[int], T]
@@ -57,18 +57,18 @@ class StandIn(NamedTuple, Generic[T]):
 
 
 class Dataset(NamedTuple, Generic[T]):
-    """What has to be known of a data set to get it; `nnjax.datasets.sources` holds ours.
+    """How to get a data set; `nnjax.datasets.sources` defines those of the study.
 
-    name: as a reader knows it.
-    data: its mark in the record.
-    folder: the subfolder of a local folder in which it may lie.
-    needed: what a user has to put there.
-    holds: whether any file of it, whole or broken, lies in a folder.
-    load: the checked content of a folder; DataError for anything wrong.
-    addresses: by the ending of an address, what to download: the names `load` expects, and what
-        is added to the address for each.
-    describe: what the record says of the content beside mark and source.
-    write: the content into some files.
+    name: its usual name, for messages.
+    data: its label in the origin.
+    folder: the subfolder of a local folder where it may be found.
+    needed: the files a user has to provide.
+    holds: whether a folder contains any of its files, intact or broken.
+    load: reads and checks a folder; raises DataError for bad content.
+    addresses: what to download, by the ending of the address: the file names that `load` expects,
+        and the suffix to append to the address for each.
+    describe: further entries of the origin, computed from the content.
+    write: writes the content to files.
     standin: what replaces it.
     """
 
@@ -79,16 +79,16 @@ class Dataset(NamedTuple, Generic[T]):
     holds: Callable[[Path], bool]
     load: Callable[[Path], T]
     addresses: dict[str, dict[str, str]]
-    describe: Callable[[T], Record]
+    describe: Callable[[T], Origin]
     write: Callable[[T, list[Path]], None]
     standin: StandIn[T]
 
 
 class Fetched(NamedTuple, Generic[T]):
-    """The content of a data set and its source record."""
+    """The content of a data set and its origin."""
 
     content: T
-    record: Record
+    origin: Origin
 
 
 def local_folders(configured: Iterable[str]) -> list[str]:
@@ -98,7 +98,7 @@ def local_folders(configured: Iterable[str]) -> list[str]:
         configured: folders from the configuration, first choice first.
 
     Returns:
-        Folders as the user wrote them, without repeats; `~` and `$NAME` are expanded on use.
+        Folders as the user wrote them, without duplicates; `~` and `$NAME` are expanded on use.
 
     Example:
         >>> local_folders(["data"])[0]
@@ -119,32 +119,31 @@ def fetch(
     timeout: float = 20.0,
     say: Callable[[str], None] | None = None,
 ) -> Fetched[T]:
-    """A data set from the first local folder that has it, else an address, else its stand-in.
+    """Get a data set from the first local folder that has it, an address, or its stand-in.
 
-    A folder may hold the files itself or in a subfolder of the data set. Files that are there and
-    broken are an error: nothing is skipped in silence. What was downloaded is kept in `cache` and
-    read from there the next time.
+    A folder may contain the files directly or in the data set's subfolder. Broken files are an
+    error; nothing is skipped silently. Downloads are kept in `cache` and reused the next time.
 
     Args:
         dataset: what to get.
         folders: local folders, first choice first; see `local_folders`.
-        url: addresses, first choice first, of a form that the data set knows.
+        url: addresses, first choice first, in one of the forms that the data set supports.
         cache: folder for downloads.
-        seed: of the stand-in.
+        seed: seed of the stand-in.
         allow_standin: whether a stand-in may replace data that cannot be reached.
-        timeout: seconds after which addresses that give no answer are given up, all together.
-        say: takes one line for the user; standard error by default.
+        timeout: seconds to wait for unresponsive servers, shared by all addresses.
+        say: receives one line at a time for the user; default: standard error.
 
     Returns:
-        The content and its source record.
+        The content and its origin.
 
     Raises:
-        DataError: for broken local files, an address of another kind or a cache that cannot be
-            written; when nothing can be reached and no stand-in is allowed.
+        DataError: for broken local files, an unsupported address, or a cache that cannot be
+            written; also if nothing can be reached and no stand-in is allowed.
 
     Example:
         >>> from nnjax.datasets.sources.text import TEXT
-        >>> fetch(TEXT, [], [], "cache", say=lambda line: None).record["data"]
+        >>> fetch(TEXT, [], [], "cache", say=lambda line: None).origin["data"]
         'own-text'
     """
     say = say or (lambda line: print(line, file=sys.stderr))
@@ -153,7 +152,7 @@ def fetch(
         base = Path(os.path.expandvars(folder)).expanduser()
         for place in (base, base / dataset.folder):
             if dataset.holds(place):
-                # An absolute path belongs to one machine; the record has to hold on any.
+                # The origin must not depend on the machine, so it omits absolute paths.
                 name = "" if Path(folder).is_absolute() else f" {folder}"
                 return _official(dataset, dataset.load(place), f"local folder{name}")
     for address in addresses:
@@ -162,13 +161,13 @@ def fetch(
             try:
                 return _official(dataset, dataset.load(kept), address)
             except DataError as fault:
-                raise DataError(f"{fault} Delete {kept} to have that done.") from None
+                raise DataError(f"{fault} Delete {kept} to download it again.") from None
 
-    say(f"{dataset.name} is not in {_listed(folders)}; downloading it.")
+    say(f"{dataset.name} not found in {_listed(folders)}; downloading it.")
     failures: list[str] = []
     end = time.monotonic() + timeout
     for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
-        # Each address gets its share of the time: one that hangs leaves some for its mirrors.
+        # Share the remaining time, so that one unresponsive server leaves some for the mirrors.
         deadline = time.monotonic() + max(end - time.monotonic(), 0.0) / left
         try:
             return _official(dataset, _download(dataset, address, cache, deadline), address)
@@ -176,7 +175,7 @@ def fetch(
             failures.append(f"{address}: {_reason(fault)}")
 
     why = (
-        f"{dataset.name} is not in {_listed(folders)} and could not be downloaded "
+        f"{dataset.name} was not found in {_listed(folders)} and could not be downloaded "
         f"({'; '.join(failures) or 'no address is configured'})."
     )
     if not allow_standin:
@@ -186,22 +185,22 @@ def fetch(
     standin = dataset.standin
     say(
         f"WARNING: {why} THE STUDY RUNS ON {standin.warning.format(seed=seed)}; "
-        "everything made from it is marked so. To use the real data, put "
-        f"{dataset.needed} into one of these folders and force this step to run again."
+        "everything derived from it is labelled accordingly. To use the real data, put "
+        f"{dataset.needed} into one of these folders and rerun this step."
     )
-    return _recorded(dataset, standin.make(seed), standin.data, standin.source.format(seed=seed))
+    return _fetched(dataset, standin.make(seed), standin.data, standin.source.format(seed=seed))
 
 
 def write(dataset: Dataset[T], fetched: Fetched[T], *paths: str | Path) -> None:
-    """Write content and record whole: under temporary names first, then renamed.
+    """Write content and origin atomically: to temporary files, which are then renamed.
 
     Args:
         dataset: what was fetched.
-        fetched: its content and record.
-        paths: the files that the data set writes, then that of the record (JSON).
+        fetched: its content and origin.
+        paths: the files that the data set writes, then the origin (JSON).
 
     Raises:
-        DataError: when the files cannot be written.
+        DataError: if the files cannot be written.
     """
     targets = [Path(path) for path in paths]
     drafts = [path.with_name(f".{path.name}.{os.getpid()}") for path in targets]
@@ -209,13 +208,13 @@ def write(dataset: Dataset[T], fetched: Fetched[T], *paths: str | Path) -> None:
         for path in targets:
             path.parent.mkdir(parents=True, exist_ok=True)
         dataset.write(fetched.content, drafts[:-1])
-        drafts[-1].write_text(json.dumps(fetched.record, indent=2) + "\n", encoding="utf-8")
+        drafts[-1].write_text(json.dumps(fetched.origin, indent=2) + "\n", encoding="utf-8")
         for draft, path in zip(drafts, targets, strict=True):
             draft.replace(path)
     except OSError as fault:
         raise DataError(
             f"{', '.join(map(str, targets))} cannot be written ({fault.strerror or fault}). "
-            "Expected folders that this user may write to, on a disk with room."
+            "Expected writable folders and enough disk space."
         ) from None
     finally:
         for draft in drafts:
@@ -224,10 +223,10 @@ def write(dataset: Dataset[T], fetched: Fetched[T], *paths: str | Path) -> None:
 
 
 def _official(dataset: Dataset[T], content: T, source: str) -> Fetched[T]:
-    return _recorded(dataset, content, dataset.data, source)
+    return _fetched(dataset, content, dataset.data, source)
 
 
-def _recorded(dataset: Dataset[T], content: T, data: str, source: str) -> Fetched[T]:
+def _fetched(dataset: Dataset[T], content: T, data: str, source: str) -> Fetched[T]:
     return Fetched(content, {"data": data, "source": source, **dataset.describe(content)})
 
 
@@ -236,17 +235,17 @@ def _listed(folders: list[str]) -> str:
 
 
 def _kept(cache: Path, address: str) -> Path:
-    """The folder of the cache for one address: what lies there says where it comes from."""
+    """The cache folder of one address, named after the address."""
     return cache / re.sub(r"[^\w.-]+", "_", address.split("://")[-1]).strip("_")
 
 
 def _download(dataset: Dataset[T], address: str, cache: Path, deadline: float) -> T:
-    """Download, check, and only then move into the cache under its final name."""
+    """Download and check, then move the files into the cache under their final name."""
     ending = next((end for end in dataset.addresses if address.endswith(end)), None)
     if ending is None or not re.match("https?://.", address):
         raise DataError(
-            f"{address} is no address to download {dataset.name} from: it has to begin with "
-            f"http:// or https:// and to end in {' or '.join(dataset.addresses)}."
+            f"{address}: cannot download {dataset.name} from this address; expected one that "
+            f"begins with http:// or https:// and ends in {' or '.join(dataset.addresses)}."
         )
     files = {name: address + added for name, added in dataset.addresses[ending].items()}
     try:
@@ -262,7 +261,7 @@ def _download(dataset: Dataset[T], address: str, cache: Path, deadline: float) -
     except OSError as fault:
         raise DataError(
             f"The cache {cache} cannot be written ({fault.strerror or fault}). "
-            "Expected a folder that this user may write to, on a disk with room."
+            "Expected a writable folder and enough disk space."
         ) from None
 
 
@@ -272,7 +271,7 @@ def _attempt(dataset: Dataset[T], files: dict[str, str], folder: Path, deadline:
     try:
         return dataset.load(folder)
     except DataError as fault:
-        # The temporary folder is gone when the message is read.
+        # The temporary folder no longer exists when the user reads the message.
         raise WrongContentError(str(fault).replace(f"{folder}{os.sep}", "")) from None
 
 
@@ -292,7 +291,7 @@ def _get(address: str, path: Path, deadline: float) -> None:
 
 
 def _retrying(deadline: float) -> tenacity.Retrying:
-    """Three attempts; an address that gives no answer only as long as its share of time lasts."""
+    """Up to three attempts; unresponsive servers only until the deadline."""
 
     def stop(state: tenacity.RetryCallState) -> bool:
         fault = state.outcome.exception() if state.outcome else None
@@ -308,7 +307,7 @@ def _retrying(deadline: float) -> tenacity.Retrying:
 
 
 def _may_pass(fault: BaseException) -> bool:
-    """Whether another attempt could end differently: not when the file is said not to exist."""
+    """Whether a retry could succeed: not after a client error such as 404."""
     if isinstance(fault, requests.HTTPError):
         return _status(fault) >= 500 or _status(fault) == 429
     return isinstance(fault, WrongContentError | requests.RequestException)
@@ -322,5 +321,5 @@ def _reason(fault: WrongContentError | requests.RequestException) -> str:
     if isinstance(fault, WrongContentError):
         return str(fault).rstrip(".")
     if isinstance(fault, requests.HTTPError):
-        return f"it answered {_status(fault)}"
+        return f"HTTP status {_status(fault)}"
     return next((words for kind, words in _REASONS if isinstance(fault, kind)), str(fault))

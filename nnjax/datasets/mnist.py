@@ -1,7 +1,8 @@
 """MNIST, handwritten digits (LeCun, Cortes & Burges): read the four idx files and check them.
 
-The idx format is four bytes 0, 0, type, dimensions, then the size of every dimension as a
-big-endian 32-bit number, then the values, the last dimension fastest. Type 8 is the unsigned byte.
+An idx file begins with the four bytes 0, 0, type, number of dimensions, followed by the size of
+each dimension as a big-endian 32-bit number and by the values, last dimension fastest. Type 8 is
+the unsigned byte.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ FILES = {
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
-# SHA-256 of the unpacked files; their MD5, by which they are often named, is checked in the tests.
+# SHA-256 of the unpacked files. The tests check their MD5, which others often quote.
 FINGERPRINTS = {
     "x_train": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "y_train": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -36,7 +37,7 @@ _UNSIGNED_BYTE = 8
 
 
 class Digits(NamedTuple):
-    """Images and labels as they stand in the files, unscaled.
+    """Images and labels, unscaled.
 
     x_train and x_test are (rows, 28, 28) uint8, 0 white to 255 black; y_train and y_test are
     (rows,) uint8, 0 ... 9.
@@ -52,7 +53,7 @@ def load(folder: str | Path) -> Digits:
     """Read and check the four MNIST files of a folder, each plain or `.gz`.
 
     Args:
-        folder: the folder that holds the files.
+        folder: the folder with the files.
 
     Returns:
         Images and labels of the 60000 training and 10000 test rows, in file order.
@@ -63,42 +64,42 @@ def load(folder: str | Path) -> Digits:
     Example:
         >>> load("nowhere")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        nnjax.datasets.errors.DataError: nowhere holds neither train-images-idx3-ubyte nor ...
+        nnjax.datasets.errors.DataError: nowhere contains neither train-images-idx3-ubyte nor ...
     """
     folder = Path(folder)
     return Digits(**{part: _load(folder, part) for part in FILES})
 
 
 def holds(folder: str | Path) -> bool:
-    """Whether any MNIST file, whole or broken, lies in a folder; False for no such folder.
+    """Whether a folder contains any MNIST file, intact or broken; False for a missing folder.
 
     Raises:
-        DataError: when the folder exists and cannot be looked into.
+        DataError: if the folder exists but cannot be read.
     """
     names = {name + packing for name in FILES.values() for packing in _PACKINGS}
     return not names.isdisjoint(names_in(Path(folder)))
 
 
 def fingerprints(digits: Digits) -> dict[str, str]:
-    """SHA-256 of each part in idx form, whatever the container: `FINGERPRINTS` for MNIST."""
+    """SHA-256 of each part in idx format, independent of the container."""
     return {
         part: hashlib.sha256(encode(array)).hexdigest() for part, array in digits._asdict().items()
     }
 
 
 def decode(content: bytes, where: str, shape: tuple[int, ...]) -> np.ndarray:
-    """The array of an idx file of unsigned bytes.
+    """Decode an idx file of unsigned bytes.
 
     Args:
         content: the unpacked bytes.
-        where: the name of the file, for the error message.
+        where: the name of the file, for error messages.
         shape: the shape the file must have.
 
     Returns:
         An array of that shape, uint8.
 
     Raises:
-        DataError: when the content is no such file, has another shape, or is cut short.
+        DataError: if the content is not such a file, has another shape, or is truncated.
 
     Example:
         >>> decode(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]), "two", (2,))
@@ -107,31 +108,30 @@ def decode(content: bytes, where: str, shape: tuple[int, ...]) -> np.ndarray:
     magic, header = bytes([0, 0, _UNSIGNED_BYTE, len(shape)]), 4 + 4 * len(shape)
     if content[:4] != magic:
         raise DataError(
-            f"{where} is no idx file of bytes in {len(shape)} dimensions: expected it to begin "
-            f"with {magic.hex(' ')}, found {content[:4].hex(' ') or 'nothing'}. {AGAIN}"
+            f"{where} is not an idx file of unsigned bytes with {len(shape)} dimension"
+            f"{'s' * (len(shape) != 1)}: expected the first bytes {magic.hex(' ')}, found "
+            f"{content[:4].hex(' ') or 'nothing'}. {AGAIN}"
         )
     if len(content) < header:
-        raise DataError(f"{where} is cut short within its first {header} bytes. {AGAIN}")
+        raise DataError(f"{where} is truncated within its first {header} bytes. {AGAIN}")
     found = struct.unpack(f">{len(shape)}I", content[4:header])
     if found != shape:
-        raise DataError(
-            f"{where} holds {_by(found)} values by its own count, expected {_by(shape)}. {AGAIN}"
-        )
+        raise DataError(f"{where} declares {_by(found)} values, expected {_by(shape)}. {AGAIN}")
     values, expected = len(content) - header, int(np.prod(shape))
     if values != expected:
-        fault = "is cut short" if values < expected else "goes on after its end"
+        fault = "is truncated" if values < expected else "is too long"
         raise DataError(f"{where} {fault}: {values} values, expected {expected}. {AGAIN}")
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 
 
 def encode(array: np.ndarray) -> bytes:
-    """An array of unsigned bytes as an idx file.
+    """Encode an array of unsigned bytes as an idx file.
 
     Args:
         array: uint8, any shape.
 
     Returns:
-        What `decode` reads.
+        The content of the file; `decode` restores the array.
 
     Example:
         >>> encode(np.array([7, 9], np.uint8)).hex(" ")
@@ -148,7 +148,7 @@ def _load(folder: Path, part: str) -> np.ndarray:
     found = [name + packing for packing in _PACKINGS if name + packing in present]
     if not found:
         raise DataError(
-            f"{folder} holds neither {name} nor {name}.gz. Put all four files of MNIST into it."
+            f"{folder} contains neither {name} nor {name}.gz. Put all four MNIST files into it."
         )
     where = str(folder / found[0])
     content = unpack(read(folder / found[0]), where)

@@ -1,8 +1,8 @@
-"""A small text of our own: stands in for tiny Shakespeare when that cannot be reached.
+"""A small synthetic text, for use when tiny Shakespeare cannot be reached.
 
-A grammar written for this writes it: people of a harbour town talk about the weather, the boats and
-each other. It has speakers and lines as a play has, some hundred words, and sentences whose next
-word can be guessed in part from the words before. Nothing learnt from it is about Shakespeare.
+A small grammar generates it: people in a harbour town talk about the weather, the boats and each
+other. Like a play it has speakers and lines; it has a few hundred different words, and sentences
+whose next word is partly predictable. No result applies to Shakespeare.
 """
 
 import re
@@ -163,10 +163,10 @@ _GRAMMAR: dict[str, tuple[str, ...]] = {
 
 
 def own_text(seed: int = 0) -> str:
-    """The text: speeches with the name of the speaker above, an empty line between them.
+    """Generate the text: speeches headed by the name of the speaker and separated by empty lines.
 
     Args:
-        seed: of the explicit generator; the same seed gives the same text.
+        seed: of the random generator; the same seed gives the same text.
 
     Returns:
         About 13000 words.
@@ -187,5 +187,5 @@ def own_text(seed: int = 0) -> str:
 
 
 def _capitals(speech: str) -> str:
-    """Every line begins with a capital."""
+    """Capitalise the first letter of each line."""
     return "\n".join(line[0].upper() + line[1:] for line in speech.split("\n"))

@@ -1,7 +1,7 @@
-"""A synthetic stand-in for ISOLET: the same schema and the same speakers, none of the speech.
+"""A synthetic stand-in for ISOLET: the same schema and numbers of rows, but no speech.
 
-It stands in only when the real data can be neither found nor downloaded, so that the study can
-still be run from end to end. No number computed from it says anything about spoken letters.
+It is used only if the real data can be neither found nor downloaded, so that the study still runs
+from end to end. No number computed from it says anything about spoken letters.
 """
 
 import numpy as np
@@ -9,31 +9,32 @@ import polars as pl
 
 from nnjax.datasets.isolet import FEATURES, LETTERS, frame
 
-# As in the real files: two train speakers lack their second F, one test speaker lacks an M.
+# As in the real files: two train speakers have no second F, one test speaker has one M only.
 _WITHOUT_SECOND_F = (85, 109)
 _WITHOUT_SECOND_M = 124
 _F, _M = 6, 13
 
 _LATENT = 75  # about the effective dimension of the real features within a letter
-# Chosen so that errors, their clustering and the likeness of two utterances resemble the real data.
+# Chosen to resemble the real data in error rate, clustering of errors and similarity of a
+# speaker's two utterances.
 _LETTER, _SPEAKER, _HABIT, _UTTERANCE = 1.25, 0.9, 0.47, 0.6
 _SLURRING = 0.3
 _SCALE = 0.42
 
 
 def standin(seed: int = 0) -> pl.DataFrame:
-    r"""Synthetic rows in the shape of ISOLET: 617 features, 26 letters, 150 speakers, same split.
+    """Synthetic rows with the schema of ISOLET: 617 features, 26 letters, 150 speakers, same split.
 
-    In a latent space of 75 dimensions the utterance u of letter l by speaker s is
+    In a latent space of 75 dimensions, utterance u of letter l by speaker s is
 
-        z = m_l + a_s + c_s (h_{s,l} + e_u),        x = clip(z B, -1, 1) rounded to 4 decimals
+        z = m_l + a_s + c_s (h_sl + e_u),        x = clip(z B, -1, 1) rounded to 4 decimals
 
-    with letter means m, speaker offsets a, a habit h that a speaker keeps in both utterances of a
-    letter, and noise e; the factor c_s differs from speaker to speaker, so errors come in
-    clusters. Classes share the directions of their noise: a linear classifier is nearly enough.
+    with letter means m, speaker offsets a, a habit h that both utterances of a letter by the same
+    speaker share, and noise e; the factor c_s varies between speakers, so errors are clustered.
+    All classes share the directions of their noise, so a linear classifier is nearly optimal.
 
     Args:
-        seed: of the explicit generator; the same seed gives the same table.
+        seed: of the random generator; the same seed gives the same table.
 
     Returns:
         The table of `nnjax.datasets.isolet.load`: split, speaker, letter, f001 ... f617.
@@ -44,7 +45,7 @@ def standin(seed: int = 0) -> pl.DataFrame:
     """
     rng = np.random.default_rng(seed)
     speakers, letters = _rows()
-    # Letters differ mostly along a few directions, speakers along fewer still.
+    # Letters differ mostly along a few directions, speakers along even fewer.
     direction = np.arange(_LATENT)
     letter_means = rng.normal(size=(LETTERS, _LATENT)) * np.exp(-direction / 16)
     offsets = rng.normal(size=(150, _LATENT)) * np.exp(-direction / 8)

@@ -1,4 +1,4 @@
-"""Tiny Shakespeare, the text of the language models (A. Karpathy's selection): read and check."""
+"""Tiny Shakespeare, A. Karpathy's selection for language models: read and check."""
 
 import hashlib
 from pathlib import Path
@@ -7,7 +7,7 @@ from nnjax.datasets.errors import DataError
 from nnjax.datasets.unpack import AGAIN, names_in, read, unpack
 
 FILES = ("tinyshakespeare.txt", "input.txt")
-"""Names it goes by: ours, then that of its public address."""
+"""Accepted file names: that of this project, then that of the public address."""
 
 BYTES = 1_115_394
 FINGERPRINT = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
@@ -16,10 +16,10 @@ _PACKINGS = ("", ".gz")
 
 
 def load(folder: str | Path) -> str:
-    """Read and check the text of a folder: `tinyshakespeare.txt` or `input.txt`, plain or `.gz`.
+    """Read and check the text in a folder: `tinyshakespeare.txt` or `input.txt`, plain or `.gz`.
 
     Args:
-        folder: the folder that holds the file.
+        folder: the folder with the file.
 
     Returns:
         The whole text.
@@ -30,16 +30,16 @@ def load(folder: str | Path) -> str:
     Example:
         >>> load("nowhere")
         Traceback (most recent call last):
-        nnjax.datasets.errors.DataError: nowhere holds neither tinyshakespeare.txt nor input.txt.
+        nnjax.datasets.errors.DataError: nowhere contains neither tinyshakespeare.txt nor input.txt.
     """
     folder = Path(folder)
     found = _found(folder)
     if not found:
-        raise DataError(f"{folder} holds neither {' nor '.join(FILES)}.")
+        raise DataError(f"{folder} contains neither {' nor '.join(FILES)}.")
     where = str(folder / found[0])
     content = unpack(read(folder / found[0]), where)
     if len(content) != BYTES:
-        raise DataError(f"{where} holds {len(content)} bytes of text, expected {BYTES}. {AGAIN}")
+        raise DataError(f"{where} has {len(content)} bytes of text, expected {BYTES}. {AGAIN}")
     actual = hashlib.sha256(content).hexdigest()
     if actual != FINGERPRINT:
         raise DataError(
@@ -50,10 +50,10 @@ def load(folder: str | Path) -> str:
 
 
 def holds(folder: str | Path) -> bool:
-    """Whether the file, whole or broken, lies in a folder; False for no such folder.
+    """Whether a folder contains the file, intact or broken; False for a missing folder.
 
     Raises:
-        DataError: when the folder exists and cannot be looked into.
+        DataError: if the folder exists but cannot be read.
     """
     return bool(_found(Path(folder)))
 

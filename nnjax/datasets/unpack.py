@@ -1,4 +1,4 @@
-"""From the bytes of a downloaded file to its content: gzip, compress (`.Z`), zip or plain."""
+"""Unpack downloaded files: gzip, compress (`.Z`), zip or plain."""
 
 import gzip
 import io
@@ -10,32 +10,31 @@ from ncompress import decompress
 
 from nnjax.datasets.errors import DataError
 
-AGAIN = "Download it again or copy it again from a good copy."
+AGAIN = "Download or copy it again."
 
-# Everything zipfile raises on a file that is damaged, encrypted or packed in an unknown way.
+# All that zipfile raises for a file that is damaged, encrypted or packed by an unknown method.
 _ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError)
 
 
 def read(path: Path) -> bytes:
-    """The bytes of a file.
+    """Read the bytes of a file.
 
     Raises:
-        DataError: when the file cannot be read.
+        DataError: if the file cannot be read.
     """
     try:
         return path.read_bytes()
     except OSError as fault:
         raise DataError(
-            f"{path} cannot be read ({fault.strerror or fault}). "
-            "Expected a file that this user may read."
+            f"{path} cannot be read ({fault.strerror or fault}). Expected a readable file."
         ) from None
 
 
 def names_in(folder: Path) -> set[str]:
-    """The names of what lies in a folder; nothing for no such folder.
+    """List the names in a folder; empty for a missing folder.
 
     Raises:
-        DataError: when the folder exists and cannot be looked into.
+        DataError: if the folder exists but cannot be read.
     """
     try:
         return {path.name for path in folder.iterdir()}
@@ -43,26 +42,25 @@ def names_in(folder: Path) -> set[str]:
         return set()
     except OSError as fault:
         raise DataError(
-            f"{folder} cannot be looked into ({fault.strerror}). "
-            "Expected a folder that this user may read."
+            f"{folder} cannot be read ({fault.strerror}). Expected a readable folder."
         ) from None
 
 
 def unpack(raw: bytes, where: str) -> bytes:
-    """The content of one file, told by its first bytes and not by its name.
+    """Unpack one file, whose format is recognised by its first bytes, not by its name.
 
-    A `.Z` stream has neither length nor checksum: one that was cut short unpacks without complaint,
-    so the caller has to count what came out.
+    A `.Z` stream has neither length nor checksum: a truncated one unpacks without an error, so the
+    caller has to check the length of the result.
 
     Args:
-        raw: the bytes of the file; gzip, compress (LZW) or anything else, which is passed on.
-        where: the name of the file, for the error message.
+        raw: the bytes of the file; gzip, compress (LZW) or anything else, which is returned as is.
+        where: the name of the file, for error messages.
 
     Returns:
         The unpacked bytes.
 
     Raises:
-        DataError: when the file is empty, a web page, or a broken archive.
+        DataError: if the file is empty, a web page, or a broken archive.
 
     Example:
         >>> unpack(gzip.compress(b"1.0, 2.0"), "a.gz")
@@ -77,22 +75,22 @@ def unpack(raw: bytes, where: str) -> bytes:
         if raw.startswith(b"\x1f\x9d"):
             return decompress(raw)
     except (EOFError, zlib.error, OSError, ValueError) as fault:
-        raise DataError(f"{where} is damaged or cut short ({fault}). {AGAIN}") from None
+        raise DataError(f"{where} is damaged or truncated ({fault}). {AGAIN}") from None
     return raw
 
 
 def unpack_members(raw: bytes, where: str) -> dict[str, bytes]:
-    """The files of a zip archive, still packed as they lie in it.
+    """Extract the files of a zip archive, without unpacking the files themselves.
 
     Args:
         raw: the bytes of the archive.
-        where: the name of the archive, for the error message.
+        where: the name of the archive, for error messages.
 
     Returns:
-        Bytes by base name; the folders of the archive are dropped.
+        Bytes by base name; the archive's folders are dropped.
 
     Raises:
-        DataError: when this is no zip archive or a damaged one.
+        DataError: if this is not a valid zip archive.
     """
     refuse_web_page(raw, where)
     try:
@@ -103,10 +101,10 @@ def unpack_members(raw: bytes, where: str) -> dict[str, bytes]:
                 if not member.is_dir()
             }
     except _ZIP_FAULTS as fault:
-        raise DataError(f"{where} is no zip archive or a damaged one ({fault}). {AGAIN}") from None
+        raise DataError(f"{where} is not a valid zip archive ({fault}). {AGAIN}") from None
 
 
 def refuse_web_page(raw: bytes, where: str) -> None:
-    """Raise DataError for a web page, which servers send in place of a lost file."""
+    """Raise DataError for a web page, which servers send in place of a missing file."""
     if raw[:200].lstrip().startswith(b"<"):
         raise DataError(f"{where} is a web page, not the data. {AGAIN}")

@@ -1,4 +1,4 @@
-"""The ISOLET reader: what it accepts, what it refuses and how, who speaks, and scaling."""
+"""The ISOLET reader: formats, refused files, speakers and scaling; the stand-in."""
 
 import gzip
 import io
@@ -61,7 +61,7 @@ def test_speakers_of_the_two_splits(table: pl.DataFrame) -> None:
     assert table.filter(~split)["speaker"].min() == 121
 
 
-def test_first_and_second_utterances_are_of_the_same_speaker(table: pl.DataFrame) -> None:
+def test_first_and_second_utterances_have_the_same_speaker(table: pl.DataFrame) -> None:
     """Run i of rows 3121-4680 resembles run i of rows 4681-6238 more than any other run."""
     data = isolet.arrays(table)
     means = np.array([data.x_train[data.y_train == letter].mean(axis=0) for letter in range(26)])
@@ -79,7 +79,7 @@ def test_first_and_second_utterances_are_of_the_same_speaker(table: pl.DataFrame
 
 def test_speakers_refuse_another_order(table: pl.DataFrame) -> None:
     letters = table["letter"].to_numpy()[6238:]
-    with pytest.raises(DataError, match=r"Rows 1 to 1559 of the test split hold 60 runs .* 30"):
+    with pytest.raises(DataError, match=r"Rows 1 to 1559 of the test split contain 60 runs .* 30"):
         isolet.speakers(np.concatenate([letters[::2], letters[1::2]]), "test")
     with pytest.raises(DataError, match="1558 rows, expected 1559"):
         isolet.speakers(letters[1:], "test")
@@ -130,12 +130,12 @@ def edited(line: int, value: int, word: str) -> Callable[[bytes], bytes]:
     return edit
 
 
-# What is done to a file, and what its error has to say besides the name of the file.
+# The edit of a file, and what the error must say apart from the name of the file.
 MALFORMED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "empty": (lambda c: b"", "is empty"),
     "blank": (lambda c: b" \r\n\n", "is empty, expected 6238 rows of 617 features"),
-    "short": (lambda c: c, "holds 12 rows, expected 6238"),
-    "cut": (lambda c: c[: 10 * len(c) // 12 - 30], "cut short: line 10, the last, holds"),
+    "short": (lambda c: c, "has 12 rows, expected 6238"),
+    "cut": (lambda c: c[: 10 * len(c) // 12 - 30], "truncated: line 10, the last, has"),
     "narrow": (lambda c: c.replace(b", ", b" ", 1), "line 1: 617 values, expected 618"),
     "wide": (edited(4, 9, "0.1, 0.2"), "line 4: 619 values, expected 618"),
     "blank line": (edited(3, 1, "\n0.1"), "line 3: 0 values, expected 618"),
@@ -149,11 +149,11 @@ MALFORMED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "label 27": (edited(6, 618, "27."), "line 6: value 618 is '27.', expected the letter as a"),
     "label 1.5": (edited(6, 618, "1.5"), "line 6: value 618 is '1.5', expected the letter as a"),
     "web page": (lambda c: b"\n<!DOCTYPE html><html>Not found</html>", "is a web page"),
-    "binary": (lambda c: c[:6000] + b"\xff\xfe\x00" + c[6003:], "line 2: this is no text"),
-    "cut gz": (lambda c: gzip.compress(c)[:-100], "is damaged or cut short"),
-    "bent gz": (lambda c: gzip.compress(c)[:500] + b"\0" * 500, "is damaged or cut short"),
-    "cut Z": (lambda c: compress(c)[:4000], "is cut short: line"),
-    "bent Z": (lambda c: compress(c)[:3] + b"\xff" * 999, "is damaged or cut short"),
+    "binary": (lambda c: c[:6000] + b"\xff\xfe\x00" + c[6003:], "line 2: this is not text"),
+    "cut gz": (lambda c: gzip.compress(c)[:-100], "is damaged or truncated"),
+    "bent gz": (lambda c: gzip.compress(c)[:500] + b"\0" * 500, "is damaged or truncated"),
+    "cut Z": (lambda c: compress(c)[:4000], "is truncated: line"),
+    "bent Z": (lambda c: compress(c)[:3] + b"\xff" * 999, "is damaged or truncated"),
 }
 
 
@@ -169,12 +169,12 @@ def test_malformed_file(
         isolet.load(tmp_path)
     message = str(caught.value)
     assert message.startswith(str(tmp_path / TRAIN))
-    assert message.endswith("Download it again or copy it again from a good copy.")
+    assert message.endswith("Download or copy it again.")
     assert caught.value.__cause__ is None
     assert capfd.readouterr() == ("", "")
 
 
-def test_any_damage_is_one_of_our_errors(plain: dict[str, bytes], tmp_path: Path) -> None:
+def test_any_damage_raises_a_data_error(plain: dict[str, bytes], tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = b"".join(plain[TRAIN].splitlines(keepends=True)[:3])
     (tmp_path / TEST).write_bytes(plain[TEST])
@@ -195,7 +195,7 @@ def test_missing_files(plain: dict[str, bytes], tmp_path: Path) -> None:
     assert not isolet.holds(tmp_path)
     with pytest.raises(DataError, match=r"none of isolet1\+2\+3\+4.data, .* Download isolet.zip"):
         isolet.load(tmp_path)
-    with pytest.raises(DataError, match="nowhere holds none"):
+    with pytest.raises(DataError, match="nowhere contains none"):
         isolet.load(tmp_path / "nowhere")
     (tmp_path / TRAIN).write_bytes(plain[TRAIN])
     assert isolet.holds(tmp_path)
@@ -206,10 +206,10 @@ def test_missing_files(plain: dict[str, bytes], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (zipped({"readme": b"hello"}), "isolet.zip holds none of isolet1"),
-        (zipped({f"{TRAIN}.Z": b"x" * 99, f"{TEST}.Z": b""})[:-9], "no zip archive or a damaged"),
+        (zipped({"readme": b"hello"}), "isolet.zip contains none of isolet1"),
+        (zipped({f"{TRAIN}.Z": b"x" * 99, f"{TEST}.Z": b""})[:-9], "is not a valid zip archive"),
         (b"<html>", "isolet.zip is a web page"),
-        (b"", "no zip archive or a damaged"),
+        (b"", "is not a valid zip archive"),
         (zipped({TRAIN: b"1, 2", TEST: b""}), r"isolet.zip/isolet1.*data, line 1: 2 values"),
     ],
 )
@@ -219,7 +219,7 @@ def test_bad_zip(content: bytes, expected: str, tmp_path: Path) -> None:
         isolet.load(tmp_path)
 
 
-def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / TRAIN).mkdir()
     with pytest.raises(DataError, match=r"data cannot be read \(Is a directory\)"):
         isolet.load(tmp_path)
@@ -231,7 +231,7 @@ def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(DataError, match=r"data cannot be read \(Permission denied\)"):
         isolet.load(tmp_path)
     monkeypatch.setattr(Path, "iterdir", denied)
-    with pytest.raises(DataError, match=r"cannot be looked into \(Permission denied\)"):
+    with pytest.raises(DataError, match=r"cannot be read \(Permission denied\)"):
         isolet.holds(tmp_path)
 
 
@@ -267,7 +267,7 @@ def test_constant_feature_is_only_shifted() -> None:
 
 @pytest.mark.parametrize("labels", [[0, 3], [-1, 0]])
 def test_one_hot_refuses_labels_outside(labels: list[int]) -> None:
-    with pytest.raises(ValueError, match=r"expected 0 \.\.\. 2"):
+    with pytest.raises(ValueError, match=r"expected labels 0 \.\.\. 2"):
         isolet.one_hot(np.array(labels), 3)
 
 
@@ -284,7 +284,7 @@ def test_standin_has_the_schema_of_isolet(table: pl.DataFrame) -> None:
 def test_standin_follows_from_its_seed() -> None:
     assert standin(seed=0).equals(standin(seed=0))
     assert not standin(seed=0).equals(standin(seed=1))
-    # The stand-in of seed 0 is part of what the project publishes: it must not drift.
+    # The project publishes results for the stand-in of seed 0, so it must not change.
     assert isolet.fingerprints(standin(seed=0)) == {
         "train": "b6a3b981904877311b80054f78f5f090fa253e4f18052402e169013812881bed",
         "test": "aeaf8d1f82f8a1b03d4e00569c30bb7141328b8a46fc348a14707105cfe7a3a6",
@@ -293,19 +293,19 @@ def test_standin_follows_from_its_seed() -> None:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_standin_is_nearly_linear_and_its_errors_cluster(seed: int) -> None:
-    """A ridge regression on one-hot letters is right mostly, and wrong about few speakers."""
+    """Ridge regression on one-hot letters is mostly right; few speakers have most errors."""
     data = isolet.arrays(standin(seed))
     gram = data.x_train.T @ data.x_train + 100 * np.eye(617, dtype=np.float32)
     weights = np.linalg.solve(gram, data.x_train.T @ (isolet.one_hot(data.y_train) - 1 / 26))
     wrong = (data.x_test @ weights).argmax(axis=1) != data.y_test
     assert 0.88 < 1 - wrong.mean() < 0.98
     errors = np.bincount(data.speakers_test - 121, wrong, minlength=30)
-    # Independent errors would have a variance of about their mean.
+    # Independent errors would have a variance close to their mean.
     assert errors.var() > 2 * errors.mean()
 
 
-def test_rows_in_8_bits_are_told_from_exact_ones() -> None:
-    """The stand-in has four decimals; the same rows, kept in the fingerprint's 8 bits, do not."""
+def test_rows_in_8_bits_are_counted() -> None:
+    """The stand-in has four decimals; the same rows rounded to 8 bits do not."""
     exact = standin(0).tail(50)
     assert isolet.coded_rows(exact) == 0
     steps = ((pl.col(isolet.COLUMNS).cast(pl.Float64) + 1) * 127.5).floor().clip(0, 254)

@@ -1,4 +1,4 @@
-"""The reader of MNIST: the idx format, what it refuses, the real files, the digits instead."""
+"""The MNIST reader: the idx format, refused files, the real files; the digits as stand-in."""
 
 import gzip
 import hashlib
@@ -12,7 +12,7 @@ from nnjax.datasets.digits import digits
 from nnjax.datasets.errors import DataError
 
 REAL = Path(__file__).parents[3] / "shared/data/mnist"
-# By these the files are named elsewhere.
+# Others usually quote the MD5.
 MD5 = {
     "x_train": "6bbc9ace898e44ae57da46a324031adb",
     "y_train": "a25bea736e30d166cdddb491f175f624",
@@ -41,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_files_are_read_as_they_stand(folder: Path) -> None:
+def test_files_are_read_unchanged(folder: Path) -> None:
     found = mnist.load(folder)
     assert found.y_train.tolist() == [5, 0, 4]
     assert found.x_test.shape == (2, 28, 28)
@@ -55,20 +55,20 @@ def test_idx_round_trip(array: np.ndarray) -> None:
 
 
 LABELS = mnist.encode(np.array([5, 0, 4], np.uint8))
-# What stands in the file of the training labels, and what is said of it.
+# The content of the file of training labels, and what the error must say.
 BROKEN = {
     "empty": (b"", "is empty"),
     "web page": (b"<html>", "is a web page, not the data"),
     "images in its place": (
         mnist.encode(np.zeros((3, 28, 28), np.uint8)),
-        "in 1 dimensions: expected it to begin with 00 00 08 01, found 00 00 08 03",
+        "with 1 dimension: expected the first bytes 00 00 08 01, found 00 00 08 03",
     ),
     "other type": (b"\0\0\x0d\1" + LABELS[4:], "found 00 00 0d 01"),
-    "short header": (LABELS[:6], "is cut short within its first 8 bytes"),
-    "other count": (mnist.encode(np.zeros(2, np.uint8)), "holds 2 values by its own count, exp"),
-    "cut short": (LABELS[:-1], "is cut short: 2 values, expected 3"),
-    "too long": (LABELS + b"\0", "goes on after its end: 4 values, expected 3"),
-    "damaged packing": (gzip.compress(LABELS)[:-6], "is damaged or cut short"),
+    "short header": (LABELS[:6], "is truncated within its first 8 bytes"),
+    "other count": (mnist.encode(np.zeros(2, np.uint8)), "declares 2 values, expected"),
+    "cut short": (LABELS[:-1], "is truncated: 2 values, expected 3"),
+    "too long": (LABELS + b"\0", "is too long: 4 values, expected 3"),
+    "damaged packing": (gzip.compress(LABELS)[:-6], "is damaged or truncated"),
     "no label": (mnist.encode(np.array([5, 10, 4], np.uint8)), "row 2: the label is 10, expected"),
     "other content": (mnist.encode(np.array([5, 1, 4], np.uint8)), "not the content of MNIST"),
 }
@@ -84,7 +84,7 @@ def test_broken_file_is_refused_with_a_sentence(case: str, folder: Path) -> None
     message = str(caught.value)
     assert message.startswith(str(path))
     assert said in message
-    assert message.endswith("Download it again or copy it again from a good copy.")
+    assert message.endswith("Download or copy it again.")
     assert "\n" not in message
 
 
@@ -96,7 +96,7 @@ def test_missing_file_is_named(folder: Path) -> None:
     assert not mnist.holds(folder / "nothing")
 
 
-@pytest.mark.skipif(not mnist.holds(REAL), reason="MNIST is not at hand")
+@pytest.mark.skipif(not mnist.holds(REAL), reason="MNIST is not available")
 def test_the_real_files() -> None:
     found = mnist.load(REAL)
     sums = {
@@ -110,13 +110,13 @@ def test_the_real_files() -> None:
     ]
 
 
-def test_the_digits_have_the_form_of_mnist() -> None:
+def test_the_digits_have_the_format_of_mnist() -> None:
     found = digits()
     assert (found.x_train.shape, found.x_test.shape) == ((1500, 28, 28), (297, 28, 28))
     assert all(array.dtype == np.uint8 for array in found)
     assert (found.x_train.min(), found.x_train.max()) == (0, 255)
     assert set(found.y_test.tolist()) == set(range(10))
-    # Two pixels of the frame, then squares of three equal ones.
+    # A margin of two pixels, then squares of 3 x 3 equal pixels.
     assert not found.x_train[:, :2].any()
     inner = found.x_train[:, 2:-2, 2:-2]
     assert np.array_equal(inner[:, ::3, ::3].repeat(3, 1).repeat(3, 2), inner)

@@ -1,4 +1,4 @@
-"""The reader of tiny Shakespeare, what it refuses, the real file, and the text of our own."""
+"""The reader of tiny Shakespeare: formats, refused files, the real file; the synthetic text."""
 
 import gzip
 import hashlib
@@ -43,8 +43,8 @@ def test_names_and_packings(name: str, content: bytes, tmp_path: Path) -> None:
     [
         (b"", "is empty"),
         (b"<html>", "is a web page, not the data"),
-        (CONTENT[:-1], "holds 21 bytes of text, expected 22"),
-        (CONTENT.replace(b"\n", b"\r\n"), "holds 24 bytes of text, expected 22"),
+        (CONTENT[:-1], "has 21 bytes of text, expected 22"),
+        (CONTENT.replace(b"\n", b"\r\n"), "has 24 bytes of text, expected 22"),
         (CONTENT.replace(b"S", b"s"), "not the content of tiny Shakespeare: expected the SHA-256"),
     ],
 )
@@ -55,17 +55,17 @@ def test_broken_file_is_refused_with_a_sentence(content: bytes, said: str, tmp_p
         text.load(tmp_path)
     assert str(caught.value).startswith(str(path))
     assert said in str(caught.value)
-    assert str(caught.value).endswith("Download it again or copy it again from a good copy.")
+    assert str(caught.value).endswith("Download or copy it again.")
 
 
-@pytest.mark.skipif(not text.holds(REAL), reason="tiny Shakespeare is not at hand")
+@pytest.mark.skipif(not text.holds(REAL), reason="tiny Shakespeare is not available")
 def test_the_real_file() -> None:
     found = text.load(REAL)
     assert len(found) == 1_115_394
     assert found.startswith("First Citizen:\nBefore we proceed any further, hear me speak.\n")
 
 
-def test_the_text_of_our_own() -> None:
+def test_the_synthetic_text() -> None:
     found = own_text(0)
     assert found == own_text(0) != own_text(1)
     assert "<" not in found

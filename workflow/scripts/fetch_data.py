@@ -20,7 +20,7 @@ def main(
     Args:
         dataset: what to fetch.
         settings: folders, url, cache, standin, standin_seed.
-        outputs: paths of the files that the data set writes, then of the source record (JSON).
+        outputs: paths of the files that the data set writes, then of the origin (JSON).
         log: path of a file that keeps what is said on standard error.
     """
     lines: list[str] = []
@@ -40,7 +40,7 @@ def main(
             say=say,
         )
         write(dataset, fetched, *outputs)
-        say(f"{fetched.record['data']}: {fetched.record['source']}")
+        say(f"{fetched.origin['data']}: {fetched.origin['source']}")
     except DataError as fault:
         say(f"error: {fault}")
         raise SystemExit(1) from None

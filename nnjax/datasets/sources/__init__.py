@@ -1,1 +1,1 @@
-"""Where each data set comes from, what stands in for it, and how it is kept: one file each."""
+"""Where each data set comes from, its stand-in, and how it is stored: one file each."""

@@ -1,6 +1,6 @@
-"""ISOLET: the UCI archive, else synthetic features; its splits are written to files of their own.
+"""ISOLET: the UCI archive, else synthetic features; each split is written to a separate file.
 
-What is given only the training rows then cannot have looked at the test rows.
+So a job that gets the training file only cannot have used the test rows.
 """
 
 from pathlib import Path
@@ -8,13 +8,13 @@ from pathlib import Path
 import polars as pl
 
 from nnjax.datasets import isolet
-from nnjax.datasets.fetch import Dataset, Record, StandIn
+from nnjax.datasets.fetch import Dataset, Origin, StandIn
 from nnjax.datasets.standin import standin
 
 __all__ = ["ISOLET"]
 
 
-def _describe(table: pl.DataFrame) -> Record:
+def _describe(table: pl.DataFrame) -> Origin:
     counts = (
         table.group_by("split").agg(pl.len(), pl.col("speaker").n_unique()).rows_by_key("split")
     )

@@ -1,4 +1,4 @@
-"""MNIST: a folder of the four idx files, else scikit-learn's digits; kept as one `.npz`."""
+"""MNIST: a folder of the four idx files, else scikit-learn's digits; stored as one `.npz`."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from nnjax.datasets import mnist
 from nnjax.datasets.digits import digits
-from nnjax.datasets.fetch import Dataset, Record, StandIn
+from nnjax.datasets.fetch import Dataset, Origin, StandIn
 
 __all__ = ["MNIST"]
 
@@ -14,7 +14,7 @@ __all__ = ["MNIST"]
 _PACKED = [f"{name}.gz" for name in mnist.FILES.values()]
 
 
-def _describe(content: mnist.Digits) -> Record:
+def _describe(content: mnist.Digits) -> Origin:
     return {
         "fingerprint": mnist.fingerprints(content),
         "rows": {"train": len(content.y_train), "test": len(content.y_test)},
@@ -22,7 +22,7 @@ def _describe(content: mnist.Digits) -> Record:
 
 
 def _write(content: mnist.Digits, paths: list[Path]) -> None:
-    # An open file: given a name, NumPy would add `.npz` to it.
+    # An open file, because NumPy appends `.npz` to a file name.
     with paths[0].open("wb") as file:
         np.savez(file, allow_pickle=False, **content._asdict())
 
@@ -40,7 +40,7 @@ MNIST = Dataset(
     standin=StandIn(
         make=lambda seed: digits(),
         data="digits",
-        source="scikit-learn's digits, 8 x 8 pixels drawn into frames of 28 x 28",
+        source="scikit-learn's digits, 8 x 8 pixels enlarged to 28 x 28",
         warning="THE SMALL DIGITS OF SCIKIT-LEARN, not on MNIST",
     ),
 )
