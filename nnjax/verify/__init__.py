@@ -21,8 +21,8 @@ from nnjax.verify.report import Report, Row
 from nnjax.verify.targets import kinds_of_targets
 
 UNSUITED_FAR_OUT = {
-    "central differences": "the derivative may have no digits beside the function",
-    "complex step": "the derivative may have no digits beside the function",
+    "central differences": "the derivative may be smaller than the rounding of the function",
+    "complex step": "the derivative may be smaller than the rounding of the function",
 }
 
 
@@ -42,42 +42,42 @@ def verify(
 
         error = max |rule - oracle| / (max |oracle| + 0.01 max over all arrays of |oracle|)
 
-    for each array of the gradient; the worst counts. The oracles are `jax.grad` of the plain
-    forward, central differences and a complex step over all coordinates, and a dot test along a
-    random direction, all in float64; the rule is run in float64 and in float32. A layer gets a
-    random cotangent of many sizes, never a plain sum, which would hide errors in normalisations and
-    softmax. Layers that behave differently in training are verified in both modes, a loss with
-    every kind of targets that it takes.
+    for each array of the gradient; the largest error counts. The oracles are `jax.grad` of the
+    forward pass, central differences and a complex step in every coordinate, and a dot test along
+    a random direction, all in float64; the rule runs in float64 and in float32. The error signal of
+    a layer is random, with entries of very different sizes: a plain sum of the outputs would hide
+    errors in normalisations and softmax. Layers that behave differently in training are verified in
+    both modes, and a loss with every kind of targets that it accepts.
 
-    Only what the inputs reach is verified. By default they are standard normal, and once more of
-    sizes up to a few hundred ("wide inputs"), there before `jax.grad` and the dot test alone;
-    kinks, ties and saturation want `inputs` of their own, and a layer that takes axes between batch
-    and features wants an `in_shape` with such an axis. The cost grows with the square of the number
-    of parameters: verify a small version of a network.
+    The verdict covers the given inputs only. By default these are standard normal, then numbers of
+    up to a few hundred ("wide inputs"), judged by `jax.grad` and the dot test alone. To cover
+    kinks, ties and saturation pass `inputs`; for a layer that accepts axes between batch and
+    features choose an `in_shape` with such an axis. The cost grows with the square of the number of
+    parameters, so verify a small version of a network.
 
     Args:
         rule: the layer, network or loss.
         in_shape: shape of one example: of the input of a layer, of the scores of a loss.
-        loss: put on top of the network; then the gradient of `value_and_grad` is verified, and the
-            error signal at the input too.
-        penalty: added to that loss.
-        targets: targets of the loss, (batch, ...); default: what the loss takes of random labels,
-            numbers in (0, 1), signs, and labels 0 or 1; for a loss alone also weighted.
+        loss: the loss of a network; the gradient of `value_and_grad` is then verified, together
+            with the error signal at the input.
+        penalty: a penalty to add to that loss.
+        targets: targets of the loss, (batch, ...). Default: all that the loss accepts of random
+            labels, numbers in (0, 1), signs, and labels 0 or 1; for a loss alone also weighted.
         batch: number of examples.
-        inputs: draws the inputs (of a loss: the scores), `(rng, shape) -> array`. Whole numbers are
-            indices, by which nothing is differentiated. Default: normal numbers as above; for a
-            loss that they do not suit, probabilities.
-        name: what the rows are called; default "layer", "network" or "loss".
+        inputs: draws the inputs (for a loss: the scores), `(rng, shape) -> array`. Whole numbers
+            are indices and are not differentiated. Default: normal numbers as above, or
+            probabilities for a loss that is not finite on those.
+        name: name of the rows; default "layer", "network" or "loss".
         show: print the table.
 
     Returns:
-        A `Report`: `passed`, `wrong` (rows with the first parameter and index that disagree and
+        A `Report`: `passed`, `wrong` (rows with the first parameter and index that disagree, and
         both values) and all `rows`.
 
     Raises:
         TypeError: if `rule` is neither a layer nor a loss.
-        ValueError: if the input's shape does not fit the layer, or the targets the loss, if a size
-            is below 1, or if none of the default targets gives a finite loss.
+        ValueError: if the shape does not match the layer, if the targets do not match the loss, if
+            a size is below 1, or if none of the default targets gives a finite loss.
 
     Example:
         >>> import nnjax as nn
@@ -86,7 +86,7 @@ def verify(
         >>> print(report.passed, report.wrong[0].oracle)
         False jax.grad
 
-    Source: the oracles' own, see `nnjax/verify/oracles.py`.
+    Source: see `nnjax/verify/oracles.py` for each oracle.
     """
     shape = (batch, *in_shape)
     if any(n < 1 for n in shape):
@@ -101,15 +101,15 @@ def verify(
             problems = _layer_problems(rule, tuple(in_shape), x, loss, penalty, targets)
         else:
             raise TypeError(
-                f"verify: expected a layer or a loss, got {rule!r}; layers are made by a call, as "
-                "in nn.relu()"
+                f"verify: expected a layer or a loss, got {rule!r}; call the function that makes "
+                "the layer, as in nn.relu()"
             )
         called = name or ("loss" if isinstance(rule, Loss) else "network" if loss else "layer")
         for kind, problem in problems.items():
             if not draw_name:
                 rows += judge(problem, called, kind)
                 continue
-            # A forward that overflows far out is no mistake of the backward.
+            # An overflow of the forward pass on wide inputs is not a mistake of the backward pass.
             left_out = (*UNSUITED_FAR_OUT, "form")
             options = ", ".join(filter(None, (kind, draw_name)))
             found = judge(problem, called, options, UNSUITED_FAR_OUT)
@@ -121,12 +121,12 @@ def verify(
 
 
 def verify_case(case: Case) -> Report:
-    """The report on one row of the table of cases."""
+    """Judge one row of the table of cases."""
     return Report(tuple(judge(problem_of(case), case.of, case.label, case.unsuited)))
 
 
 def _wide(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Normal numbers of many sizes, up to a few hundred."""
+    """Normal numbers scaled to very different sizes, up to a few hundred."""
     return rng.normal(size=shape) * 2.0 ** rng.integers(0, 8, size=shape)
 
 
@@ -138,8 +138,8 @@ def _layer_problems(
     penalty: Penalty | None,
     targets: Any,
 ) -> dict[str, Problem]:
-    """The layer in evaluation, and in training if that is something else."""
-    # Around what init gives, but not at it: zero biases and equal scales hide mistakes.
+    """The layer in evaluation, and in training if that differs."""
+    # Near the initial parameters, not at them: zero biases and equal scales hide mistakes.
     rng = np.random.default_rng(1)
     with jax.enable_x64(True):
         params, out_shape = layer.init(jax.random.key(0), in_shape)
@@ -165,14 +165,14 @@ def _training_key(layer: Layer, params: Any, x: jax.Array, evaluated: jax.Array)
     """The first of many keys that changes the output; None if none does."""
     forward = jax.jit(lambda key: layer.forward(params, x, key)[0])
     for key in jax.random.split(jax.random.key(5), 50):
-        # Compiled and not may differ in rounding, which no other mode is.
+        # Compilation may change the rounding; that is not another mode.
         if not np.allclose(forward(key), evaluated, rtol=1e-9, atol=1e-12, equal_nan=True):
             return key
     return None
 
 
 def _loss_problems(loss: Loss, scores: np.ndarray, targets: Any) -> dict[str, Problem]:
-    """The loss with every kind of targets that it takes, or with those given."""
+    """The loss with the given targets, or with every kind of targets that it accepts."""
     try:
         kinds = kinds_of_targets(loss, scores, targets)
     except ValueError:

@@ -1,7 +1,7 @@
-"""`python -m nnjax.verify`: every public rule with every option before every oracle.
+"""`python -m nnjax.verify`: check every public rule, with every option, against every oracle.
 
-Prints a table and ends with status 0 if all rules are right (with --defects: all mistakes found),
-1 if not, 2 if what was asked for does not exist: a block, a folder, a planted mistake.
+Prints a table. Exit status: 0 if all rules are right (with --defects: if all planted mistakes are
+found), 1 if not, 2 for an unknown block, a block without planted mistakes or a missing folder.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from nnjax.verify.report import HEADER, Report, Row, line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Verify what the command line names; returns the exit status."""
+    """Verify the blocks named on the command line; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m nnjax.verify",
         description="Verify the backward pass of every block against independent oracles.",
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("blocks", nargs="*", help="names such as conv2d; default: all")
     task = parser.add_mutually_exclusive_group()
     task.add_argument(
-        "--defects", action="store_true", help="plant known mistakes; each must be found"
+        "--defects", action="store_true", help="plant known mistakes and check that each is found"
     )
     task.add_argument("--json", type=Path, help="also write the rows to this file")
     options = parser.parse_args(arguments)
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known = {case.of for case in CASES}
     if blocks - known:
         print(
-            f"no block is called {', '.join(sorted(blocks - known))}; there are: "
+            f"unknown block: {', '.join(sorted(blocks - known))}; expected one of: "
             f"{', '.join(sorted(known))}",
             file=sys.stderr,
         )
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.defects:
         return _defects([d for d in DEFECTS if not blocks or d.case.of in blocks])
     if options.json and (options.json.is_dir() or not options.json.parent.is_dir()):
-        print(f"--json: {options.json} is a folder or in none", file=sys.stderr)
+        print(f"--json: expected a file in an existing folder, got {options.json}", file=sys.stderr)
         return 2
     cases = [case for case in CASES if not blocks or case.of in blocks]
     report = verified(cases)
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def verified(cases: Sequence[Case]) -> Report:
-    """The report on many cases, printed as it comes."""
+    """Judge many cases and print each row as soon as it is known."""
     print(HEADER)
     rows: list[Row] = []
     for case in tqdm(cases, desc="verify", disable=None):
@@ -66,7 +66,7 @@ def verified(cases: Sequence[Case]) -> Report:
 
 
 def write_json(report: Report, output: Path) -> None:
-    """The rows as JSON, under a temporary name and then renamed."""
+    """Write the rows as JSON, atomically."""
     rows = [row.plain() for row in report.rows]
     temporary = output.with_name(f".{output.name}.part")
     temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
@@ -77,14 +77,14 @@ def _summary(report: Report, cases: int) -> str:
     blocks = {row.block for row in report.rows}
     wrong = [f"  {line(row)}" for row in report.wrong]
     count = f"{len(blocks)} block{'s' * (len(blocks) != 1)}, {cases} case{'s' * (cases != 1)}"
-    said = f"{count}: {'all right' if report.passed else 'WRONG'}"
-    return "\n".join([said, *wrong])
+    verdict = f"{count}: {'all right' if report.passed else 'WRONG'}"
+    return "\n".join([verdict, *wrong])
 
 
 def _defects(defects: Sequence[Defect]) -> int:
-    """Every planted mistake beside how it was found; 1 if one was not."""
+    """Print how each planted mistake is found; returns 1 if any is missed."""
     if not defects:
-        print("no mistakes are planted into these blocks", file=sys.stderr)
+        print("these blocks have no planted mistakes", file=sys.stderr)
         return 2
     missed = 0
     for defect in tqdm(defects, desc="verify", disable=None):

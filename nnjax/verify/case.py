@@ -1,4 +1,4 @@
-"""What a row of the table of cases is: a rule with its options, and the inputs it is judged on."""
+"""The rows of the table of cases: a rule, its options, and the inputs on which it is judged."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ import numpy as np
 from nnjax.core import Layer, Loss, Penalty, Shape
 
 Draw = Callable[[np.random.Generator, Shape], np.ndarray]
-"""`(rng, shape) -> inputs`; whole numbers are indices, of which no derivative is taken."""
+"""`(rng, shape) -> inputs`; whole numbers are indices and are not differentiated."""
 
 
 def normal(rng: np.random.Generator, shape: Shape) -> np.ndarray:
@@ -19,9 +19,9 @@ def normal(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 class LayerCase(NamedTuple):
     """A layer on inputs of shape (batch, *in_shape).
 
-    `of` is the public name, `label` says which options. `inputs` draws x. `training`: forward gets
-    a key. `at_init`: judged at the parameters that `init` gives, not at random ones. `unsuited`
-    maps an oracle to the reason why it cannot judge this case.
+    `of` is the public name, `label` describes the options. `inputs` draws x. `training`: pass a key
+    to forward. `at_init`: judge at the initial parameters, not at random ones. `unsuited` maps an
+    oracle to the reason why it cannot judge this case.
     """
 
     of: str
@@ -42,7 +42,7 @@ class LossCase(NamedTuple):
     """A loss on scores of shape (batch, ..., outputs).
 
     `targets` draws the targets for a shape of scores: an array, or a tree of arrays. `scores` draws
-    the scores; probabilities, for instance, where a loss takes those.
+    the scores, or probabilities for a loss of probabilities.
     """
 
     of: str
@@ -58,7 +58,7 @@ class LossCase(NamedTuple):
 
 
 class PenaltyCase(NamedTuple):
-    """A penalty on parameters that `params` draws."""
+    """A penalty, on parameters drawn by `params`."""
 
     of: str
     label: str
@@ -74,10 +74,10 @@ Case = LayerCase | LossCase | PenaltyCase
 
 
 class Defect(NamedTuple):
-    """A mistake made in real code, a book or a text, or that usual checks let through.
+    """A mistake found in real code or texts, or one that common checks miss.
 
-    It is planted into a right case. `seen` says where it happened (project and issue, book, ...) or
-    what lets it through; `case` is a row whose rule has the mistake in it.
+    `seen` says where it occurred (project and issue, book, ...) or why it is easily missed; `case`
+    is a row whose rule contains the mistake.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""How far two gradients are apart, and where."""
+"""The difference of two gradients: its size and its place."""
 
 import math
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Difference(NamedTuple):
-    """The worst relative error between two trees and the first place that is off."""
+    """The largest relative error between two trees, and the first entry above the tolerance."""
 
     error: float
     place: str
@@ -17,11 +17,11 @@ class Difference(NamedTuple):
 
 
 def difference(found: Any, expected: Any, size: float, tolerance: float) -> Difference:
-    """Compare a gradient with what an oracle says.
+    """Compare a gradient with that of an oracle.
 
-    The error is relative to the leaf's largest entry, plus a hundredth of the tree's: a leaf whose
-    true gradient is zero (a bias before a normalisation) holds only rounding. `size` is the size of
-    the terms that the gradient is a derivative of; a tree far below it counts as zero.
+    The error is relative to the leaf's largest entry plus a hundredth of the tree's, because a leaf
+    whose true gradient is zero (a bias before a normalisation) contains rounding errors only.
+    `size` is the size of the terms of J; a tree far below it counts as zero.
     """
     leaves = jax.tree.leaves(expected)
     overall = max((largest(leaf) for leaf in leaves), default=0.0)
@@ -34,8 +34,8 @@ def difference(found: Any, expected: Any, size: float, tolerance: float) -> Diff
         a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
         if not a.size:
             continue
-        # The same infinity is agreement, and so is NaN (an oracle's has been dealt with before);
-        # anything else that is not finite is none.
+        # Equal infinities agree, and so do NaNs (the caller handles an oracle's NaN); any other
+        # value that is not finite disagrees.
         same = (a == b) | (np.isnan(a) & np.isnan(b))
         with np.errstate(invalid="ignore", over="ignore"):
             gaps = np.where(same, 0.0, np.abs(a - b))

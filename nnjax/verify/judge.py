@@ -1,4 +1,4 @@
-"""The comparison of a rule with every oracle, and the tolerances with their reasons."""
+"""Compare a rule with every oracle; the tolerances and their reasons."""
 
 import functools
 import math
@@ -20,22 +20,22 @@ TOLERANCE = {
     "complex step": 1e-10,
     "dot test": 1e-10,
 }
-"""Relative errors in float64. Two exact ways to the same number differ by a few hundred roundings
-of 1e-16 at most; 1e-10 leaves room for terms that cancel and is far below any wrong rule. Central
-differences are themselves wrong by 1e-10 times the third derivative (see `oracles.STEP`), which
-behind a few normalisations or gates is in the hundreds."""
+"""Relative errors in float64. Two exact computations of the same number differ by at most a few
+hundred rounding errors of 1e-16; 1e-10 allows for cancelling terms and is far below the error of
+any wrong rule. Central differences have an error of 1e-10 times the third derivative (see
+`oracles.STEP`), which reaches hundreds after a few normalisations or gates."""
 
 ULPS = 32
-"""float32 against float64, in units in the last place of a leaf's largest entry. A sum of a few
-rounded products loses 2 or 3; behind a softmax or a normalisation, whose rules subtract nearly
-equal numbers, a tenth of their size is left and the loss is tenfold."""
+"""Error in float32, in units in the last place of a leaf's largest entry. A sum of a few rounded
+products loses 2 or 3; the rules of softmax and normalisations subtract nearly equal numbers, which
+leaves a tenth of their size and makes the loss ten times as large."""
 
 AS_JAX = 8
-"""Where automatic differentiation in float32 itself loses more (deep networks), the rule may lose
-up to so many times what it loses, but never more than `LOST`."""
+"""If automatic differentiation in float32 loses more (deep networks), the rule may lose up to this
+multiple of its loss, but never more than `LOST`."""
 
 LOST = 1e-3
-"""Relative error in float32 beyond which too few digits are left for any use."""
+"""Relative error in float32 beyond which too few digits are left to be useful."""
 
 QUICKLY: dict[str, bool | int] = {
     "xla_backend_optimization_level": 0,
@@ -43,8 +43,8 @@ QUICKLY: dict[str, bool | int] = {
     "xla_cpu_use_fusion_emitters": False,
     "xla_cpu_parallel_codegen_split_count": 1,
 }
-"""Options for the compiler: the programs are tiny and run once, so compiling is what takes time.
-Cut into parts, which could be compiled side by side, they take half as long again."""
+"""Compiler options. The programs are tiny and run once, so compiling dominates the time; splitting
+them for parallel compilation would take 1.5 times as long."""
 
 ORACLES: dict[str, Callable[[Problem, Any], Any]] = {
     "jax.grad": oracles.by_jax,
@@ -58,10 +58,10 @@ LARGEST32 = 1e-3 * float(np.finfo(np.float32).max)  # sums of a few such overflo
 
 
 class Evidence(NamedTuple):
-    """What all oracles say, and the rule in both precisions.
+    """The gradients by the rule, in both precisions, and by all oracles.
 
-    `said` maps an oracle to its gradient, `silent` one that cannot judge to the reason; `size` is
-    the sum of the sizes of the terms of J.
+    `said` maps an oracle to its gradient, `silent` maps an oracle that cannot judge to the reason;
+    `size` is the sum of the absolute values of the terms of J.
     """
 
     rule64: Any
@@ -75,30 +75,30 @@ class Evidence(NamedTuple):
 def judge(
     problem: Problem, block: str, options: str, unsuited: dict[str, str] | None = None
 ) -> list[Row]:
-    """Rows for every oracle.
+    """Compare a rule with every oracle.
 
     Args:
-        problem: the scalar and its gradient by hand.
-        block: name of what is verified.
-        options: which options it has.
-        unsuited: oracles that cannot judge this, with the reason.
+        problem: the scalar and its hand-derived gradient.
+        block: name of the rule.
+        options: its options.
+        unsuited: oracles that cannot judge this problem, with the reason.
 
     Returns:
-        One row per oracle; or one row about form, if a shape, a dtype or another promise of the
-        contract is broken, the forward is not finite, or nobody can judge.
+        One row per oracle; or a single row "form" if the rule violates the contract (a shape, a
+        dtype), if the forward pass is not finite, or if no oracle can judge.
     """
 
     def form(misfit: str) -> list[Row]:
         return [Row(block, options, "form", math.nan, math.nan, "wrong", misfit)]
 
-    # Traced once in each precision, for its form and for its numbers.
+    # Traced once per precision, for the check of the form and for the numbers.
     problem = problem._replace(gradient=jax.jit(problem.gradient, inline=True))
     misfit = _form(problem)
     if misfit:
         return form(misfit)
     evidence = _gather(problem, unsuited or {})
     if not math.isfinite(evidence.size):
-        return form("the forward is not finite on these inputs; give others with `inputs`")
+        return form("the forward pass is not finite on these inputs; pass other `inputs`")
     rows = [_row(evidence, oracle, block, options) for oracle in TOLERANCE]
     if all(row.verdict == "cannot judge" for row in rows):
         return form("; ".join(f"{row.oracle}: {row.detail}" for row in rows))
@@ -119,7 +119,7 @@ def _row(evidence: Evidence, oracle: str, block: str, options: str) -> Row:
         return cannot("the oracle gives NaN here")
     error64 = difference(found, expected, evidence.size, tolerance)
     if max(map(largest, jax.tree.leaves(expected)), default=0.0) > LARGEST32:
-        found32 = found  # float32 has no such numbers, whatever the rule
+        found32 = found  # too large for float32, whatever the rule
     bound = max(ULPS * EPS32, tolerance)
     error32 = difference(found32, expected, evidence.size, bound)
     if bound < error32.error <= LOST and oracle != "dot test":
@@ -136,14 +136,15 @@ def _row(evidence: Evidence, oracle: str, block: str, options: str) -> Row:
 
 def _disagreement(at: Difference, oracle: str, precision: str) -> str:
     if oracle == "dot test":
-        return f"<J'r, v> {at.found:.9g}, <r, Jv> {at.expected:.9g} ({precision})"
+        return f"<Jᵀr, v> {at.found:.9g}, <r, Jv> {at.expected:.9g} ({precision})"
     return f"{at.place}: rule {at.found:.9g}, {oracle} {at.expected:.9g} ({precision})"
 
 
 def _dot_test(evidence: Evidence) -> tuple[Any, Any, Any]:
-    """<J'r, v> in both precisions and <r, Jv>.
+    """<Jᵀr, v> in both precisions and <r, Jv>.
 
-    Where terms cancel, their size is what rounding is relative to: it stands beside as an entry.
+    The size of the terms is added as a second entry, because rounding errors are relative to it if
+    the terms cancel.
     """
     along, v = evidence.said["dot test"]
 
@@ -152,7 +153,7 @@ def _dot_test(evidence: Evidence) -> tuple[Any, Any, Any]:
         return [np.asarray(a, np.float64) * np.asarray(b, np.float64) for a, b in pairs]
 
     size = sum(float(np.nansum(np.abs(p))) for p in products(evidence.rule64)) or 1.0
-    with np.errstate(invalid="ignore"):  # a rule may hold inf and -inf: the sum is NaN, and wrong
+    with np.errstate(invalid="ignore"):  # inf - inf of a wrong rule gives NaN, judged as wrong
         sums = [
             sum(float(p.sum()) for p in products(g)) for g in (evidence.rule64, evidence.rule32)
         ]
@@ -161,21 +162,21 @@ def _dot_test(evidence: Evidence) -> tuple[Any, Any, Any]:
 
 
 def _form(problem: Problem) -> str:
-    """Which promise about trees, shapes and dtypes is broken, in both precisions; or nothing."""
+    """How trees, shapes or dtypes violate the contract in either precision; else empty."""
     for dtype in (jnp.float64, jnp.float32):
         inputs = cast(problem.inputs, dtype)
         try:
             with jax.enable_x64(dtype == jnp.float64):
                 broken = problem.broken()
                 gradient = jax.eval_shape(problem.gradient, inputs)
-        except Exception as error:  # whatever a rule under test may raise is a finding
+        except Exception as error:  # any error raised by a rule under test is a finding
             reason = (str(error).strip().splitlines() or [""])[0]
             return f"the rule cannot be traced: {type(error).__name__}: {reason}"
         if broken:
             return broken
         if jax.tree.structure(gradient) != jax.tree.structure(inputs):
             return (
-                f"expected gradients of the form {jax.tree.structure(inputs)}, "
+                f"expected gradients with the tree {jax.tree.structure(inputs)}, "
                 f"got {jax.tree.structure(gradient)}"
             )
         named = jax.tree_util.tree_leaves_with_path(gradient)
@@ -188,7 +189,7 @@ def _form(problem: Problem) -> str:
 
 @functools.cache
 def quick_options() -> dict[str, bool | int]:
-    """Those of the options that this version of the compiler knows; it refuses others."""
+    """The options that the installed version of the compiler supports; it refuses others."""
     known = {}
     for name, value in QUICKLY.items():
         try:
@@ -204,16 +205,16 @@ def _compiled(f: Callable[..., Any]) -> Any:
 
 
 def _gather(problem: Problem, unsuited: dict[str, str]) -> Evidence:
-    """Everything that is compared, from as few compiled programs as can be."""
+    """Compute everything to compare with as few compiled programs as possible."""
     silent = dict(unsuited)
     inputs64 = cast(problem.inputs, jnp.float64)
     inputs32 = cast(problem.inputs, jnp.float32)
 
     def lowered() -> Any:
-        """One program of all that is computed in float64."""
+        """One program for all computations in float64."""
 
         def everything(inputs: Any) -> Any:
-            """Runs when it is traced; an oracle that cannot be traced is noted and left out."""
+            """Runs during tracing; an oracle that cannot be traced is noted and skipped."""
             size = jnp.sum(jnp.abs(problem.terms(inputs)))
             said = {}
             for name, oracle in ORACLES.items():
@@ -240,7 +241,7 @@ def _gather(problem: Problem, unsuited: dict[str, str]) -> Evidence:
         rule32 = jax.device_get(_compiled(problem.gradient)(inputs32))
 
     def lost_by_jax(expected: Any) -> float:
-        """What automatic differentiation loses in float32; rarely asked for."""
+        """The error of automatic differentiation in float32; rarely needed."""
         if "jax.grad" not in said:
             return 0.0
         with jax.enable_x64(False):
@@ -251,21 +252,21 @@ def _gather(problem: Problem, unsuited: dict[str, str]) -> Evidence:
 
 
 REFUSALS = (TypeError, ValueError, NotImplementedError)
-"""What JAX raises where it cannot trace an oracle through a forward."""
+"""The errors JAX raises if it cannot trace an oracle through a forward pass."""
 
-NOT_ANALYTIC = "not analytic, or the step is lost in complex arithmetic: it contradicts the others"
+NOT_ANALYTIC = "contradicts the other oracles: not analytic, or step lost in complex arithmetic"
 
 
 def _refusal(oracle: str, error: Exception) -> str:
     """Why JAX could not run the oracle."""
     if oracle == "complex step":
-        return "the forward does not take complex numbers"
+        return "the forward pass does not accept complex numbers"
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return f"JAX cannot do this with the forward: {first[:90]}"
+    return f"JAX cannot trace the forward pass: {first[:90]}"
 
 
 def _not_analytic(said: dict[str, Any], size: float) -> dict[str, str]:
-    """A complex step says nothing where the forward is not analytic: others then contradict it.
+    """Discard the complex step if another oracle contradicts it: the forward is not analytic.
 
     The oracles are compared with each other, not with the rule, which may be wrong.
     """

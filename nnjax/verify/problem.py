@@ -1,8 +1,8 @@
-"""What is verified, in one form for layers, losses and networks: a scalar and its gradient by hand.
+"""The common form of layers, losses and networks: a scalar and its hand-derived gradient.
 
-A layer y = f(params, x) is turned into the scalar J = sum(r * y) with a random cotangent r, whose
-gradient is the layer's backward pass started from dy = r. Never a plain sum of y: the outputs of a
-softmax or a normalisation sum to a constant, and any rule would pass.
+A layer y = f(params, x) becomes the scalar J = Σ r ⊙ y with a random r, whose gradient is the
+layer's backward pass for dy = r. A plain sum of y would not do: the outputs of a softmax or a
+normalisation sum to a constant, so some wrong rules would pass.
 """
 
 from collections.abc import Callable
@@ -17,11 +17,11 @@ from nnjax.verify.case import Case, LayerCase, LossCase, PenaltyCase
 
 
 class Problem(NamedTuple):
-    """`terms(inputs)` sum to the scalar J; `gradient(inputs)` is dJ/dinputs by hand.
+    """`terms(inputs)` sum to the scalar J; `gradient(inputs)` is the hand-derived dJ/dinputs.
 
-    `inputs` is a dictionary of trees ("params", "x" or "scores") of numpy arrays in float64 that
-    hold float32 numbers, so that every precision starts from the same numbers. `broken()` says
-    which promise of the contract is broken besides the gradient's, or nothing.
+    `inputs` is a dictionary of trees ("params", "x" or "scores") of float64 arrays rounded to
+    float32, so that both precisions start from the same numbers. `broken()` describes any other
+    violation of the contract; empty if there is none.
     """
 
     terms: Callable[[Any], jax.Array]
@@ -43,7 +43,7 @@ def problem_of(case: Case) -> Problem:
 
 
 def drawn(case: LayerCase, rng: np.random.Generator) -> tuple[Any, np.ndarray, jax.Array | None]:
-    """Parameters, inputs and, for training, the key that a case is judged with."""
+    """The parameters, the inputs and, for training, the key of a case."""
     x = to_float32(case.inputs(rng, (case.batch, *case.in_shape)))
     key = jax.random.key(1)
     if case.at_init:
@@ -57,7 +57,7 @@ def drawn(case: LayerCase, rng: np.random.Generator) -> tuple[Any, np.ndarray, j
 def layer_problem(
     layer: Layer, params: Any, x: np.ndarray, key: jax.Array | None, promised: Any = None
 ) -> Problem:
-    """J = sum(r * y) for a layer; `promised` is the shape that `init` gives, if it is known."""
+    """J = Σ r ⊙ y for a layer; `promised` is the output shape that `init` returned, if known."""
     inputs, find_x = _with_x(params, x)
 
     def output(inputs: Any) -> tuple[jax.Array, Any]:
@@ -65,7 +65,7 @@ def layer_problem(
 
     y = jax.eval_shape(lambda inputs: output(inputs)[0], inputs)
     rng = np.random.default_rng(7)
-    # Of many sizes, so that a rule which is not linear in dy cannot pass.
+    # Entries of very different sizes, so that a rule that is not linear in dy cannot pass.
     r = to_float32(rng.normal(size=y.shape) * 2.0 ** rng.integers(-5, 6, size=y.shape))
 
     def terms(inputs: Any) -> jax.Array:
@@ -78,7 +78,7 @@ def layer_problem(
 
     def broken() -> str:
         if promised is not None and y.shape[1:] != tuple(promised):
-            return f"init promises outputs of shape {promised}, forward gives {y.shape[1:]}"
+            return f"init returns the output shape {promised}, but forward gives {y.shape[1:]}"
         return "" if "x" in inputs else _ids(x, jax.eval_shape(backward, inputs)[1])
 
     return Problem(terms, lambda i: _gradients(*backward(i), i), inputs, broken)
@@ -151,7 +151,7 @@ def penalty_problem(penalty: Penalty, params: Any) -> Problem:
 
 
 def to_float32(tree: Any) -> Any:
-    """Floats become float64 arrays of float32 numbers; whole numbers keep to 32 bits."""
+    """Round floats to float32, in float64 arrays; convert whole numbers to at most 32 bits."""
 
     def rounded(leaf: Any) -> np.ndarray:
         array = np.asarray(leaf)
@@ -163,14 +163,14 @@ def to_float32(tree: Any) -> Any:
 
 
 def cast(tree: Any, dtype: Any) -> Any:
-    """Arrays of floats in another dtype; whole numbers stay."""
+    """Convert arrays of floats to another dtype; leave whole numbers unchanged."""
     return jax.tree.map(
         lambda leaf: leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf, tree
     )
 
 
 def _with_x(params: Any, x: np.ndarray) -> tuple[Any, Callable[[Any], Any]]:
-    """The inputs to differentiate by (ids have no derivative), and a function that finds x."""
+    """The inputs to differentiate by (ids have no derivative), and a function that returns x."""
     if jnp.issubdtype(x.dtype, jnp.floating):
         return {"params": params, "x": x}, lambda inputs: inputs["x"]
     return {"params": params}, lambda inputs: jnp.asarray(x)
@@ -181,17 +181,17 @@ def _gradients(dparams: Any, dx: Any, inputs: Any) -> Any:
 
 
 def _ids(x: np.ndarray, dx: Any) -> str:
-    """Ids have no derivative, but forks add error signals up: zeros of their shape are due."""
+    """Ids have no derivative, but forks add error signals, so dx must be zeros of their shape."""
     if np.shape(dx) == x.shape:
         return ""
     return f"dx of whole-number x: expected zeros of shape {x.shape}, got {dx}"
 
 
 def _scalar(J: Any) -> str:
-    return "" if J.shape == () else f"a loss is one number, got an array of shape {J.shape}"
+    return "" if J.shape == () else f"expected a scalar loss, got an array of shape {J.shape}"
 
 
 def _like(targets: Any, scores: Any) -> Any:
-    """Targets in the precision of the scores; real where the scores are complex."""
+    """Targets in the precision of the scores; real if the scores are complex."""
     real = jnp.finfo(scores.dtype).dtype
     return jax.tree.map(jnp.asarray, cast(targets, real))

@@ -1,4 +1,4 @@
-"""What the verifier says: a row for each rule and oracle, and a table of them."""
+"""The verifier's result: a row for each rule and oracle, printed as a table."""
 
 import math
 from typing import Any, NamedTuple
@@ -7,11 +7,11 @@ import numpy as np
 
 
 class Row(NamedTuple):
-    """One rule with its options before one oracle.
+    """One rule with its options, judged by one oracle.
 
-    `error64` and `error32` are the worst relative errors in float64 and float32 (NaN where there is
-    none); `verdict` is "right", "wrong" or "cannot judge"; `detail` is the first disagreement, or
-    the reason why the oracle cannot judge.
+    `error64` and `error32` are the largest relative errors in float64 and float32 (NaN if unknown);
+    `verdict` is "right", "wrong" or "cannot judge"; `detail` is the first disagreement, or the
+    reason why the oracle cannot judge.
     """
 
     block: str
@@ -23,7 +23,7 @@ class Row(NamedTuple):
     detail: str = ""
 
     def plain(self) -> dict[str, Any]:
-        """The row for JSON, where an error that is not there is null and an infinite one "inf"."""
+        """The row for JSON: an unknown error is null, an infinite one "inf"."""
         return {
             key: (None if math.isnan(value) else "inf")
             if isinstance(value, float) and not math.isfinite(value)
@@ -46,12 +46,12 @@ class Report(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """No row is wrong. A rule that nobody could judge has a row that says so, and is wrong."""
+        """Whether no row is wrong. A rule that no oracle can judge has a wrong row "form"."""
         return not self.wrong
 
     @property
     def wrong(self) -> tuple[Row, ...]:
-        """The rows that say what is wrong."""
+        """The rows whose verdict is "wrong"."""
         return tuple(row for row in self.rows if row.verdict == "wrong")
 
     def __str__(self) -> str:

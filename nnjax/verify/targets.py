@@ -1,4 +1,4 @@
-"""Targets to verify a loss with, where the user gives none."""
+"""Targets for verifying a loss if the user gives none."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from nnjax.verify.problem import cast, to_float32
 
 
 def kinds_of_targets(loss: Loss, scores: np.ndarray, targets: Any) -> dict[str, Any]:
-    """The targets given; else those that the loss takes and is finite with, by name."""
+    """The given targets, or those of the default ones that give a finite loss, by name."""
     if targets is not None:
         targets = jax.tree.map(to_float32, targets, is_leaf=lambda node: type(node) is list)
         z, t = jax.tree.map(jnp.asarray, cast((scores, targets), jnp.float32))
-        loss.forward(z, t)  # says itself what does not fit
+        loss.forward(z, t)  # raises an error that explains any mismatch
         return {"": targets}
     rng = np.random.default_rng(4)
     labels = rng.integers(scores.shape[-1], size=scores.shape[:-1]).astype(np.int32)
@@ -30,8 +30,8 @@ def kinds_of_targets(loss: Loss, scores: np.ndarray, targets: Any) -> dict[str, 
     kinds = {name: t for name, t in candidates.items() if _finite(loss, scores, t)}
     if not kinds:
         raise ValueError(
-            f"verify: the loss is not finite on scores of shape {scores.shape} with targets of "
-            "ours; give `targets` (and `inputs`)"
+            f"verify: none of the default targets gives a finite loss for scores of shape "
+            f"{scores.shape}; pass `targets` (and `inputs`, if needed)"
         )
     if "labels" in kinds:
         kinds.pop("labels 0 or 1", None)
@@ -43,7 +43,7 @@ def kinds_of_targets(loss: Loss, scores: np.ndarray, targets: Any) -> dict[str, 
 
 
 def _finite(loss: Loss, scores: np.ndarray, targets: Any) -> bool:
-    """Whether the loss takes the targets and is finite, if it is a number at all."""
+    """Whether the loss accepts the targets and all of its value is finite."""
     z, t = jax.tree.map(jnp.asarray, cast((scores, targets), jnp.float32))
     try:
         return bool(jnp.isfinite(loss.forward(z, t)[0]).all())

@@ -345,7 +345,9 @@ def test_a_changed_library_function_retrains_what_uses_it(changed: Path) -> None
 
 
 def test_changed_statistics_train_nothing(changed: Path) -> None:
-    replace(changed / "nnjax/stats/intervals.py", "resamples: int = 10_000", "resamples: int = 10_001")
+    replace(
+        changed / "nnjax/stats/intervals.py", "resamples: int = 10_000", "resamples: int = 10_001"
+    )
     rules = would_run(changed)
     assert "summarise_isolet" in rules
     assert not [rule for rule in rules if rule.startswith(("train", "fetch"))]

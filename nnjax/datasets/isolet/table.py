@@ -115,7 +115,9 @@ def fingerprint(features: np.ndarray, letters: np.ndarray) -> str:
 
 def fingerprints(table: pl.DataFrame) -> dict[Split, str]:
     """The fingerprint of each split of a table."""
-    parts = {split: table.filter(pl.col("split") == split) for split in SPLITS}
+    parts: dict[Split, pl.DataFrame] = {
+        split: table.filter(pl.col("split") == split) for split in SPLITS
+    }
     return {
         split: fingerprint(rows.select(COLUMNS).to_numpy(), rows["letter"].to_numpy())
         for split, rows in parts.items()

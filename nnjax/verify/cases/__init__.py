@@ -1,7 +1,7 @@
-"""The one table of what the library offers: every public rule, with its options, a family per file.
+"""The table of cases: every public rule with its options, one family per file.
 
-A public layer or loss that is missing here fails the tests; all suites, `python -m nnjax.verify`
-and the page of rules run over these rows.
+The tests fail if a public layer or loss is missing here. The test suites, `python -m nnjax.verify`
+and the page of rules iterate over these rows.
 """
 
 import importlib
@@ -20,5 +20,5 @@ CASES: list[Case] = [*LAYERS, *LOSSES, *PENALTIES]
 
 
 def find(name: str) -> Case:
-    """The row that prints as `name`."""
+    """The row whose string is `name`."""
     return {str(row): row for row in CASES}[name]

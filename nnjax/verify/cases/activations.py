@@ -28,9 +28,9 @@ _GELU = {"exact": gelu(), "tanh": gelu(approximate=True)}
 
 
 def between(low: float, high: float) -> Draw:
-    """Numbers of either sign whose sizes are spread over (low, high), the lowest included.
+    """Numbers of either sign with absolute values in [low, high), including `low`.
 
-    The signs alternate, so that both are there however small the array.
+    The signs alternate, so that even a small array has both.
     """
 
     def draw(rng: np.random.Generator, shape: Shape) -> np.ndarray:
@@ -42,20 +42,20 @@ def between(low: float, high: float) -> Draw:
 
 
 def at_zero(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """0 and -0, the least normal numbers of float32 on either side of them, and 1 and -1."""
+    """0 and -0, the smallest normal float32 numbers of either sign, and 1 and -1."""
     tiny = float(np.finfo(np.float32).tiny)
     return np.resize([0.0, -0.0, tiny, -tiny, 1.0, -1.0], shape)
 
 
 KINK = {
-    "central differences": "they straddle the kink and average both slopes",
-    "complex step": "0 + ih compares as larger than 0, so it always takes the right-hand slope",
+    "central differences": "they average the slopes on both sides of the kink",
+    "complex step": "0 + ih compares as larger than 0, so it uses the right-hand slope",
 }
-_BEND = {"central differences": "f'' jumps at 0, so their error is of first order in the step"}
+_BEND = {"central differences": "f″ jumps at 0, so their error is of first order in the step"}
 JAX_SATURATES = {
-    "jax.grad": "its own rule computes 1 - y, which has lost its digits where y has rounded to 1",
+    "jax.grad": "its rule computes 1 - y, which loses its digits when y is rounded to 1",
     "dot test": "forward mode uses the same rule as jax.grad",
-    "central differences": "they subtract outputs that have rounded to the same number",
+    "central differences": "they subtract outputs that are rounded to the same number",
 }
 
 LAYERS = [

@@ -1,4 +1,4 @@
-"""Cases of attention: heads, the causal mask, padded keys, and queries that see nothing."""
+"""Cases of attention: heads, the causal mask, padded keys, and queries without any keys."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from nnjax.verify.case import Draw, LayerCase
 
 
 def padded(*lengths: int, first: bool = False) -> Draw:
-    """Sequences of so many real positions, told by a last channel of ones and zeros.
+    """Sequences of the given lengths; the last channel is a mask of ones and zeros.
 
     The padding comes last, or `first`.
     """
@@ -26,7 +26,7 @@ def padded(*lengths: int, first: bool = False) -> Draw:
 
 
 def sharp(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Queries and keys so long that the softmax is saturated."""
+    """Queries and keys so large that the softmax saturates."""
     return 4 * rng.normal(size=shape)
 
 
@@ -59,7 +59,7 @@ LAYERS = [
     ),
     LayerCase(
         "attention",
-        "masked, causal, first queries see nothing",
+        "masked, causal, first queries without keys",
         attention(causal=True, masked=True),
         (4, 7),
         batch=2,

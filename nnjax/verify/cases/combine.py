@@ -13,7 +13,7 @@ def _branch(n_out: int) -> Layer:
 
 
 def _rectified(n_out: int) -> Layer:
-    """About half of its outputs are 0."""
+    """A branch with about half of its outputs 0."""
     return serial(dense(n_out), relu())
 
 

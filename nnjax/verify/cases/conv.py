@@ -8,7 +8,7 @@ _SEQUENCES = [
     LayerCase("conv1d", "valid", conv1d(3, 2), (4, 2), batch=3),
     LayerCase("conv1d", "causal, dilation 2", conv1d(2, 3, padding=(4, 0), dilation=2), (5, 2)),
     LayerCase("conv1d", "stride 2 same, even kernel", conv1d(3, 4, 2, "SAME"), (7, 2), batch=2),
-    LayerCase("conv1d", "stride 3 leaves two over", conv1d(2, 3, 3), (8, 1), batch=2),
+    LayerCase("conv1d", "stride 3, two positions unused", conv1d(2, 3, 3), (8, 1), batch=2),
     LayerCase("conv1d", "stride over kernel", conv1d(3, 2, 5), (13, 1), batch=2),
     LayerCase("conv1d", "padding over span", conv1d(2, 2, 2, (5, 3), 2), (3, 2), batch=2),
     LayerCase("conv1d", "groups", conv1d(4, 2, groups=2), (3, 6), batch=2),
@@ -20,7 +20,7 @@ _IMAGES = [
     LayerCase("conv2d", "valid", conv2d(3, (3, 2)), (4, 3, 2), batch=2),
     LayerCase("conv2d", "same", conv2d(2, (3, 2), padding="SAME"), (4, 3, 2), batch=2),
     LayerCase("conv2d", "stride 2 same", conv2d(2, 3, 2, "SAME"), (5, 4, 1), batch=2),
-    LayerCase("conv2d", "stride 3 leaves rows over", conv2d(2, 3, 3), (5, 7, 1), batch=2),
+    LayerCase("conv2d", "stride 3, rows unused", conv2d(2, 3, 3), (5, 7, 1), batch=2),
     LayerCase("conv2d", "stride over kernel", conv2d(3, 2, (3, 4)), (6, 7, 1), batch=2),
     LayerCase("conv2d", "strides differ", conv2d(3, (2, 3), (1, 2)), (3, 6, 2), batch=2),
     LayerCase(
@@ -89,8 +89,8 @@ _TRANSPOSED = [
     LayerCase("conv2d_transpose", "one pixel", conv2d_transpose(2, (2, 3), 2), (1, 1, 3), batch=1),
 ]
 
-# A convolution is analytic, but JAX makes a complex one of three real ones, of which one takes the
-# sums of real and imaginary parts: the step of 1e-30 is lost in them.
-LOST_STEP = {"complex step": "JAX adds real and imaginary parts up in complex convolutions"}
+# A convolution is analytic, but JAX computes a complex one by three real ones, one of which adds
+# real and imaginary parts: this loses the step of 1e-30.
+LOST_STEP = {"complex step": "JAX adds real and imaginary parts in complex convolutions"}
 
 LAYERS = [case._replace(unsuited=LOST_STEP) for case in (*_SEQUENCES, *_IMAGES, *_TRANSPOSED)]

@@ -8,7 +8,7 @@ from nnjax.verify.case import LayerCase
 
 
 def zeros(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """All zeros: no mask can be told from such an output."""
+    """All zeros: the output does not reveal the mask."""
     return np.zeros(shape)
 
 

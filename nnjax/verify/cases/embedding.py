@@ -11,7 +11,7 @@ from nnjax.verify.case import Draw, LayerCase
 
 
 def ids(vocabulary: int, dtype: Any = np.int32) -> Draw:
-    """Random ids below `vocabulary`; the first three are equal, where there are so many."""
+    """Random ids below `vocabulary`; the first three are equal."""
 
     def draw(rng: np.random.Generator, shape: Shape) -> np.ndarray:
         drawn = rng.integers(vocabulary, size=shape).astype(dtype)

@@ -24,30 +24,30 @@ from nnjax.verify.case import LossCase
 
 Rng = np.random.Generator
 
-HALF_OF_A_SLOPE = {"central differences": "at a kink they give the mean of both slopes"}
-NEAR_A_BEND = {"central differences": "where the second derivative jumps they are wrong by h / 4"}
+HALF_OF_A_SLOPE = {"central differences": "they average the slopes on both sides of the kink"}
+NEAR_A_BEND = {"central differences": "their error is h / 4 where the second derivative jumps"}
 
 
 # --- targets --------------------------------------------------------------------------------------
 
 
 def labels(rng: Rng, shape: Shape) -> np.ndarray:
-    """Whole numbers, one for each row of scores."""
+    """Whole-number labels, one per row of scores."""
     return rng.integers(shape[-1], size=shape[:-1]).astype(np.int32)
 
 
 def one_hot(rng: Rng, shape: Shape) -> np.ndarray:
-    """Rows of zeros and a one."""
+    """One-hot rows."""
     return np.eye(shape[-1])[labels(rng, shape)]
 
 
 def one_hot_int(rng: Rng, shape: Shape) -> np.ndarray:
-    """Rows of zeros and a one, as whole numbers."""
+    """One-hot rows of whole numbers."""
     return one_hot(rng, shape).astype(np.int32)
 
 
 def unit(rng: Rng, shape: Shape) -> np.ndarray:
-    """Numbers in [0, 1], both ends among them where there is more than one output."""
+    """Numbers in [0, 1], including both ends if there is more than one output."""
     drawn = rng.uniform(size=shape)
     if shape[-1] > 1:
         drawn.flat[0], drawn.flat[-1] = 0.0, 1.0
@@ -55,18 +55,18 @@ def unit(rng: Rng, shape: Shape) -> np.ndarray:
 
 
 def distribution(rng: Rng, shape: Shape) -> np.ndarray:
-    """Rows that sum to 1, with a zero."""
+    """Rows that sum to 1 and contain a zero."""
     drawn = unit(rng, shape)
     return drawn / drawn.sum(-1, keepdims=True)
 
 
 def positive(rng: Rng, shape: Shape) -> np.ndarray:
-    """Rows that sum to anything."""
+    """Rows with arbitrary sums."""
     return 3 * unit(rng, shape)
 
 
 def real(rng: Rng, shape: Shape) -> np.ndarray:
-    """Any numbers."""
+    """Normal numbers."""
     return rng.normal(size=shape)
 
 
@@ -76,12 +76,12 @@ def signs(rng: Rng, shape: Shape) -> np.ndarray:
 
 
 def weighted(draw: Any) -> Any:
-    """The targets with a weight for each row of scores."""
+    """Targets with a weight for each row of scores."""
     return lambda rng, shape: Weighted(draw(rng, shape), rng.uniform(0.5, 2, size=shape[:-1]))
 
 
 def weighted_elements(draw: Any) -> Any:
-    """The targets with a weight for each element, one of them 0."""
+    """Targets with a weight for each element; one weight is 0."""
 
     def targets(rng: Rng, shape: Shape) -> Weighted:
         weights = rng.uniform(0.5, 2, size=shape)
@@ -92,7 +92,7 @@ def weighted_elements(draw: Any) -> Any:
 
 
 def masked(draw: Any) -> Any:
-    """The targets with a mask; the last row is padding, with a target that does not exist."""
+    """Targets with a mask; the last row is padding, with an invalid target."""
 
     def targets(rng: Rng, shape: Shape) -> Weighted:
         drawn, mask = draw(rng, shape), np.ones(shape[:-1], bool)
@@ -107,30 +107,30 @@ def masked(draw: Any) -> Any:
 
 
 def probabilities(rng: Rng, shape: Shape) -> np.ndarray:
-    """Rows that sum to 1 and stay off 0, where differences are no good."""
+    """Rows that sum to 1, far enough from 0 for central differences."""
     drawn = rng.uniform(0.3, 1.7, size=shape)
     return drawn / drawn.sum(-1, keepdims=True)
 
 
 def between_0_and_1(rng: Rng, shape: Shape) -> np.ndarray:
-    """Probabilities of which each stands for itself."""
+    """Independent probabilities, one per element."""
     return rng.uniform(0.05, 0.95, size=shape)
 
 
 def far_out(rng: Rng, shape: Shape) -> np.ndarray:
-    """Scores where sigmoid and softmax have saturated."""
+    """Scores at which sigmoid and softmax saturate."""
     return rng.choice([-20.0, 0.0, 20.0], size=shape)
 
 
 def last_row_not_finite(rng: Rng, shape: Shape) -> np.ndarray:
-    """Scores of which the padding is infinite and NaN."""
+    """Scores whose last row, the padding, is infinite or NaN."""
     drawn = rng.normal(size=shape)
     drawn[-1] = np.resize([np.inf, -np.inf, np.nan], shape[1:])
     return drawn
 
 
 def given(rows: Any) -> Any:
-    """Fixed scores or targets, instead of drawn ones."""
+    """Fixed scores or targets instead of random ones."""
     return lambda rng, shape: np.array(rows)
 
 

@@ -1,4 +1,4 @@
-"""Cases of whole networks: layers one after another."""
+"""Cases of whole networks: layers in series."""
 
 from nnjax.combine import serial
 from nnjax.initializers import glorot, he, lecun, normal, uniform_fan_in, zeros

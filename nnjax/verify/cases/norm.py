@@ -1,4 +1,4 @@
-"""Cases of the normalisations: every kind of axes, both modes, and variances of zero."""
+"""Cases of the normalisations: all kinds of axes, both modes, and zero variances."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from nnjax.verify.case import LayerCase
 
 
 def with_population(layer: Layer) -> Layer:
-    """A batch normalisation that starts from random parameters, with positive variances."""
+    """Batch normalisation with random initial parameters and positive variances."""
 
     def init(key: jax.Array, in_shape: Shape) -> tuple[BatchNorm, Shape]:
         like, out_shape = layer.init(key, in_shape)
@@ -25,12 +25,12 @@ def with_population(layer: Layer) -> Layer:
 
 
 def constant(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """The same number everywhere: no variance."""
+    """The same number everywhere: zero variance."""
     return np.full(shape, 0.75)
 
 
 def zero(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Nothing: no size."""
+    """Zeros everywhere: zero root mean square."""
     return np.zeros(shape)
 
 
@@ -40,9 +40,9 @@ def tiny(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 
 
 def far(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Mean 8192 and deviation about 1, in numbers whose means are exact in float32.
+    """Mean 8192 and deviation about 1; multiples of 1/4 whose means are exact in float32.
 
-    Along every axis they come in pairs or fours, in quarters.
+    Along every axis the deviations cancel in groups of two or four.
     """
     sign = np.where(np.indices(shape).sum(0) % 2, -1.0, 1.0)
     size = rng.integers(1, 8, [(n + 1) // 2 if n > 1 else 1 for n in shape]) / 4
@@ -51,8 +51,8 @@ def far(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     return 8192 + sign * size
 
 
-FAR = {"central differences": "a step of 1e-5 beside 8192 is rounded in its seventh digit"}
-BENT = {"central differences": "below a deviation of sqrt(eps) it bends too much for the step"}
+FAR = {"central differences": "a step of 1e-5 added to 8192 is rounded in its seventh digit"}
+BENT = {"central differences": "the curvature is too large for the step if deviation < sqrt(eps)"}
 POPULATION = with_population(batch_norm())
 
 LAYERS = [

@@ -9,7 +9,7 @@ from nnjax.verify.case import PenaltyCase
 
 
 def _network(rng: np.random.Generator) -> Any:
-    """Weights and biases of three layers, one of them without any."""
+    """Weights and biases of three layers, one of them without parameters."""
     return (
         (rng.normal(size=(3, 4)), rng.normal(size=4)),
         (),

@@ -1,4 +1,4 @@
-"""Cases of the poolings."""
+"""Cases of the pooling layers."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ from nnjax.verify.case import LayerCase
 
 
 def negative(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Below zero everywhere, so that padding with zeros would win."""
+    """Below zero everywhere, so that zero padding would be the maximum."""
     return -1 - rng.uniform(size=shape)
 
 
 def tied(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Whole numbers of which many are equal."""
+    """Whole numbers, many of them equal."""
     return rng.integers(-2, 0, size=shape).astype(float)
 
 
@@ -30,7 +30,7 @@ _MAX = [
         "max_pool", "padded, all negative", max_pool(3, 2, ((2, 1), (0, 2))), (4, 5, 2), 2, negative
     ),
     LayerCase("max_pool", "stride over window", max_pool(2, (3, 4)), (6, 7, 2), batch=1),
-    LayerCase("max_pool", "rows and columns left over", max_pool((3, 2)), (5, 5, 2), batch=2),
+    LayerCase("max_pool", "rows and columns unused", max_pool((3, 2)), (5, 5, 2), batch=2),
     LayerCase("max_pool", "dilation 2", max_pool((3, 2), 1, dilation=2), (6, 5, 1), batch=2),
     LayerCase(
         "max_pool",
@@ -81,7 +81,7 @@ _MEAN = [
         (3, 4, 2),
     ),
     LayerCase("avg_pool", "stride over window", avg_pool(2, (3, 4)), (6, 7, 2), batch=1),
-    LayerCase("avg_pool", "rows and columns left over", avg_pool((3, 2)), (5, 5, 2), batch=2),
+    LayerCase("avg_pool", "rows and columns unused", avg_pool((3, 2)), (5, 5, 2), batch=2),
     LayerCase(
         "avg_pool", "dilation 2", avg_pool((3, 2), (1, 2), ((1, 1), (0, 1)), 2), (5, 4, 1), batch=2
     ),

@@ -1,4 +1,4 @@
-"""Cases of recurrent layers."""
+"""Cases of the recurrent layers."""
 
 import numpy as np
 
@@ -13,8 +13,8 @@ from nnjax.verify.case import LayerCase
 
 
 def padded(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Normal inputs, and in the last channel a mask: the first example is whole, others end early,
-    have a hole, or do not begin."""
+    """Normal inputs and, in the last channel, a mask: the first example has no padding, the second
+    lacks step 1, the others end early."""
     x = rng.normal(size=shape)
     time = shape[1]
     ends = [np.arange(time) < time - b for b in range(shape[0])]
@@ -25,21 +25,21 @@ def padded(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 
 
 def all_padded(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Not a single real step."""
+    """Padding only."""
     x = rng.normal(size=shape)
     x[..., -1] = 0
     return x
 
 
 def between(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """A mask of numbers from 0 to 1: a step that counts in part."""
+    """A mask of numbers in [0, 1): steps that count partially."""
     x = rng.normal(size=shape)
     x[..., -1] = rng.uniform(size=shape[:-1])
     return x
 
 
 def saturated(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Inputs that drive every gate to where float32 rounds it to 0 or 1."""
+    """Inputs so large that float32 rounds every gate to 0 or 1."""
     return 12 * rng.normal(size=shape)
 
 

@@ -1,4 +1,4 @@
-"""Cases of the layers that only rearrange."""
+"""Cases of the layers that only change the shape."""
 
 from nnjax.layers.shape import flatten, reshape
 from nnjax.verify.case import LayerCase

@@ -8,7 +8,7 @@ from nnjax.verify.case import Draw, LayerCase
 
 
 def gap(size: float) -> Draw:
-    """Scores of which the first is ahead of the others, all equal, by `size`; 0 is a tie."""
+    """Equal scores except the first, which is larger by `size`; 0 is a tie."""
 
     def draw(rng: np.random.Generator, shape: Shape) -> np.ndarray:
         return size * (np.arange(shape[-1]) == 0) * np.ones(shape)
@@ -33,7 +33,7 @@ def _rows(name: str, layer: Layer) -> list[LayerCase]:
             layer,
             (3,),
             inputs=gap(1e4),
-            unsuited={"central differences": "outputs of 1e4 leave a difference too few digits"},
+            unsuited={"central differences": "the difference of outputs of 1e4 has too few digits"},
         ),
     ]
 

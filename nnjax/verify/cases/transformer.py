@@ -1,4 +1,4 @@
-"""Cases of the transformer's block."""
+"""Cases of the transformer block."""
 
 from nnjax.transformer import transformer_block
 from nnjax.verify.case import LayerCase

@@ -1,7 +1,7 @@
-"""The defect log: mistakes that were made in real code, books or texts, or that usual checks let
-through, each planted into a right rule.
+"""The defect log: mistakes found in real code, books or texts, or that common checks miss, each
+planted into a correct rule.
 
-The verifier must find every one (`python -m nnjax.verify --defects`). A family per file.
+The verifier must find every one (`python -m nnjax.verify --defects`). One family per file.
 """
 
 import importlib

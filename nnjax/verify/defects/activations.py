@@ -33,7 +33,7 @@ def _case(
     saved: Callable[[Any], Any] | None = None,
     unsuited: dict[str, str] | None = None,
 ) -> LayerCase:
-    """The layer with another f', of its residual or of what `saved` makes of x."""
+    """The layer with another derivative, a function of its residual or of `saved(x)`."""
 
     def forward(params: Any, x: Any, key: Any = None) -> Any:
         y, residuals = right.forward(params, x)
@@ -57,23 +57,23 @@ def _gelu_by_tanh(x: Any) -> Any:
 
 DEFECTS = [
     Defect(
-        "sigmoid' = s / (1 - s)",
-        "Sanchez Perez's thesis, eq. 3.13, a misprint for the s (1 - s) of eq. 3.14",
+        "sigmoid′ = s / (1 - s)",
+        "Sanchez Perez's thesis, eq. 3.13: a misprint of s (1 - s), which eq. 3.14 has",
         _case("sigmoid", "s / (1 - s)", sigmoid(), lambda x: _s(x) / _s(-x)),
     ),
     Defect(
-        "f where f' belongs",
+        "f in place of f′",
         "an article on a network from scratch multiplies by fs(y) in its general step",
-        _case("sigmoid", "f for f'", sigmoid(), _s),
+        _case("sigmoid", "f for f′", sigmoid(), _s),
     ),
     Defect(
-        "f' of the output y in place of x",
-        "neural2d issue 40: s' is given the neuron's output, which has been through s already",
-        _case("sigmoid", "f' of y", sigmoid(), lambda y: _s(y) * _s(-y), saved=_s),
+        "f′ at the output y instead of x",
+        "neural2d issue 40: s′ is evaluated at the neuron's output, which is already s(x)",
+        _case("sigmoid", "f′ of y", sigmoid(), lambda y: _s(y) * _s(-y), saved=_s),
     ),
     Defect(
-        "sigmoid' = s (1 - s), which is 0 once s has rounded to 1",
-        "JAX's own rule of jax.nn.sigmoid, and PyTorch's: a right formula whose digits are gone",
+        "sigmoid′ = s (1 - s), which is 0 if s is rounded to 1",
+        "the rule of jax.nn.sigmoid and of PyTorch: a correct formula that loses its digits",
         _case(
             "sigmoid",
             "s (1 - s)",
@@ -84,19 +84,19 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "tanh' = 1 + tanh^2",
-        "neural-network-from-scratch issue 2 and nicodjimenez/lstm issue 41 ask for this: tan' is "
-        "taken for tanh'",
-        _case("tanh", "1 + tanh^2", tanh(), lambda x: 1 + jnp.tanh(x) ** 2),
+        "tanh′ = 1 + tanh²",
+        "requested in neural-network-from-scratch issue 2 and nicodjimenez/lstm issue 41: tan′ "
+        "confused with tanh′",
+        _case("tanh", "1 + tanh²", tanh(), lambda x: 1 + jnp.tanh(x) ** 2),
     ),
     Defect(
-        "tanh' = 1 - x^2, of the input in place of the output",
-        "asked for in lazyprogrammer/facial-expression-recognition issue 2",
-        _case("tanh", "1 - x^2", tanh(), lambda x: 1 - x**2),
+        "tanh′ = 1 - x², with the input instead of the output",
+        "requested in lazyprogrammer/facial-expression-recognition issue 2",
+        _case("tanh", "1 - x²", tanh(), lambda x: 1 - x**2),
     ),
     Defect(
-        "relu'(0) is 1/2",
-        "jnp.maximum(x, 0) shares the slope between its arguments where they tie: jax issue 37821",
+        "relu′(0) = 1/2",
+        "jnp.maximum(x, 0) splits the slope between its arguments at a tie: jax issue 37821",
         _case(
             "relu",
             "maximum",
@@ -107,12 +107,12 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "leaky_relu with slope 0 lets every error signal through",
+        "leaky_relu with slope 0 passes every error signal",
         "chainer pull request 5898: leaky_relu(slope=0) had the gradient 1 everywhere",
         _case("leaky_relu", "slope 0", leaky_relu(0.0), lambda mask: jnp.ones_like(mask)),
     ),
     Defect(
-        "leaky_relu with a negative slope takes the sign of y for that of x",
+        "leaky_relu with a negative slope uses the sign of y for that of x",
         "PyTorch issue 31938 (leaky_relu_ in place), burn pull request 1208",
         _case(
             "leaky_relu",
@@ -123,18 +123,18 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "elu' = elu(y) + alpha, of the output in place of y + alpha",
+        "elu′ = elu(y) + α instead of y + α",
         "proposed in mlpack pull request 1540, found in its review",
         _case(
             "elu",
-            "elu(y) + alpha",
+            "elu(y) + α",
             elu(2.0),
             lambda y: jnp.where(y > 0, 1.0, 2.0 * jnp.expm1(jnp.minimum(y, 0.0)) + 2.0),
             saved=lambda x: elu(2.0).forward((), x)[0],
         ),
     ),
     Defect(
-        "elu with a negative alpha takes the sign of y for that of x",
+        "elu with a negative α uses the sign of y for that of x",
         "PyTorch issue 47671: slope 1 at x = -1 and -2",
         _case(
             "elu",
@@ -145,8 +145,8 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "elu' as the sum of both branches, one times 0",
-        "mxnet pull request 14673: at x = 100 in float32 that is 0 * inf, NaN",
+        "elu′ as the sum of both branches, one of them multiplied by 0",
+        "mxnet pull request 14673: at x = 100 in float32 this is 0 * inf, NaN",
         _case(
             "elu",
             "0 * inf",
@@ -156,28 +156,28 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "elu' = y + alpha, which is 0 once y has rounded to -alpha",
-        "tensorflow issue 124833: 0 for 4.2e-18 at x = -40. Found in float32, where it is 0 at -18",
+        "elu′ = y + α, which is 0 if y is rounded to -α",
+        "tensorflow issue 124833: 0 instead of 4.2e-18 at x = -40; in float32 it is 0 at x = -18",
         _case(
             "elu",
-            "y + alpha",
+            "y + α",
             elu(),
             lambda x: jnp.where(x > 0, 1.0, jnp.expm1(x) + 1),
             inputs=lambda rng, shape: -18 - rng.uniform(size=shape),
             unsuited={
                 "jax.grad": "makes the same mistake",
                 "dot test": "makes the same mistake",
-                "central differences": "they subtract outputs that have rounded to the same number",
+                "central differences": "they subtract outputs that are rounded to the same number",
             },
         ),
     ),
     Defect(
-        "softplus' is 1 above a low threshold",
-        "PyTorch issue 61568: 1.0 for 0.694 with the threshold at 1",
+        "softplus′ = 1 above a low threshold",
+        "PyTorch issue 61568: 1.0 instead of 0.694 with the threshold at 1",
         _case("softplus", "threshold", softplus(), lambda x: jnp.where(x > 1, 1.0, _s(x))),
     ),
     Defect(
-        "softplus' = exp(x) / (1 + exp(x)), inf / inf far out",
+        "softplus′ = exp(x) / (1 + exp(x)), which is inf / inf for large x",
         "the textbook form; lightning-thunder pull request 2624 had such a NaN in silu",
         _case(
             "softplus",
@@ -189,7 +189,7 @@ DEFECTS = [
     ),
     Defect(
         "the derivative of the tanh form of gelu for the exact form",
-        "both are called gelu: jax.nn.gelu takes the tanh form, torch.nn.GELU the exact one",
+        "both are called gelu: jax.nn.gelu uses the tanh form by default, torch.nn.GELU the exact",
         _case(
             "gelu",
             "tanh for exact",
@@ -198,13 +198,13 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "gelu' = Phi(x), without x phi(x)",
-        "the product rule forgotten; relu, its limit, has no such term",
-        _case("gelu", "no x phi", gelu(), lambda x: 0.5 * (1 + jax.lax.erf(x / math.sqrt(2)))),
+        "gelu′ = Φ(x), without x φ(x)",
+        "the product rule forgotten; relu, the limit of gelu, has no such term",
+        _case("gelu", "no x φ", gelu(), lambda x: 0.5 * (1 + jax.lax.erf(x / math.sqrt(2)))),
     ),
     Defect(
-        "the tanh form of gelu with 1 + tanh(u), which is 0 once tanh(u) has rounded to -1",
-        "tenstorrent/tt-metal issue 56517: all digits gone for x < -6 in float32",
+        "the tanh form of gelu with 1 + tanh(u), which is 0 if tanh(u) is rounded to -1",
+        "tenstorrent/tt-metal issue 56517: all digits are lost for x < -6 in float32",
         _case(
             "gelu",
             "1 + tanh",
@@ -214,8 +214,8 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "silu' with s = y / x, 0 / 0 at x = 0",
-        "suggested in the review of candle pull request 1706; request 2083 mends silu's slope at 0",
+        "silu′ with s = y / x, which is 0 / 0 at x = 0",
+        "suggested in the review of candle pull request 1706; 2083 corrects the slope of silu at 0",
         _case(
             "silu",
             "y / x",
@@ -225,8 +225,8 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "silu' = s + s (1 - s), without the factor x",
-        "the product rule half done",
+        "silu′ = s + s (1 - s), without the factor x",
+        "the product rule applied only in part",
         _case("silu", "no x", silu(), lambda x: _s(x) + _s(x) * _s(-x)),
     ),
 ]

@@ -31,7 +31,7 @@ def _by_hand(
     of_output: Callable[[Any, Any], Any] = lambda dy, shape: dy.reshape(shape),
     order: tuple[int, int, int] = (0, 1, 2),
 ) -> Layer:
-    """Attention whose backward pass is written out, with a part of it replaced."""
+    """Attention with an explicit backward pass, one part of which is replaced."""
 
     def backward(params: Any, residuals: Any, dy: Any) -> Any:
         x, a, _ = residuals
@@ -57,13 +57,13 @@ def _scores(q: Any, k: Any) -> Any:
 
 
 def _only_causal(a: Any, q: Any, k: Any) -> Any:
-    """The weights again, from the causal mask alone."""
+    """The weights recomputed with the causal mask only."""
     seen = jnp.tril(jnp.ones(a.shape[-2:], bool))[None, None]
     return jax.nn.softmax(jnp.where(seen, _scores(q, k), -jnp.inf))
 
 
 def _masked_afterwards(a: Any, q: Any, k: Any) -> Any:
-    """The softmax over all keys, and only then the mask."""
+    """The softmax over all keys, then the mask."""
     return jnp.tril(jax.nn.softmax(_scores(q, k)))
 
 
@@ -72,7 +72,7 @@ def _not_masked(a: Any, q: Any, k: Any) -> Any:
 
 
 def _zero_over_zero(a: Any, q: Any, k: Any) -> Any:
-    """The weights again, by a softmax that divides by the sum even where it is 0."""
+    """The weights recomputed by a softmax that divides by the sum even if it is 0."""
     return jnp.where(a.sum(-1, keepdims=True) == 0, jnp.nan, a)
 
 
@@ -84,22 +84,22 @@ def _causal(label: str, weights: Callable[[Any, Any, Any], Any]) -> LayerCase:
 
 DEFECTS = [
     Defect(
-        "queries and keys without 1 / sqrt(d)",
-        "the factor of the forward pass is a constant, and is forgotten like one",
+        "queries and keys without 1 / √d",
+        "the factor of the forward pass is a constant and easily forgotten",
         LayerCase(
             "attention", "scale lost", _by_hand(attention(), scale=lambda d: 1.0), (3, 6), batch=2
         ),
     ),
     Defect(
-        "d where sqrt(d) belongs",
+        "d in place of √d",
         "duoan/TorchCode, issue 17: passed all of its checks; heads of one channel hide it",
         LayerCase(
             "attention", "d for its root", _by_hand(attention(), scale=lambda d: 1 / d), (3, 6)
         ),
     ),
     Defect(
-        "the softmax's rule without the sum over the row",
-        "HomericIntelligence/Odyssey, issue 2134: the product of gradient and weights was missing",
+        "the softmax rule without the sum over the row",
+        "HomericIntelligence/Odyssey, issue 2134: the product of gradient and weights is missing",
         LayerCase(
             "attention",
             "row sum lost",
@@ -109,7 +109,7 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "only the diagonal of the softmax's Jacobian",
+        "only the diagonal of the softmax Jacobian",
         "deeplearning4j/libnd4j, issue 440; Apiquet/DeepLearningFrameworkFromScratchCpp, issue 1",
         LayerCase(
             "attention",
@@ -121,15 +121,15 @@ DEFECTS = [
     ),
     Defect(
         "gradients of queries and keys exchanged",
-        "ooples/AiDotNet.Tensors, issue 49: swapped values; in self-attention the shapes agree",
+        "ooples/AiDotNet.Tensors, issue 49: swapped; in self-attention the shapes agree",
         LayerCase(
             "attention", "exchanged", _by_hand(attention(), order=(1, 0, 2)), (3, 6), batch=2
         ),
     ),
     Defect(
-        "heads put together without exchanging heads and positions",
-        "jsbaan/transformer-from-scratch, pull request 6: its training test had passed for years; "
-        "here going back",
+        "heads merged without exchanging the axes of heads and positions",
+        "jsbaan/transformer-from-scratch, pull request 6: its training test passed for years; here "
+        "in the backward pass",
         LayerCase(
             "attention",
             "heads mixed",
@@ -145,18 +145,18 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "the causal mask is not in the backward pass",
-        "weights that are computed again going back need every mask again: "
-        "XPU-Forces/mojo_opset, pull request 386",
+        "the causal mask is missing in the backward pass",
+        "weights recomputed in the backward pass need every mask: XPU-Forces/mojo_opset, pull "
+        "request 386",
         _causal("mask lost", _not_masked),
     ),
     Defect(
         "the causal mask after the softmax, not before",
-        "proposed in PyTorch, issue 103749, against NaN: the rows no longer sum to 1",
+        "proposed in PyTorch, issue 103749, to avoid NaN: the rows no longer sum to 1",
         _causal("masked afterwards", _masked_afterwards),
     ),
     Defect(
-        "the padding mask is lost beside the causal one",
+        "the causal mask is applied, the padding mask is lost",
         "XPU-Forces/mojo_opset, pull request 386: gradients included the padding",
         LayerCase(
             "attention",
@@ -168,8 +168,8 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "NaN from a query that sees nothing",
-        "PyTorch, issue 41508, since 2020: one such row spoils the gradients of the whole batch",
+        "NaN from a query without keys",
+        "PyTorch, issue 41508: one such row makes the gradients of the whole batch NaN",
         LayerCase(
             "attention",
             "empty row",

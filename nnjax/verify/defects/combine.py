@@ -19,12 +19,12 @@ _BRANCHES = [serial(dense(3), tanh()), serial(), dense(3)]
 
 
 def _with_zeros(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """One branch is x itself, so it is 0 where x is."""
+    """One branch is the identity, so its output is 0 where x is."""
     return rng.normal(size=shape) * (rng.uniform(size=shape) > 0.3)
 
 
 def _joined(label: str, join: Join, signals: Any, add: Any = sum) -> LayerCase:
-    """Three branches; `signals(dy, outputs)` are theirs, `add` is what the fork does."""
+    """Three branches with the error signals `signals(dy, outputs)`, joined by `add` at the fork."""
     right = parallel(*_BRANCHES, join=join)
 
     def backward(params: Any, residuals: Any, dy: Any) -> Any:
@@ -43,7 +43,7 @@ def _copies(dy: Any, outputs: Any) -> list[Any]:
 
 
 def _without_first_offset(dy: Any, outputs: Any) -> list[Any]:
-    """The first branch needs no gradient, so its width is not counted."""
+    """The width of the first branch is not counted, as if it needed no gradient."""
     return [dy[..., :3], dy[..., :3], dy[..., 3:6]]
 
 
@@ -61,7 +61,7 @@ def _by_itself(dy: Any, outputs: Any) -> list[Any]:
 
 
 def _by_its_neighbour(dy: Any, outputs: Any) -> list[Any]:
-    """Right for two branches."""
+    """Correct for two branches."""
     return [dy * outputs[1], dy * outputs[0], dy * outputs[1]]
 
 
@@ -76,7 +76,7 @@ def _one_path(label: str, straight: float, branch: float) -> LayerCase:
 
 
 def _chain(label: str, order: tuple[int, ...]) -> LayerCase:
-    """Layers of one shape, going backward with the residuals in another order."""
+    """Layers of equal shape; backward uses the residuals in another order."""
     right = serial(dense(3), dense(3))
 
     def backward(params: Any, residuals: Any, dy: Any) -> Any:
@@ -99,7 +99,7 @@ def _forward_order() -> LayerCase:
 
 
 def _tied(label: str, total: Any) -> LayerCase:
-    """One dense layer twice; `total(first, second)` makes its gradient of the two."""
+    """A dense layer used twice, with the gradient `total(first, second)`."""
     right = serial(dense(3), tanh(), dense(3))
 
     def backward(params: Any, residuals: Any, dy: Any) -> Any:
@@ -113,61 +113,60 @@ def _tied(label: str, total: Any) -> LayerCase:
 
 DEFECTS = [
     Defect(
-        "a fork keeps the last error signal instead of adding them up",
-        "micrograd issue 2, found by its own author; PaddlePaddle issue 11977 (a matrix times "
-        "itself)",
+        "a fork keeps the last error signal instead of adding them",
+        "micrograd issue 2; PaddlePaddle issue 11977 (a matrix times itself)",
         _joined("overwritten", "sum", _copies, add=lambda dxs: dxs[-1]),
     ),
     Defect(
-        "a fork takes the mean of the error signals",
-        "asked whenever two paths meet, as in miniMNIST-c issue 7",
+        "a fork averages the error signals",
+        "a recurring question, as in miniMNIST-c issue 7",
         _joined("mean", "sum", _copies, add=lambda dxs: sum(dxs) / len(dxs)),
     ),
     Defect(
         "concat: a branch gets its neighbour's part",
-        "Caffe pull request 2972: the offset did not pass over a branch without parameters",
+        "Caffe pull request 2972: the offset did not skip a branch without parameters",
         _joined("offset", "concat", _without_first_offset),
     ),
     Defect(
-        "concat: the parts in the opposite order",
-        "the shapes agree wherever the branches are equally wide, as with the wrong axis of "
-        "OneFlow issue 8194",
+        "concat: the parts in reverse order",
+        "shapes agree if the branches have equal widths, as with the wrong axis of OneFlow issue "
+        "8194",
         _joined("opposite order", "concat", _last_first),
     ),
     Defect(
         "multiply: the product divided by the factor",
-        "0/0 at a factor of 0: PyTorch issue 773, MXNet issue 17864, tinygrad pull request 17404, "
+        "0/0 if a factor is 0: PyTorch issue 773, MXNet issue 17864, tinygrad pull request 17404, "
         "burn issue 5533",
         _joined("division", "multiply", _by_division),
     ),
     Defect(
-        "multiply: a factor gets itself, not the others",
-        "TensorFlow.NET issue 698: the gradient of a product is not right",
+        "multiply: the error signal is multiplied by the factor itself, not by the others",
+        "TensorFlow.NET issue 698: wrong gradient of a product",
         _joined("by itself", "multiply", _by_itself),
     ),
     Defect(
-        "multiply: a factor gets one of the others only",
-        "the rule for two factors used for three, where a test with two cannot see it",
+        "multiply: the error signal is multiplied by only one of the other factors",
+        "the rule for two factors applied to three; a test with two cannot detect it",
         _joined("by its neighbour", "multiply", _by_its_neighbour),
     ),
     Defect(
-        "residual: the straight path is lost",
-        "BigDL issue 782: in a ResNet, the fork's own backward was missing",
+        "residual: the identity path is lost",
+        "BigDL issue 782: a ResNet without the backward pass of the fork",
         _one_path("straight path lost", 0, 1),
     ),
     Defect(
         "residual: the branch's error signal does not reach the input",
-        "tiny-dnn issue 1003 asks whether signals are copied or added there",
+        "tiny-dnn issue 1003 asks whether signals are copied or added",
         _one_path("branch lost", 1, 0),
     ),
     Defect(
         "serial: the residuals of two layers are swapped",
-        "trinity issue 519: one list for the inputs and the outputs of the layers",
+        "trinity issue 519: one list for both the inputs and the outputs of the layers",
         _chain("swapped", (1, 0)),
     ),
     Defect(
-        "serial: two layers share the first one's residual",
-        "a buffer that is used again before the backward pass has read it",
+        "serial: two layers use the first one's residual",
+        "a buffer reused before the backward pass has read it",
         _chain("used again", (0, 0)),
     ),
     Defect(
@@ -176,18 +175,18 @@ DEFECTS = [
         _forward_order(),
     ),
     Defect(
-        "shared: the second place's gradient replaces the first's",
+        "shared: the gradient of the second use replaces that of the first",
         "Transformer Engine issue 3437 (tied weights); MXNet issue 18499 (write instead of add)",
         _tied("replaced", lambda first, second: second),
     ),
     Defect(
-        "shared: only the first place's gradient is kept",
+        "shared: only the gradient of the first use is kept",
         "torch-autograd issue 165 asks which of the two counts",
         _tied("first alone", lambda first, second: first),
     ),
     Defect(
-        "shared: the places' gradients are averaged",
-        "deepnet issue 59: a shared bias is updated wrongly",
+        "shared: the gradients of the uses are averaged",
+        "deepnet issue 59: wrong updates of a shared bias",
         _tied("mean", lambda first, second: (first + second) / 2),
     ),
 ]

@@ -1,4 +1,4 @@
-"""Mistakes seen in the backward passes of convolutions."""
+"""Mistakes in convolutions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from nnjax.verify.case import Defect, LayerCase
 from nnjax.verify.cases.conv import LOST_STEP
 
 Mistake = Callable[[Any, Any, Any, Any], Any]
-"""`(params, x, dy, (dparams, dx) as they should be) -> (dparams, dx)`"""
+"""`(params, x, dy, correct (dparams, dx)) -> (dparams, dx)`"""
 
 
 def _with(of: str, label: str, layer: Layer, in_shape: Shape, mistake: Mistake) -> LayerCase:
@@ -25,7 +25,7 @@ def _with(of: str, label: str, layer: Layer, in_shape: Shape, mistake: Mistake) 
 
 
 def _other_kernel(layer: Layer, change: Callable[[Any], Any]) -> Mistake:
-    """dx from another kernel."""
+    """dx computed with another kernel."""
 
     def mistake(params: Any, x: Any, dy: Any, right: Any) -> Any:
         changed = params._replace(kernel=change(params.kernel))
@@ -67,13 +67,13 @@ _ENLARGING = conv1d_transpose(2, 2, 2)
 
 DEFECTS = [
     Defect(
-        "the kernel is not flipped for the input's error signal",
+        "dx: the kernel is not flipped",
         "DiffEqOperators.jl pull request 134; CACU issue 4 and DeepLearnToolbox issue 169 ask why",
         _with("conv2d", "not flipped", _IMAGE, (3, 4, 2), _other_kernel(_IMAGE, jnp.flip)),
     ),
     Defect(
-        "the channels of the kernel are not exchanged",
-        "unseen while a layer has as many inputs as outputs",
+        "dx: the channels of the kernel are not exchanged",
+        "undetected while a layer has as many inputs as outputs",
         _with(
             "conv2d",
             "not exchanged",
@@ -83,8 +83,8 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "the input's error signal is written at the window's place, not at the element's",
-        "neon issue 111: the index of the output stood where that of the input should",
+        "dx is written at the position of the window, not of the element",
+        "neon issue 111: the index of the output in place of that of the input",
         _with(
             "conv2d",
             "wrong index",
@@ -94,12 +94,12 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "the stride is not multiplied in",
-        "Deep-Learning-Coursera issue 7: windows are h and w, not h * stride and w * stride",
+        "windows are not multiplied by the stride",
+        "Deep-Learning-Coursera issue 7: windows at h and w, not h * stride and w * stride",
         _with("conv1d", "stride forgotten", _STRIDE_2, (6, 2), _stride_forgotten),
     ),
     Defect(
-        "rows that the stride leaves over are taken from the front",
+        "rows that no window covers are assumed at the front",
         "BackPACK issue 30, FlagGems pull request 1576, mlpack issue 2986",
         _with(
             "conv2d",
@@ -110,8 +110,8 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "the last row that the stride leaves over gets a share",
-        "PyTorch issue 50042: strided depthwise kernel gradient off in its last row and column",
+        "a last row that no window covers gets an error signal",
+        "PyTorch issue 50042: strided depthwise kernel gradient wrong in its last row and column",
         _with(
             "conv2d",
             "rest not cropped",
@@ -126,8 +126,8 @@ DEFECTS = [
         _with("conv2d", "groups mixed", _GROUPS, (3, 3, 4), _groups_mixed),
     ),
     Defect(
-        "the odd zero of SAME is put in front",
-        "MIPVerify.jl pull request 23: more padding in front than TensorFlow has",
+        "the odd zero of SAME padding is put in front",
+        "MIPVerify.jl pull request 23: more padding in front than in TensorFlow",
         _with(
             "conv2d",
             "odd zero",
@@ -137,7 +137,7 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "the backward pass does not know of the dilation",
+        "the backward pass ignores the dilation",
         "PyTorch issue 13008: torch.nn.grad computed sizes without it",
         _with(
             "conv1d",
@@ -148,7 +148,7 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "the kernel gradient is a mean over batch and positions",
+        "the kernel gradient is averaged over batch and positions",
         "cTensor issue 3: a factor 1 / (B H W)",
         _with(
             "conv2d",

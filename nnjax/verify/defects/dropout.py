@@ -43,27 +43,27 @@ DEFECTS = [
     ),
     Defect(
         "the mask is applied, but the error signal is not scaled",
-        "forward and backward written at different times, one for each convention of dropout",
+        "forward and backward written at different times, for different conventions of dropout",
         _case("no scale", lambda params, residuals, dy: ((), jnp.where(residuals[0], dy, 0.0))),
     ),
     Defect(
-        "backward knows nothing of dropout",
-        "rohitg00/ai-engineering-from-scratch pull request 17: dropped units go on learning",
+        "backward ignores dropout",
+        "rohitg00/ai-engineering-from-scratch pull request 17: dropped units keep learning",
         _case("copied", lambda params, residuals, dy: ((), dy)),
     ),
     Defect(
-        "backward draws a mask of its own",
-        "Benny-Nottonson/voodoo issue 19: what is random must be saved, not drawn again",
+        "backward draws another mask",
+        "Benny-Nottonson/voodoo issue 19: random numbers must be saved, not drawn again",
         _case("another mask", _another_mask),
     ),
     Defect(
-        "the mask is read off y / x, and an x of 0 counts as kept",
-        "kaldi issue 3890; behind a relu half of the inputs are 0",
+        "the mask is reconstructed as y / x, and x = 0 counts as kept",
+        "kaldi issue 3890; after a relu half of the inputs are 0",
         _case("y / x", _ratio, inputs=zeros, forward=_with_input),
     ),
     Defect(
         "divided by the rate, not by 1 - rate",
-        "rate is the probability to keep in stax and to drop elsewhere: jax issue 849",
+        "rate is the probability of keeping in stax but of dropping elsewhere: jax issue 849",
         _case(
             "by the rate",
             lambda params, residuals, dy: ((), jnp.where(residuals[0], dy / 0.2, 0.0)),

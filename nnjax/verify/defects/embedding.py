@@ -35,13 +35,13 @@ def _position(label: str, rule: Callable[[Any, Any], Any]) -> LayerCase:
 
 DEFECTS = [
     Defect(
-        "an id that occurs twice gets the error signal of its last place only",
-        "PyTorch issue 1528; dW[ids] += dy in numpy does the same, and is how it is first written",
+        "an id that occurs twice gets only the error signal of its last position",
+        "PyTorch issue 1528; dW[ids] += dy in NumPy, the obvious first version, does the same",
         _embedding("overwritten", lambda zeros, x, dy: zeros.at[x].set(dy)),
     ),
     Defect(
         "an id that occurs twice gets the mean of its error signals",
-        "PyTorch's scale_grad_by_freq, an option there, taken for the rule",
+        "PyTorch's option scale_grad_by_freq mistaken for the rule",
         _embedding(
             "mean",
             lambda zeros, x, dy: zeros.at[x].add(dy) / jnp.maximum(zeros.at[x].add(1.0), 1.0),
@@ -54,32 +54,32 @@ DEFECTS = [
     ),
     Defect(
         "the row of id 0 gets no gradient",
-        "id 0 taken for padding, which it is only where one says so (PyTorch's padding_idx)",
+        "id 0 treated as padding, which it is only on request (PyTorch's padding_idx)",
         _embedding("padding", lambda zeros, x, dy: zeros.at[x].add(dy).at[0].set(0.0)),
     ),
     Defect(
-        "ids in another order than the error signals",
-        "sequences as (time, batch) forward and (batch, time) backward, both flattened",
+        "ids and error signals in different orders",
+        "sequences (time, batch) in forward and (batch, time) in backward, both flattened",
         _embedding("order", lambda zeros, x, dy: zeros.at[x.T.reshape(-1)].add(dy.reshape(-1, 3))),
     ),
     Defect(
         "positions: the table gets no gradient",
-        "TrenTorch pull request 240: its data were added past the graph",
+        "TrenTorch pull request 240: the table was added outside of the graph",
         _position("lost", lambda zeros, dy: zeros),
     ),
     Defect(
-        "positions: the gradient of the first example only",
-        "one table for the batch is broadcast forward, so its gradient must be summed backward",
+        "positions: only the gradient of the first example",
+        "forward broadcasts the table over the batch, so backward must sum its gradient",
         _position("first", lambda zeros, dy: zeros.at[:3].set(dy[0])),
     ),
     Defect(
-        "positions: the mean over the batch",
-        "a second 1/n, where the loss has one already",
+        "positions: averaged over the batch",
+        "a second 1/n, although the loss already has one",
         _position("mean", lambda zeros, dy: zeros.at[:3].set(dy.mean(0))),
     ),
     Defect(
         "positions: a shorter sequence is aligned with the end of the table",
-        "sequences padded in front in one place and behind in another",
+        "sequences padded at the front in one function and at the end in another",
         _position("end", lambda zeros, dy: zeros.at[-3:].set(dy.sum(0))),
     ),
 ]

@@ -42,7 +42,7 @@ def _case(
 
 
 def _with(loss: Loss, slope: Slope) -> Loss:
-    """The loss with a backward pass from `slope(scores, t)`, not divided by anything."""
+    """The loss with the backward pass `slope(scores, t)`."""
     return loss._replace(backward=lambda residuals: slope(residuals.scores, residuals.targets))
 
 
@@ -51,12 +51,12 @@ def _softmax_minus_t(z: jax.Array, t: jax.Array) -> jax.Array:
 
 
 def _piecewise(z: jax.Array, t: jax.Array) -> jax.Array:
-    """max(z, 0) - z t + log(1 + exp(-|z|)), term by term."""
+    """max(z, 0) - z t + log(1 + exp(-|z|)), differentiated term by term."""
     return (jnp.where(z > 0, 1.0, 0.0) - t - jnp.sign(z) / (1 + jnp.exp(jnp.abs(z)))) / z.size
 
 
 def _clipped_backward(residuals: Residuals) -> jax.Array:
-    """Through a probability that was clipped on its way."""
+    """The derivative through a clipped probability."""
     z, t, _ = residuals
     s = jax.nn.sigmoid(z)
     p = jnp.clip(s, 1e-7, 1 - 1e-7)
@@ -72,20 +72,20 @@ def _shared_out(residuals: Residuals) -> jax.Array:
 
 
 def _unmasked(residuals: Residuals) -> jax.Array:
-    """The mask is left out."""
+    """The mask is ignored."""
     z, t, _ = residuals
     return _softmax_minus_t(z, t) / len(z)
 
 
 def _uniform_part(z: jax.Array, t: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Smoothed cross-entropy of the real rows, and what the uniform part adds in the others."""
+    """Smoothed cross-entropy of the real rows, and an indicator of the padding."""
     log_p = jax.nn.log_softmax(z)
     real_rows = mask[:, None].astype(z.dtype)
     return -(real_rows * t * log_p).sum() / real_rows.sum(), 1 - real_rows
 
 
 def _smoothed_padding() -> Loss:
-    """The uniform part of the smoothed targets has a slope in padding as well."""
+    """The uniform part of the smoothed targets has a slope in the padding too."""
 
     def forward(z: jax.Array, targets: Any) -> tuple[jax.Array, Any]:
         plain, mask = targets
@@ -117,16 +117,16 @@ def _probability_slope(p: jax.Array, t: jax.Array) -> jax.Array:
 
 DEFECTS = [
     Defect(
-        "p - t is not divided by the batch",
-        "the mean is in J only, so that the step grows with the batch; where the 1/n belongs is an "
-        "old question: scikit-learn issues 6780 and 8349",
+        "p - t is not divided by the batch size",
+        "the mean is in J only, so the step grows with the batch; where to put the 1/n is an old "
+        "question: scikit-learn issues 6780 and 8349",
         _case(
             "softmax_cross_entropy", "1/n", _with(softmax_cross_entropy, _softmax_minus_t), labels
         ),
     ),
     Defect(
-        "the batch is divided by twice",
-        "once in the loss and once in the layers: the same scikit-learn issues, 6780 and 8349",
+        "divided by the batch size twice",
+        "once in the loss and once in the layers: scikit-learn issues 6780 and 8349",
         _case(
             "softmax_cross_entropy",
             "1/n twice",
@@ -135,9 +135,9 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "a mean over all elements, divided by the batch only",
-        "2 (y - t) / batch belongs to a sum over the outputs; keras-core pull request 802 mended "
-        "the like, a batch counted in two ways",
+        "a mean over all elements, divided by the batch size only",
+        "2 (y - t) / batch is the derivative of a sum over outputs; keras-core pull request 802 "
+        "corrected a similar mistake, a batch counted in two ways",
         _case(
             "mean_squared_error",
             "outputs forgotten",
@@ -146,8 +146,8 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "the 2 of the square is lost",
-        "y - t is the slope of the square with 1/2 in front, as Bishop has it, not of this one",
+        "the factor 2 of the square is lost",
+        "y - t is the derivative of half the square, Bishop's definition, not of this one",
         _case(
             "mean_squared_error",
             "factor 2",
@@ -157,8 +157,8 @@ DEFECTS = [
     ),
     Defect(
         "middle axes do not count as examples",
-        "a loss of sequences divided by the batch but not by time: gradients grow with the length "
-        "(keras issue 2546 discusses what to divide by)",
+        "a loss of sequences divided by the batch size but not by time: gradients grow with the "
+        "length (keras issue 2546 discusses the divisor)",
         _case(
             "softmax_cross_entropy",
             "middle axis",
@@ -168,8 +168,8 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "the slope goes through a clipped probability",
-        "-0.02 instead of -1 at z = -20: Sentdex/nnfs_book; in Keras exactly 0, issue 9664",
+        "derivative through a clipped probability",
+        "-0.02 instead of -1 at z = -20: Sentdex/nnfs_book; exactly 0 in Keras, issue 9664",
         _case(
             "sigmoid_cross_entropy",
             "clipped",
@@ -182,7 +182,7 @@ DEFECTS = [
     Defect(
         "the stable formula, differentiated term by term",
         "0 or 1 instead of 1/2 at z = 0: pytorch pull requests 1792 and 2195; automatic "
-        "differentiation of the formula does it in every framework",
+        "differentiation of the formula gives this in every framework",
         _case(
             "sigmoid_cross_entropy",
             "at 0",
@@ -193,8 +193,9 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "s(z) - t where the prediction is right and sure",
-        "s(z) rounds to 1 and the slope to 0, though it is a normal number: pytorch issue 195677",
+        "s(z) - t for confident correct predictions",
+        "s(z) is rounded to 1 and the slope to 0, though it is a normal number: pytorch issue "
+        "195677",
         _case(
             "sigmoid_cross_entropy",
             "sure",
@@ -206,7 +207,7 @@ DEFECTS = [
     ),
     Defect(
         "the term of the other class is forgotten",
-        "-t / p is the whole slope of categorical cross-entropy, but half of the binary one's",
+        "-t / p is the derivative of categorical cross-entropy, but only part of the binary one's",
         _case(
             "binary_cross_entropy",
             "half",
@@ -216,9 +217,9 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "probabilities without the softmax's Jacobian",
-        "-t / p handed on as the slope by the scores; issue 71 of eriklindernoren/ML-From-Scratch "
-        "is about the same pair",
+        "the softmax Jacobian is forgotten",
+        "-t / p, the derivative by the probabilities, used as that by the scores; issue 71 of "
+        "eriklindernoren/ML-From-Scratch is about the same pair",
         _case(
             "softmax_cross_entropy",
             "no Jacobian",
@@ -227,8 +228,8 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "soft targets taken to sum to 1",
-        "p - t is right for distributions only; for other weights it is p sum t - t",
+        "soft targets assumed to sum to 1",
+        "p - t is correct for distributions only; in general it is p Σ t - t",
         _case(
             "softmax_cross_entropy",
             "not normalised",
@@ -238,9 +239,9 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "weights normalised by the batch, not by their sum",
+        "weights normalised by the batch size, not by their sum",
         "the mean of loss * mask instead of its sum over sum(mask): uncbiag/ICON pull request 83; "
-        "ServiceNow/Fast-LLM pull request 426, where no test had failed",
+        "ServiceNow/Fast-LLM pull request 426, where no test failed",
         _case(
             "softmax_cross_entropy",
             "weights by batch",
@@ -249,8 +250,8 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "the mask is in J but not in its slope",
-        "padding is learned from; in awslabs/sockeye issue 200 the mask was the wrong way round",
+        "the mask is in J but not in its derivative",
+        "the network learns from padding; in awslabs/sockeye issue 200 the mask was inverted",
         _case(
             "softmax_cross_entropy",
             "unmasked slope",
@@ -259,14 +260,14 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "label smoothing puts back what the mask took out",
+        "label smoothing includes masked rows",
         "the uniform part counted ignored samples: pytorch issue 73205, tinygrad pull request 3570",
         _case("label_smoothing", "padding", _smoothed_padding(), masked(labels)),
     ),
     Defect(
-        "Huber's slope clipped at 1 instead of delta",
-        "right for delta = 1, where it was tested: pytorch pull request 17447 had the like in the "
-        "forward pass; RubixML pull request 420 lost the factor",
+        "Huber: derivative clipped at 1 instead of δ",
+        "correct for δ = 1, the only value tested: pytorch pull request 17447 corrected a similar "
+        "mistake in the forward pass; RubixML pull request 420 lost the factor",
         _case(
             "huber",
             "clipped at 1",
@@ -275,8 +276,8 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "Huber's slope is d in the linear part too",
-        "without the clip it is the squared error's, and outliers pull as before",
+        "Huber: derivative d in the linear part too",
+        "without clipping this is the squared error, as sensitive to outliers as before",
         _case(
             "huber",
             "not clipped",
@@ -285,9 +286,8 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "Huber's linear part does not meet the quadratic one",
-        "two scalings mixed, d^2 / 2 inside and 2 delta |d| outside: in h2o-3 the parts did not "
-        "meet, pull request 6015",
+        "Huber: the linear part does not continue the quadratic one",
+        "two scalings mixed, d² / 2 inside and 2 δ |d| outside: h2o-3 pull request 6015",
         _case(
             "huber",
             "twice the slope",
@@ -299,8 +299,8 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "the absolute error pushes where it is 0",
-        "d >= 0 as the condition, as in JAX's abs: the slope at a perfect prediction is 1",
+        "absolute error: derivative not 0 at 0",
+        "the condition d ≥ 0, as in JAX's abs: the derivative at a perfect prediction is 1",
         _case(
             "mean_absolute_error",
             "at 0",
@@ -311,8 +311,8 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "the hinge pushes scores that are right by more than 1",
-        "the condition is forgotten: the slope of 1 - t s without the max",
+        "hinge: derivative not 0 beyond the margin",
+        "the condition is forgotten: the derivative of 1 - t s without the max",
         _case(
             "hinge",
             "no max",
@@ -323,9 +323,8 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "the right class gets -1, however many classes are too near",
-        "the column of the right class is where vectorised solutions of cs231n go wrong: "
-        "bruceoutdoors/CS231n issue 5",
+        "the correct class gets -1, however many classes violate the margin",
+        "a common mistake in vectorised solutions of cs231n: bruceoutdoors/CS231n issue 5",
         _case(
             "multiclass_hinge",
             "no count",
@@ -335,8 +334,8 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "the right class gets no slope",
-        "only the wrong scores are pushed down; the loss still falls",
+        "the correct class gets no derivative",
+        "only the other scores are pushed down; the loss still falls",
         _case(
             "multiclass_hinge",
             "wrong classes only",
@@ -346,8 +345,7 @@ DEFECTS = [
     ),
     Defect(
         "weights squared",
-        "in the loss and again in the layer below, or in forward and backward: each weight counts "
-        "twice",
+        "applied in the loss and again in the layer below, or in both forward and backward",
         _case(
             "softmax_cross_entropy",
             "weights twice",

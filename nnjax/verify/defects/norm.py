@@ -16,7 +16,7 @@ EPS = 1e-5
 
 
 def _replaced(layer: Layer, rule: Callable[[Any, Any, Any, Any, Any], Any]) -> Layer:
-    """A layer whose (dparams, dx) go through `rule(params, residuals, dy, dparams, dx)`."""
+    """A layer whose (dparams, dx) are replaced by `rule(params, residuals, dy, dparams, dx)`."""
 
     def backward(params: Any, residuals: Any, dy: Any) -> Any:
         return rule(params, residuals, dy, *layer.backward(params, residuals, dy))
@@ -29,7 +29,7 @@ def _batch(label: str, layer: Layer, *shape: int) -> LayerCase:
 
 
 def _normal_form(x: Any, axes: Any) -> Any:
-    """xhat and r."""
+    """x̂ and r."""
     mean, variance = moments(x, axes)
     rstd = jax.lax.rsqrt(variance + EPS)
     return (x - mean) * rstd, rstd
@@ -63,7 +63,7 @@ def _unbiased(params: BatchNorm, residuals: Any, dy: Any, grads: Any, dx: Any) -
 
 
 def _other_mode(training: bool) -> Layer:
-    """A batch normalisation that goes back in the mode in which it did not come."""
+    """Batch normalisation whose backward pass uses the mode that forward did not use."""
     right = batch_norm()
 
     def backward(params: BatchNorm, residuals: BatchNormResiduals, dy: Any) -> Any:
@@ -127,36 +127,36 @@ def _norm(of: str, label: str, layer: Layer, *shape: int, inputs: Draw = normal)
 DEFECTS = [
     Defect(
         "batch normalisation without the paths through mean and variance",
-        "deeplearning4j, issue 8335: of the gradient of the input only one of three terms",
+        "deeplearning4j, issue 8335: only one of the three terms of dx",
         _batch("direct path alone", _replaced(batch_norm(), _direct_path_alone)),
     ),
     Defect(
-        "batch normalisation whose direct path is divided by the batch too",
-        "stands so in a change of mlpack's pull request 2474",
+        "batch normalisation with the direct path divided by the batch size",
+        "a change in mlpack's pull request 2474",
         _batch("direct path over m", _replaced(batch_norm(), _direct_path_over_m)),
     ),
     Defect(
         "batch normalisation without the path through the variance",
-        "one of the three slips in the long form of the derivation; the network still trains",
+        "one of three terms is easily lost in the long derivation; the network still trains",
         _batch("no path through variance", _replaced(batch_norm(), _variance_path_lost)),
     ),
     Defect(
-        "m counts the images, not their places",
-        "batch where places * batch belongs: asked about in darknet, issue 1634; rows hide it",
+        "m counts the images, not their positions",
+        "batch in place of positions * batch: darknet, issue 1634; undetected for rows",
         _batch("places not counted", _replaced(batch_norm(), _places_not_counted), 2, 3, 2),
     ),
     Defect(
-        "the unbiased variance going back, the biased one going forward",
-        "PyTorch's running variance is unbiased and its normalisation is not; easily mixed up",
+        "unbiased variance in backward, biased variance in forward",
+        "PyTorch's running variance is unbiased and its normalisation is not; easily confused",
         _batch("unbiased", _replaced(batch_norm(), _unbiased)),
     ),
     Defect(
-        "batch normalisation trained with the population's statistics",
-        "equinox, issue 659: running statistics in training, unstable",
+        "batch normalisation trained with the population statistics",
+        "equinox, issue 659: running statistics in training are unstable",
         _batch("population in training", _other_mode(training=False)),
     ),
     Defect(
-        "batch normalisation in evaluation goes back through the batch's statistics",
+        "batch normalisation in evaluation differentiates the batch statistics",
         "pytorch/xla, issue 913; PyTorch with cuDNN, issue 586; torch/nn, pull request 768",
         LayerCase(
             "batch_norm",
@@ -167,42 +167,42 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "a variance in one pass, E[x^2] - E[x]^2",
+        "one-pass variance, E[x²] - E[x]²",
         "flax, issue 1491, and tensorflow, issue 3290: negative variances, then NaN",
         LayerCase("layer_norm", "one pass", _one_pass(), (4,), batch=3, inputs=far, unsuited=FAR),
     ),
     Defect(
         "layer normalisation without the path through the mean",
-        "openxla/xla, pull request 8225: a pattern for this gradient was another formula; a "
-        "derivation by hand and numerical gradients showed it",
+        "openxla/xla, pull request 8225: the pattern for this gradient had another formula, as a "
+        "derivation by hand and numerical gradients showed",
         _norm("layer_norm", "no path through mean", _replaced(layer_norm(), _mean_path_lost)),
     ),
     Defect(
-        "layer normalisation with batch normalisation's formula",
-        "the scale stands outside the sums where it is one number per sum; here it is not, and "
-        "at its initial value 1 no check can tell",
+        "layer normalisation with the formula of batch normalisation",
+        "the scale may be factored out of the sums only if it is constant within each; at its "
+        "initial value 1 no check can detect this",
         _norm(
             "layer_norm", "scale after the means", _replaced(layer_norm(), _scale_after_the_means)
         ),
     ),
     Defect(
-        "group normalisation that finds the group of a channel by remainder",
+        "group normalisation with groups by remainder",
         "tenstorrent/tt-metal, pull request 56202: c % groups for c // (channels / groups)",
         _norm("group_norm", "by remainder", _replaced(group_norm(2), _group_by_remainder), 2, 4),
     ),
     Defect(
-        "RMS normalisation that weighs its second term twice",
-        "NVIDIA/Megatron-LM, pull request 6859; right at the initial scale 1",
+        "RMS normalisation with the scale twice in the second term",
+        "NVIDIA/Megatron-LM, pull request 6859; correct for the initial scale 1",
         _norm("rms_norm", "weighed twice", _replaced(rms_norm(), _rms(weigh_twice=True))),
     ),
     Defect(
-        "RMS normalisation that forgets the scale inside the sum",
-        "told in karpathy/llm.c, pull request 763: days of search",
+        "RMS normalisation without the scale in the sum",
+        "karpathy/llm.c, pull request 763: found after days",
         _norm("rms_norm", "scale forgotten", _replaced(rms_norm(), _rms(weigh_twice=False))),
     ),
     Defect(
-        "RMS normalisation without a gradient of its scale",
-        "unslothai/unsloth, issue 4533: the scales never moved in full finetuning",
+        "RMS normalisation without a gradient of the scale",
+        "unslothai/unsloth, issue 4533: the scales never changed in full finetuning",
         _norm(
             "rms_norm",
             "scale frozen",

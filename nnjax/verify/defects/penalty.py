@@ -19,20 +19,20 @@ def _with(label: str, factor: float) -> PenaltyCase:
 
 
 def _every_leaf() -> PenaltyCase:
-    """The forward counts weights alone, the backward biases as well."""
+    """Forward includes the weights only, backward the biases too."""
     case = PENALTIES[0]
     return case._replace(penalty=case.penalty._replace(backward=l2(0.1, biases=True).backward))
 
 
 DEFECTS = [
     Defect(
-        "lambda W where 2 lambda W belongs",
+        "λ W in place of 2 λ W",
         "texts differ in the factor 1/2 of the penalty: forward from one, backward from another",
         _with("weights alone", 0.5),
     ),
     Defect(
-        "biases decay though the penalty does not count them",
-        "an optimizer's weight decay is on all parameters unless it is told otherwise",
+        "biases decay although the penalty does not include them",
+        "an optimizer's weight decay applies to all parameters by default",
         _every_leaf(),
     ),
 ]

@@ -1,4 +1,4 @@
-"""Mistakes seen in the backward passes of poolings."""
+"""Mistakes in pooling layers."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ def _with(
     inputs: Draw = normal,
     unsuited: dict[str, str] | None = None,
 ) -> LayerCase:
-    """The layer with its right forward pass, and the rule on x as its backward pass."""
+    """The layer with `rule(x, dy)` as its backward pass."""
     wrong = layer._replace(
         forward=lambda params, x, key=None: (layer.forward(params, x)[0], x),
         backward=lambda params, x, dy: ((), rule(x, dy)),
@@ -32,19 +32,19 @@ def _with(
 
 
 def _of(layer: Layer, x: jax.Array, dy: jax.Array) -> jax.Array:
-    """The right dx."""
+    """The correct dx of the layer."""
     return layer.backward((), layer.forward((), x)[1], dy)[1]
 
 
 def _repeated(y: jax.Array, like: jax.Array) -> jax.Array:
-    """Each element of y as a tile of 2 by 2, the last ones again where rows are left over."""
+    """Each element of y repeated in a tile of 2 x 2, and again in rows that no window covers."""
     tiles = jnp.repeat(jnp.repeat(y, 2, axis=1), 2, axis=2)
     left = [(0, n - m) for n, m in zip(like.shape, tiles.shape, strict=True)]
     return jnp.pad(tiles, left, mode="edge")
 
 
 def _unpadded(x: jax.Array, dy: jax.Array) -> jax.Array:
-    """Window o of the unpadded x, where the forward pass took it from the padded one."""
+    """Windows of the unpadded x, although forward uses the padded one."""
     cut = jnp.pad(x, ((0, 0), (0, 2), (0, 0)), constant_values=-jnp.inf)
     return _of(max_pool(3, 2), cut, dy)[:, : x.shape[1]]
 
@@ -78,18 +78,18 @@ _EDGE = avg_pool(3, 1, "SAME")
 
 DEFECTS = [
     Defect(
-        "padded max pooling looks for the maxima in the unpadded input",
-        "numpy-ml: Pool2D.backward slices X, not X_pad; relative error 1, and its test was off",
+        "padded max pooling searches the maxima in the unpadded input",
+        "numpy-ml: Pool2D.backward slices X, not X_pad; relative error 1, its test was disabled",
         _with("max_pool", "unpadded", _PADDED, (7, 2), _unpadded),
     ),
     Defect(
-        "padding counts as zeros and wins over negative inputs",
-        "tt-metal pull request 28804; distdl issue 195; unseen behind a ReLU, never negative",
+        "padding counts as 0 and exceeds negative inputs",
+        "tt-metal pull request 28804; distdl issue 195; undetected after a ReLU",
         _with("max_pool", "zeros win", _PADDED, (7, 2), _zeros_win, negative),
     ),
     Defect(
-        "at a tie every maximum gets the whole error signal",
-        "Theano issue 5248, on the processor; the mask x == max of many from-scratch networks",
+        "at a tie every maximum gets the full error signal",
+        "Theano issue 5248, on the CPU; the mask x == max of many networks from scratch",
         _with(
             "max_pool",
             "ties counted twice",
@@ -119,12 +119,12 @@ DEFECTS = [
     ),
     Defect(
         "overlapping windows overwrite each other's error signals",
-        "Flux.jl issue 1197, ocannl issue 512: dx = dy[index] instead of dx += dy[index]",
+        "Flux.jl issue 1197, ocannl issue 512: dx[index] = dy instead of dx[index] += dy",
         _with("max_pool", "overwritten", max_pool(2, 1), (6, 2), _overwritten),
     ),
     Defect(
-        "the dilation of the first axis stands for that of the second too",
-        "burn pull request 4466: dilation[0] twice, unseen as long as both were equal",
+        "the dilation of the first axis is used for the second too",
+        "burn pull request 4466: dilation[0] twice, undetected while both were equal",
         _with(
             "max_pool",
             "dilation of one axis",
@@ -134,7 +134,7 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "at the edge the mean is taken over the real elements forward, over the window backward",
+        "padded windows: mean over the real elements in forward, over the window in backward",
         "the divisor of padded windows: cunn pull request 134, MIGraphX pull request 5007",
         _with(
             "avg_pool",
@@ -145,8 +145,8 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "rows and columns that no window reaches get the error signal of the last window",
-        "upsampling by np.repeat, made to fit by padding, in from-scratch networks",
+        "rows and columns that no window covers get the error signal of the last window",
+        "upsampling by np.repeat with padding, in networks from scratch",
         _with(
             "avg_pool",
             "rest not zero",
@@ -156,8 +156,8 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "the error signal of a mean is spread, not divided",
-        "the 1/n of a mean taken for part of the forward pass only",
+        "the error signal of a mean is copied, not divided",
+        "the 1/n of the mean is applied in the forward pass only",
         _with(
             "global_avg_pool",
             "not divided",

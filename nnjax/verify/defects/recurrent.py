@@ -25,7 +25,7 @@ def _step(name: str, label: str, backward: Step) -> LayerCase:
 
 
 def _through_time(name: str, label: str, change: Any, masked: bool = False) -> LayerCase:
-    """`change(params, residuals, dy)` is what the right backward pass gets."""
+    """The backward pass with the arguments `change(params, residuals, dy)`."""
     cell: Cell = _CELLS[name]
     right = unroll(cell, 2, last=False, masked=masked, init=None)
 
@@ -57,7 +57,7 @@ def _not_back(params: Any, residuals: Any, dy: Any) -> Any:
 
 
 def _mask(change: Any) -> Any:
-    """The mask (batch, time) that the backward pass sees is `change(mask)`."""
+    """The backward pass with the mask `change(mask)`, (batch, time)."""
 
     def changed(params: Any, residuals: Any, dy: Any) -> Any:
         x = residuals.x
@@ -75,7 +75,7 @@ def _no_cell(z: Arrays, before: Arrays, dnew: Arrays) -> tuple[Arrays, Arrays]:
 
 
 def _cell_alone(z: Arrays, before: Arrays, dnew: Arrays) -> tuple[Arrays, Arrays]:
-    """h = o tanh(c) hands nothing on to c, but for the cell's own path."""
+    """No error signal from h = o tanh(c) to c."""
     (dz,), (dh, dc) = lstm.CELL.backward(z, before, dnew)
     (without,), _ = lstm.CELL.backward(z, before, (jnp.zeros_like(dh), dnew[1]))
     output_gate = 3 * dh.shape[-1]
@@ -90,7 +90,7 @@ def _forget_gate(z: Arrays, before: Arrays, dnew: Arrays) -> tuple[Arrays, Array
 
 
 def _same_cell(z: Arrays, before: Arrays, dnew: Arrays) -> tuple[Arrays, Arrays]:
-    """The forget gate meets the new cell, not the one before it."""
+    """The forget gate's gradient uses the new cell instead of the previous one."""
     (dz,), dbefore = lstm.CELL.backward(z, before, dnew)
     (late,), _ = lstm.CELL.backward(z, lstm.CELL.step(z, before), dnew)
     units = dnew[0].shape[-1]
@@ -125,50 +125,50 @@ def _no_slope(z: Arrays, before: Arrays, dnew: Arrays) -> tuple[Arrays, Arrays]:
 
 DEFECTS = [
     Defect(
-        "rnn: the error signal does not go back in time",
+        "rnn: the error signal is not propagated in time",
         "RNN-LSTM-in-numpy issue 1: dh_next is computed and never used",
         _through_time("rnn", "not back", _not_back),
     ),
     Defect(
-        "rnn: h_t where h_(t-1) belongs in dU",
+        "rnn: h_t in place of h_(t-1) in dU",
         "zero_to_gpt issue 9: the hidden state of step 1 is used for step 1",
         _through_time("rnn", "now for before", _now_for_before),
     ),
     Defect(
-        "rnn: 1 - h for 1 - h^2",
+        "rnn: 1 - h in place of 1 - h²",
         "deep-learning-from-scratch-2 issue 26 disputes the derivative of tanh",
         _step("rnn", "slope", _no_slope),
     ),
     Defect(
-        "rnn: the input's gradients in the order of the backward pass",
-        "Theano pull request 166: sequences reversed before they were cut to length",
+        "rnn: dx in the order of the backward pass",
+        "Theano pull request 166: sequences reversed before truncation",
         _reversed(),
     ),
     Defect(
-        "lstm: the later step's cell gradient is lost",
-        "MXNet issue 4057: = where += belongs; the same question in CS231 (cthorey) issue 1; "
+        "lstm: the cell's error signal from the next step is lost",
+        "MXNet issue 4057: = in place of +=; the same question in CS231 (cthorey) issue 1; "
         "Deeplearning4j issue 8838 (the last cell state)",
         _step("lstm", "cell lost", _no_cell),
     ),
     Defect(
-        "lstm: the state's gradient does not reach the cell",
-        "half of the fork at c; rnn_lstm_from_scratch issue 1 does not pass a gradient check",
+        "lstm: the state's error signal does not reach the cell",
+        "one branch of the fork at c; rnn_lstm_from_scratch issue 1 fails a gradient check",
         _step("lstm", "cell alone", _cell_alone),
     ),
     Defect(
-        "lstm: the forget gate's slope is s, not s (1 - s)",
+        "lstm: the forget gate's derivative is s, not s (1 - s)",
         "RNN-LSTM-in-numpy issue 1 and pull request 2: derivative=True forgotten",
         _step("lstm", "forget gate", _forget_gate),
     ),
     Defect(
-        "lstm: the forget gate meets c_t, not c_(t-1)",
-        "an index of time off by one, as in zero_to_gpt issue 9",
+        "lstm: the forget gate's gradient uses c_t, not c_(t-1)",
+        "a time index off by one, as in zero_to_gpt issue 9",
         _step("lstm", "new cell for old", _same_cell),
     ),
     Defect(
-        "gru: z and 1 - z swapped going backward",
-        "two conventions of the same article's readers; in a copy of the vignette of the R package "
-        "rnn delta6 is 1 - delta5",
+        "gru: z and 1 - z swapped in backward",
+        "two conventions are in use; in a copy of the vignette of the R package rnn delta6 is "
+        "1 - delta5",
         _step("gru", "swapped", _swapped),
     ),
     Defect(
@@ -177,17 +177,18 @@ DEFECTS = [
         _step("gru", "sign", _update_sign),
     ),
     Defect(
-        "gru: the reset gate is not passed going back to the state",
-        "AiDotNet issue 1944: right for one step from a zero state, wrong for more",
+        "gru: the error signal bypasses the reset gate",
+        "AiDotNet issue 1944: correct for one step from a zero state, wrong for more",
         _step("gru", "no reset", _no_reset),
     ),
     Defect(
         "gru: the direct path z h_(t-1) is lost",
-        "open-lm-engine accelerated-model-architectures pull request 249 mends a GRU's backward",
+        "open-lm-engine accelerated-model-architectures pull request 249 corrects the backward "
+        "pass of a GRU",
         _step("gru", "no direct path", _no_direct_path),
     ),
     Defect(
-        "the mask is ignored going backward",
+        "the mask is ignored in backward",
         "theano_lstm issue 22; OpenNMT issue 306 (the gradient put at the padded end)",
         _through_time("lstm", "mask ignored", _mask(jnp.ones_like), masked=True),
     ),
@@ -199,7 +200,7 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "the error signal of padded steps is set to 0, though they show the held state",
+        "the error signal of padded steps is set to 0, although they repeat the last state",
         "Element-Research/rnn pull request 158 (MaskZero)",
         _through_time("rnn", "silenced", _silenced, masked=True),
     ),

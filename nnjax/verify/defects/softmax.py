@@ -46,17 +46,17 @@ DEFECTS = [
     ),
     Defect(
         "softmax: dx = dy",
-        "darknet pull request 96: right only below a cross-entropy that has absorbed the softmax",
+        "darknet pull request 96: correct only for a cross-entropy that includes the softmax",
         _softmax("copied", lambda y, dy: dy),
     ),
     Defect(
         "softmax: the sum is over the whole array, not over the classes of each example",
-        "right for a batch of 1, where alone it is usually tried",
+        "correct for a batch of 1, often the only one tested",
         _softmax("sum over all", lambda y, dy: y * (dy - jnp.sum(dy * y))),
     ),
     Defect(
         "softmax: the sum is over the middle axis",
-        "an axis counted from the front, right only for inputs (batch, classes)",
+        "an axis counted from the front, correct only for inputs (batch, classes)",
         _softmax(
             "axis 1",
             lambda y, dy: y * (dy - jnp.sum(dy * y, axis=1, keepdims=True)),
@@ -64,18 +64,18 @@ DEFECTS = [
         ),
     ),
     Defect(
-        "log_softmax: dx = dy - sum(dy y)",
-        "oneDNN issue 616: the softmax's own rule with y = log p in it",
+        "log_softmax: dx = dy - Σ dy y",
+        "oneDNN issue 616: the rule of softmax with y = log p",
         _log_softmax("dy . y", lambda y, dy: dy - jnp.sum(dy * y, axis=-1, keepdims=True)),
     ),
     Defect(
-        "log_softmax: dx = dy + p, the sum of dy taken for -1",
-        "mlpack issues 2360 and 3468: right below the negative log-likelihood of one label only",
+        "log_softmax: dx = dy + p, as if Σ dy = -1",
+        "mlpack issues 2360 and 3468: correct only for the negative log-likelihood of one label",
         _log_softmax("dy + p", lambda y, dy: dy + jnp.exp(y)),
     ),
     Defect(
-        "log_softmax by way of the probabilities: 0 / 0 once one has rounded to 0",
-        "log(softmax(x)) composed of two right rules; at a gap of 1e4 its gradient is NaN",
+        "log_softmax by way of the probabilities: 0 / 0 if one is rounded to 0",
+        "log(softmax(x)) composed of two correct rules; at a gap of 1e4 its gradient is NaN",
         _log_softmax("by way of p", _by_way_of_p, inputs=gap(1e4)),
     ),
 ]
