@@ -1,8 +1,6 @@
 """Neural networks in JAX whose backward passes are derived by hand and checked by machine."""
 
-from nnjax import initializers
-from nnjax.augment import cepstral_noise, chained, frequency_warp, mixup
-from nnjax.codes import coded_cross_entropy, decode, output_codes
+from nnjax import augment, codes, initializers
 from nnjax.combine import parallel, residual, serial
 from nnjax.core import Layer, Loss, Penalty, value_and_grad
 from nnjax.datasets.errors import DataError
@@ -74,18 +72,16 @@ __all__ = [
     "Weighted",
     "accuracy",
     "attention",
+    "augment",
     "avg_pool",
     "batch_norm",
     "binary_cross_entropy",
     "categorical_cross_entropy",
-    "cepstral_noise",
-    "chained",
-    "coded_cross_entropy",
+    "codes",
     "conv1d",
     "conv1d_transpose",
     "conv2d",
     "conv2d_transpose",
-    "decode",
     "dense",
     "differentiable",
     "dropout",
@@ -93,7 +89,6 @@ __all__ = [
     "embedding",
     "fit",
     "flatten",
-    "frequency_warp",
     "gelu",
     "global_avg_pool",
     "global_max_pool",
@@ -112,10 +107,8 @@ __all__ = [
     "max_pool",
     "mean_absolute_error",
     "mean_squared_error",
-    "mixup",
     "multi_head_attention",
     "multiclass_hinge",
-    "output_codes",
     "parallel",
     "population_statistics",
     "position_embedding",

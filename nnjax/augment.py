@@ -14,10 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nnjax.calls import recorded
+from nnjax.checks import check_whole, is_whole
 from nnjax.epoch import Augment
 from nnjax.losses.reduction import Weighted
 
+__all__ = ["cepstral_noise", "chained", "frequency_warp", "mixup"]
 
+
+@recorded
 def chained(augmentations: Sequence[Augment]) -> Augment:
     """Augmentations one after the other, each with random numbers of its own.
 
@@ -32,8 +37,9 @@ def chained(augmentations: Sequence[Augment]) -> Augment:
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn
         >>> double = lambda key, x, targets: (2 * x, targets)
-        >>> nn.chained([double, double])(jax.random.key(0), jnp.array([[1.0]]), jnp.array([0]))[0]
-        Array([[4.]], dtype=float32)
+        >>> twice = nn.augment.chained([double, double])
+        >>> print(twice(jax.random.key(0), jnp.array([[1.0]]), jnp.array([0]))[0])
+        [[4.]]
 
     Source: composition of functions.
     """
@@ -47,6 +53,7 @@ def chained(augmentations: Sequence[Augment]) -> Augment:
     return augment
 
 
+@recorded
 def mixup(alpha: float, classes: int) -> Augment:
     """Mixes every row of a batch with another one, inputs and targets alike.
 
@@ -71,7 +78,7 @@ def mixup(alpha: float, classes: int) -> Augment:
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn
-        >>> x, t = nn.mixup(1.0, 2)(jax.random.key(0), jnp.eye(2), jnp.array([0, 1]))
+        >>> x, t = nn.augment.mixup(1.0, 2)(jax.random.key(0), jnp.eye(2), jnp.array([0, 1]))
         >>> bool((x == t).all()), t.sum(axis=1)
         (True, Array([1., 1.], dtype=float32))
 
@@ -79,8 +86,7 @@ def mixup(alpha: float, classes: int) -> Augment:
     """
     if isinstance(alpha, bool) or not (math.isfinite(alpha) and alpha > 0):
         raise ValueError(f"mixup(alpha): expected a positive number, got {alpha!r}")
-    if isinstance(classes, bool) or classes != int(classes) or classes < 2:
-        raise ValueError(f"mixup(classes): expected a whole number of at least 2, got {classes!r}")
+    check_whole(classes, "mixup(classes)", least=2)
 
     def augment(key: jax.Array, x: jax.Array, targets: Any) -> tuple[jax.Array, Any]:
         if isinstance(targets, Weighted):
@@ -107,6 +113,7 @@ def mixup(alpha: float, classes: int) -> Augment:
     return augment
 
 
+@recorded
 def frequency_warp(spectra: ArrayLike, amount: float) -> Augment:
     """Another speaker says the same: all spectra of a row stretched along the frequency axis.
 
@@ -131,7 +138,8 @@ def frequency_warp(spectra: ArrayLike, amount: float) -> Augment:
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn
         >>> x = jnp.array([[0.0, 1.0, 2.0, 3.0, 7.0]])
-        >>> y, _ = nn.frequency_warp([[0, 1, 2, 3]], 0.5)(jax.random.key(2), x, jnp.array([0]))
+        >>> warp = nn.augment.frequency_warp([[0, 1, 2, 3]], 0.5)
+        >>> y, _ = warp(jax.random.key(2), x, jnp.array([0]))
         >>> print(y[0, :2] / y[0, 1], y[0, 4])  # 0 stays; the slope is 1 + 0.5 u
         [0. 1.] 7.0
 
@@ -160,6 +168,7 @@ def frequency_warp(spectra: ArrayLike, amount: float) -> Augment:
     return augment
 
 
+@recorded
 def cepstral_noise(spectra: ArrayLike, amount: float, order: int = 3) -> Augment:
     """Another microphone, another voice: a smooth random curve added to every spectrum of a row.
 
@@ -183,7 +192,7 @@ def cepstral_noise(spectra: ArrayLike, amount: float, order: int = 3) -> Augment
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn
-        >>> y, _ = nn.cepstral_noise([[0, 1]], 1.0, order=1)(
+        >>> y, _ = nn.augment.cepstral_noise([[0, 1]], 1.0, order=1)(
         ...     jax.random.key(0), jnp.array([[5.0, 5.0, 5.0]]), jnp.array([0]))
         >>> bool(y[0, 0] == y[0, 1]), bool(y[0, 0] == 5.0), y[0, 2]
         (True, False, Array(5., dtype=float32))
@@ -196,7 +205,7 @@ def cepstral_noise(spectra: ArrayLike, amount: float, order: int = 3) -> Augment
     bins = columns.shape[1]
     if isinstance(amount, bool) or not (math.isfinite(amount) and amount >= 0):
         raise ValueError(f"cepstral_noise(amount): expected a number >= 0, got {amount!r}")
-    if isinstance(order, bool) or order != int(order) or not 1 <= order <= bins:
+    if not is_whole(order) or order > bins:
         raise ValueError(f"cepstral_noise(order): expected 1 ... {bins}, got {order!r}")
     curves = amount * np.cos(np.pi * np.outer(np.arange(order), np.arange(bins) + 0.5) / bins)
 

@@ -4,14 +4,13 @@ Every class has a code word of 0s and 1s. The network learns to write the word o
 the class whose word is nearest to what it wrote is the answer: a few wrong bits do no harm if the
 words are far apart.
 
-    codes = nn.output_codes(26, 30, jax.random.key(0))
+    codes = nn.codes.output_codes(26, 30, jax.random.key(0))
     network = nn.serial(nn.dense(44), nn.relu(), nn.dense(30))       one score per bit
-    loss = nn.coded_cross_entropy(codes)
-    metric = lambda scores, labels: nn.accuracy(nn.decode(codes, scores), labels)
+    loss = nn.codes.coded_cross_entropy(codes)
+    metric = lambda scores, labels: nn.accuracy(nn.codes.decode(codes, scores), labels)
 """
 
 import dataclasses
-from numbers import Integral
 from typing import Any
 
 import jax
@@ -19,10 +18,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from nnjax.calls import recorded
+from nnjax.checks import check_whole
 from nnjax.core import Loss
 from nnjax.losses.cross_entropy import sigmoid_cross_entropy
 from nnjax.losses.reduction import Weighted, split
 from nnjax.losses.targets import are_labels, known
+
+__all__ = ["coded_cross_entropy", "decode", "output_codes"]
 
 CLIMBS = 20
 """Codes that are climbed to; the best one is taken."""
@@ -64,20 +67,17 @@ def output_codes(classes: int, bits: int, key: jax.Array) -> jax.Array:
 
     Example:
         >>> import jax, nnjax as nn
-        >>> print(nn.output_codes(3, 3, jax.random.key(0)).sum(axis=1))  # words 000, 011, 101
+        >>> print(nn.codes.output_codes(3, 3, jax.random.key(0)).sum(axis=1))  # words 000, 011, 101
         [0 2 2]
-        >>> nn.output_codes(26, 30, jax.random.key(0)).shape
+        >>> nn.codes.output_codes(26, 30, jax.random.key(0)).shape
         (26, 30)
 
     Source: Dietterich & Bakiri, Solving multiclass learning problems via error-correcting output
     codes, Journal of Artificial Intelligence Research 2, 1995 (randomized hill climbing; there
     pairs of rows and of columns take turns).
     """
-    for name, value, least in (("classes", classes, 2), ("bits", bits, 1)):
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-            raise ValueError(
-                f"output_codes({name}): expected a whole number of at least {least}, got {value!r}"
-            )
+    check_whole(classes, "output_codes(classes)", least=2)
+    check_whole(bits, "output_codes(bits)")
     classes, bits = int(classes), int(bits)
     if classes > 2**bits:
         raise ValueError(
@@ -94,6 +94,7 @@ def output_codes(classes: int, bits: int, key: jax.Array) -> jax.Array:
     return jnp.asarray(max(found, key=_quality).astype(np.int32))
 
 
+@recorded
 def coded_cross_entropy(codes: ArrayLike) -> Loss:
     """Sigmoid cross-entropy between the scores of the bits and the code word of the label.
 
@@ -118,7 +119,7 @@ def coded_cross_entropy(codes: ArrayLike) -> Loss:
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn
-        >>> loss = nn.coded_cross_entropy([[0, 0, 0], [0, 1, 1], [1, 0, 1]])
+        >>> loss = nn.codes.coded_cross_entropy([[0, 0, 0], [0, 1, 1], [1, 0, 1]])
         >>> J, residuals = loss.forward(jnp.zeros((1, 3)), jnp.array([2]))
         >>> print(f"{J:.4f}", loss.backward(residuals) * 3)
         0.6931 [[-0.5  0.5 -0.5]]
@@ -199,7 +200,7 @@ def decode(codes: ArrayLike, scores: ArrayLike, distance: str = "l1") -> jax.Arr
         >>> import jax.numpy as jnp, nnjax as nn
         >>> codes = [[0, 0, 0], [0, 1, 1], [1, 0, 1]]
         >>> z = jnp.array([[-9.0, 9.0, -1.0]])  # one bit off the second word
-        >>> print(nn.decode(codes, z, "hamming"), nn.decode(codes, z).argmax(axis=-1))
+        >>> print(nn.codes.decode(codes, z, "hamming"), nn.codes.decode(codes, z).argmax(axis=-1))
         [[-1. -1. -3.]] [1]
 
     Source: Dietterich & Bakiri, Solving multiclass learning problems via error-correcting output

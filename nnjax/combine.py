@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, get_args
 import jax
 import jax.numpy as jnp
 
+from nnjax.calls import recorded
 from nnjax.core import Layer, Params, Residuals, Shape
 
 Join = Literal["sum", "concat", "multiply"]
@@ -25,6 +26,7 @@ def _check_layer(layer: Layer, place: str) -> None:
         )
 
 
+@recorded
 def serial(*layers: Layer) -> Layer:
     """Layers one after another.
 
@@ -99,6 +101,7 @@ def serial(*layers: Layer) -> Layer:
     return Layer(init, forward, backward)
 
 
+@recorded
 def residual(branch: Layer) -> Layer:
     """A branch beside a path that leaves the input as it is, joined by a sum.
 
@@ -196,6 +199,7 @@ def _times_the_others(dy: jax.Array, outputs: tuple[jax.Array, ...]) -> list[jax
     return [*map(operator.mul, before[:-1], after), before[-1]]
 
 
+@recorded
 def parallel(*branches: Layer, join: Join = "sum") -> Layer:
     """Layers side by side: each gets the whole of x, and their outputs are joined.
 

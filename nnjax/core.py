@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from nnjax.calls import text_of
+
 Params = Any
 """A pytree of arrays; a layer without parameters has the empty tuple `()`."""
 
@@ -52,6 +54,9 @@ class Layer(NamedTuple):
     forward: Callable[..., tuple[jax.Array, Residuals]]
     backward: Callable[[Params, Residuals, jax.Array], tuple[Params, jax.Array]]
 
+    def __repr__(self) -> str:
+        return text_of(self)
+
 
 class Loss(NamedTuple):
     """A scalar measure of error, as two pure functions.
@@ -68,6 +73,9 @@ class Loss(NamedTuple):
 
     forward: Callable[[jax.Array, Any], tuple[jax.Array, Residuals]]
     backward: Callable[[Residuals], jax.Array]
+
+    def __repr__(self) -> str:
+        return text_of(self)
 
 
 class Penalty(NamedTuple):
@@ -89,6 +97,9 @@ class Penalty(NamedTuple):
 
     forward: Callable[[Params], tuple[jax.Array, Residuals]]
     backward: Callable[[Residuals], Params]
+
+    def __repr__(self) -> str:
+        return text_of(self)
 
 
 def value_and_grad(

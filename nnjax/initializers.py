@@ -10,11 +10,13 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from nnjax.calls import recorded
 from nnjax.core import Shape
 
 Initializer = Callable[[jax.Array, Shape], jax.Array]
 
 
+@recorded
 def normal(scale: float = 0.01) -> Initializer:
     """Independent normal weights with a fixed standard deviation.
 
@@ -42,6 +44,7 @@ def normal(scale: float = 0.01) -> Initializer:
     return lambda key, shape: scale * jax.random.normal(key, shape)
 
 
+@recorded
 def glorot() -> Initializer:
     """Uniform weights that keep the variance of signals going forward and backward.
 
@@ -70,6 +73,7 @@ def glorot() -> Initializer:
     return init
 
 
+@recorded
 def he() -> Initializer:
     """Normal weights that keep the variance through ReLU layers.
 
@@ -94,6 +98,7 @@ def he() -> Initializer:
     return lambda key, shape: math.sqrt(2 / _fans(shape)[0]) * jax.random.normal(key, shape)
 
 
+@recorded
 def lecun() -> Initializer:
     """Normal weights that keep the variance through a linear layer.
 
@@ -116,6 +121,7 @@ def lecun() -> Initializer:
     return lambda key, shape: math.sqrt(1 / _fans(shape)[0]) * jax.random.normal(key, shape)
 
 
+@recorded
 def uniform_fan_in() -> Initializer:
     """Uniform weights bounded by the fan-in: what PyTorch's linear layers start from.
 
@@ -144,6 +150,7 @@ def uniform_fan_in() -> Initializer:
     return init
 
 
+@recorded
 def zeros() -> Initializer:
     """All zeros; used for biases.
 

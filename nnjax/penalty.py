@@ -5,10 +5,12 @@ import math
 import jax
 import jax.numpy as jnp
 
+from nnjax.calls import recorded
 from nnjax.core import Params, Penalty
 from nnjax.layers.batch_norm import BatchNorm
 
 
+@recorded
 def l2(strength: float, biases: bool = False) -> Penalty:
     """The sum of the squared weights, times the strength (ridge, weight decay, Tikhonov).
 

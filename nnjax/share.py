@@ -3,10 +3,11 @@
 import operator
 from collections.abc import Sequence
 from functools import reduce
-from numbers import Integral
 
 import jax
 
+from nnjax.calls import recorded
+from nnjax.checks import is_whole
 from nnjax.core import Layer, Params, Residuals, Shape
 
 Place = int | tuple[int, ...]
@@ -17,9 +18,7 @@ _Path = tuple[int, ...]
 
 def _path(place: Place) -> _Path:
     path = place if isinstance(place, tuple) else (place,)
-    if not path or not all(
-        isinstance(i, Integral) and not isinstance(i, bool) and i >= 0 for i in path
-    ):
+    if not path or not all(is_whole(i, least=0) for i in path):
         raise ValueError(
             "shared(places): expected whole numbers from 0, or tuples of them, "
             f"got the place {place!r}"
@@ -51,6 +50,7 @@ def _signature(params: Params) -> tuple[object, list[tuple[Shape, str]]]:
     return tree, [(leaf.shape, str(leaf.dtype)) for leaf in leaves]
 
 
+@recorded
 def shared(network: Layer, places: Sequence[Place]) -> Layer:
     """A network that uses one set of parameters at several of its places.
 

@@ -1,7 +1,6 @@
 """Training one network by mini-batch gradient descent, compiled once."""
 
 import functools
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +11,7 @@ from jax.core import Tracer
 from jax.typing import ArrayLike
 from tqdm import tqdm
 
+from nnjax.checks import check_whole
 from nnjax.core import Layer, Loss, Params, Penalty
 from nnjax.epoch import (
     Augment,
@@ -196,10 +196,7 @@ def predict(
     _check_indices(network, params, x)
     if batch_size is None:
         return _forward(network, params, x)
-    if not isinstance(batch_size, Integral) or isinstance(batch_size, bool) or batch_size < 1:
-        raise ValueError(
-            f"predict: expected batch_size to be a positive whole number, got {batch_size!r}"
-        )
+    check_whole(batch_size, "predict(batch_size)")
     pieces = [
         _forward(network, params, x[i : i + batch_size]) for i in range(0, len(x), batch_size)
     ]
@@ -260,9 +257,8 @@ def check_training(
     augment: Augment | None = None,
 ) -> Checked:
     """Data as arrays and a batch size no larger than them; a readable ValueError if they misfit."""
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name}: expected a positive whole number, got {value!r}")
+    check_whole(epochs, "epochs")
+    check_whole(batch_size, "batch_size")
     arrays = _check_data("data", network, loss, params, data, None)
     held_out = validation and _check_data("validation", network, loss, params, validation, metric)
     checked = Checked(arrays, held_out or None, min(int(batch_size), len(arrays[0])))

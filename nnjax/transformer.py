@@ -1,5 +1,6 @@
 """The transformer's block, made of layers and combinators alone."""
 
+from nnjax.calls import recorded
 from nnjax.combine import residual, serial
 from nnjax.core import Layer
 from nnjax.initializers import glorot
@@ -10,6 +11,7 @@ from nnjax.layers.dropout import dropout
 from nnjax.layers.norm import layer_norm
 
 
+@recorded
 def transformer_block(
     features: int,
     heads: int,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from nnjax.calls import recorded
 from nnjax.core import Layer, Params, Residuals, Shape
 
 
@@ -34,6 +35,7 @@ def _elementwise(
     return Layer(init, forward, backward)
 
 
+@recorded
 def relu() -> Layer:
     """Rectified linear unit.
 
@@ -62,6 +64,7 @@ def relu() -> Layer:
     )
 
 
+@recorded
 def leaky_relu(slope: float = 0.01) -> Layer:
     """Rectified linear unit that lets a fraction of negative inputs through.
 
@@ -99,6 +102,7 @@ def leaky_relu(slope: float = 0.01) -> Layer:
     )
 
 
+@recorded
 def sigmoid() -> Layer:
     """Logistic sigmoid.
 
@@ -130,6 +134,7 @@ def sigmoid() -> Layer:
     return _elementwise(f=jax.nn.sigmoid, save=lambda x: x, derivative=derivative)
 
 
+@recorded
 def tanh() -> Layer:
     """Hyperbolic tangent.
 
@@ -159,6 +164,7 @@ def tanh() -> Layer:
     return _elementwise(f=jnp.tanh, save=lambda x: x, derivative=derivative)
 
 
+@recorded
 def elu(alpha: float = 1.0) -> Layer:
     """Exponential linear unit.
 
@@ -205,6 +211,7 @@ def elu(alpha: float = 1.0) -> Layer:
     )
 
 
+@recorded
 def softplus() -> Layer:
     """Smooth rectifier.
 
@@ -243,6 +250,7 @@ def softplus() -> Layer:
     )
 
 
+@recorded
 def gelu(approximate: bool = False) -> Layer:
     """Gaussian error linear unit, exact or by the tanh approximation.
 
@@ -329,6 +337,7 @@ def _gelu_tanh() -> Layer:
     )
 
 
+@recorded
 def silu() -> Layer:
     """Sigmoid linear unit, also called swish.
 

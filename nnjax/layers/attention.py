@@ -1,13 +1,14 @@
 """Attention: every position of a sequence gathers from the others what it finds relevant."""
 
 import math
-from numbers import Integral
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nnjax.calls import recorded
+from nnjax.checks import check_whole
 from nnjax.combine import serial
 from nnjax.core import Layer, Params, Residuals, Shape
 from nnjax.initializers import Initializer, glorot
@@ -23,6 +24,7 @@ class _Residuals(NamedTuple):
     y: jax.Array
 
 
+@recorded
 def attention(heads: int = 1, causal: bool = False, masked: bool = False) -> Layer:
     """Scaled dot-product attention, without parameters.
 
@@ -85,7 +87,7 @@ def attention(heads: int = 1, causal: bool = False, masked: bool = False) -> Lay
     Source: Vaswani et al., Attention is all you need, NeurIPS 2017, eq. 1; D_q from the output:
     Dao, Fu, Ermon, Rudra & Re, FlashAttention, NeurIPS 2022.
     """
-    _check_heads(heads, "attention")
+    check_whole(heads, "attention(heads)")
     name = f"attention(heads={heads}{', masked=True' if masked else ''})"
 
     def features_of(channels: int, shape: Shape) -> int:
@@ -145,6 +147,7 @@ def attention(heads: int = 1, causal: bool = False, masked: bool = False) -> Lay
     return Layer(init, forward, backward)
 
 
+@recorded
 def multi_head_attention(
     features: int,
     heads: int,
@@ -189,11 +192,8 @@ def multi_head_attention(
 
     Source: Vaswani et al., Attention is all you need, NeurIPS 2017, section 3.2.2.
     """
-    _check_heads(heads, "multi_head_attention")
-    if not isinstance(features, Integral) or isinstance(features, bool) or features < 1:
-        raise ValueError(
-            f"multi_head_attention(features): expected a positive whole number, got {features!r}"
-        )
+    check_whole(heads, "multi_head_attention(heads)")
+    check_whole(features, "multi_head_attention(features)")
     if features % heads:
         raise ValueError(
             "multi_head_attention: expected features to be a multiple of the heads, "
@@ -206,11 +206,6 @@ def multi_head_attention(
         attention(heads, causal, masked),
         dense(features, init),
     )
-
-
-def _check_heads(heads: int, layer: str) -> None:
-    if not isinstance(heads, Integral) or isinstance(heads, bool) or heads < 1:
-        raise ValueError(f"{layer}(heads): expected a positive whole number, got {heads!r}")
 
 
 def _softmax(scores: jax.Array, allowed: jax.Array | np.ndarray | None) -> jax.Array:

@@ -2,7 +2,6 @@
 
 import functools
 import math
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import jax
@@ -10,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from nnjax.calls import recorded
+from nnjax.checks import check_whole
 from nnjax.core import Layer, Params, Shape
 from nnjax.layers.norm import along_last, check_eps, check_input, features_of, moments, wide
 
@@ -49,6 +50,7 @@ class BatchNormResiduals(NamedTuple):
     statistics: tuple[jax.Array, jax.Array] | None
 
 
+@recorded
 def batch_norm(eps: float = 1e-5) -> Layer:
     """Batch normalisation: each channel gets mean 0 and variance 1 over the batch.
 
@@ -234,11 +236,7 @@ def population_statistics(
         raise ValueError(f"population_statistics: expected rows of data, got shape {x.shape}")
     if batch_size is None:
         batch_size = len(x)
-    if not isinstance(batch_size, Integral) or isinstance(batch_size, bool) or batch_size < 1:
-        raise ValueError(
-            "population_statistics: expected batch_size to be a positive whole number, "
-            f"got {batch_size!r}"
-        )
+    check_whole(batch_size, "population_statistics(batch_size)")
     return _population_statistics(network, params, x, min(int(batch_size), len(x)))
 
 

@@ -1,12 +1,13 @@
 """Convolutions over one or two axes, and their transposes."""
 
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from nnjax.calls import recorded
+from nnjax.checks import check_whole
 from nnjax.core import Layer, Shape
 from nnjax.initializers import Initializer, he, zeros
 from nnjax.layers.windows import Axis, Padding, Whole, windows
@@ -28,6 +29,7 @@ class Convolution(NamedTuple):
     bias: jax.Array
 
 
+@recorded
 def conv1d(
     filters: int,
     kernel: Whole,
@@ -110,6 +112,7 @@ def conv1d(
     return _layer("conv1d", 1, filters, kernel, stride, padding, dilation, groups, init, bias)
 
 
+@recorded
 def conv2d(
     filters: int,
     kernel: Whole,
@@ -191,6 +194,7 @@ def conv2d(
     return _layer("conv2d", 2, filters, kernel, stride, padding, dilation, groups, init, bias)
 
 
+@recorded
 def conv1d_transpose(
     filters: int,
     kernel: Whole,
@@ -267,6 +271,7 @@ def conv1d_transpose(
     )
 
 
+@recorded
 def conv2d_transpose(
     filters: int,
     kernel: Whole,
@@ -465,9 +470,8 @@ def _layer(
     transposed: bool = False,
 ) -> Layer:
     """A convolution or its transpose over `rank` axes."""
-    for option, value in (("filters", filters), ("groups", groups)):
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name}({option}): expected a positive whole number, got {value!r}")
+    check_whole(filters, f"{name}(filters)")
+    check_whole(groups, f"{name}(groups)")
     if filters % groups:
         raise ValueError(f"{name}: {filters} filters do not divide into {groups} groups")
     geometry = windows(name, kernel, stride, padding, dilation, rank, "kernel")

@@ -1,12 +1,13 @@
 """The dense (fully connected, affine) layer."""
 
 import math
-from numbers import Integral
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from nnjax.calls import recorded
+from nnjax.checks import check_whole
 from nnjax.core import Layer, Shape
 from nnjax.initializers import Initializer, normal, zeros
 
@@ -25,6 +26,7 @@ class Dense(NamedTuple):
     bias: jax.Array
 
 
+@recorded
 def dense(n_out: int, init: Initializer | None = None, bias: Initializer | None = None) -> Layer:
     """Every output is a weighted sum of all inputs plus a bias.
 
@@ -67,8 +69,7 @@ def dense(n_out: int, init: Initializer | None = None, bias: Initializer | None 
     Source: Rumelhart, Hinton & Williams, Learning representations by back-propagating errors,
     Nature 323, 1986; Goodfellow, Bengio & Courville, Deep Learning, 2016, section 6.5.
     """
-    if not isinstance(n_out, Integral) or isinstance(n_out, bool) or n_out < 1:
-        raise ValueError(f"dense(n_out): expected a positive whole number, got {n_out!r}")
+    check_whole(n_out, "dense(n_out)")
     init_weights = normal(0.01) if init is None else init
     init_bias = zeros() if bias is None else bias
 

@@ -5,9 +5,11 @@ from numbers import Real
 import jax
 import jax.numpy as jnp
 
+from nnjax.calls import recorded
 from nnjax.core import Layer, Params, Residuals, Shape
 
 
+@recorded
 def dropout(rate: float) -> Layer:
     """Sets each element to 0 with probability `rate` while training, and scales up the others.
 

@@ -1,6 +1,5 @@
 """Tables of learned vectors: of whole-number ids, and of positions in a sequence."""
 
-from numbers import Integral
 from typing import NamedTuple
 
 import jax
@@ -8,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from nnjax.calls import recorded
+from nnjax.checks import check_whole
 from nnjax.core import Layer, Shape
 from nnjax.initializers import Initializer, normal
 
@@ -36,6 +37,7 @@ class PositionEmbedding(NamedTuple):
     table: jax.Array
 
 
+@recorded
 def embedding(vocabulary: int, features: int, init: Initializer | None = None) -> Layer:
     """Each id becomes the row of a learned table.
 
@@ -86,8 +88,8 @@ def embedding(vocabulary: int, features: int, init: Initializer | None = None) -
     pre-training, 2018.
     """
     name = f"embedding({vocabulary}, {features})"
-    _positive(vocabulary, f"{name}: vocabulary")
-    _positive(features, f"{name}: features")
+    check_whole(vocabulary, f"{name}: vocabulary")
+    check_whole(features, f"{name}: features")
     init_table = normal(0.02) if init is None else init
 
     def init_params(key: jax.Array, in_shape: Shape) -> tuple[Embedding, Shape]:
@@ -127,6 +129,7 @@ def embedding(vocabulary: int, features: int, init: Initializer | None = None) -
     return Layer(init_params, forward, backward)
 
 
+@recorded
 def position_embedding(length: int, init: Initializer | None = None) -> Layer:
     """Adds a learned vector to each position of a sequence.
 
@@ -162,7 +165,7 @@ def position_embedding(length: int, init: Initializer | None = None) -> Layer:
     ICML 2017, section 3.1.
     """
     name = f"position_embedding({length})"
-    _positive(length, f"{name}: length")
+    check_whole(length, f"{name}: length")
     init_table = normal(0.02) if init is None else init
 
     def init_params(key: jax.Array, in_shape: Shape) -> tuple[PositionEmbedding, Shape]:
@@ -194,11 +197,6 @@ def position_embedding(length: int, init: Initializer | None = None) -> Layer:
         return PositionEmbedding(dtable), dx
 
     return Layer(init_params, forward, backward)
-
-
-def _positive(n: int, what: str) -> None:
-    if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
-        raise ValueError(f"{what}: expected a positive whole number, got {n!r}")
 
 
 def _all_known(ids: np.ndarray, vocabulary: int, name: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from nnjax.calls import recorded
 from nnjax.core import Layer
 from nnjax.initializers import Initializer
 from nnjax.layers.scan import Arrays, Cell, sigmoid_slope, tanh_slope, unroll
@@ -88,6 +89,7 @@ CELL = Cell(
 )
 
 
+@recorded
 def gru(
     units: int, last: bool = False, masked: bool = False, init: Initializer | None = None
 ) -> Layer:

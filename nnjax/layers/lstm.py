@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from nnjax.calls import recorded
 from nnjax.core import Layer
 from nnjax.initializers import Initializer
 from nnjax.layers.scan import Arrays, Cell, sigmoid_slope, tanh_slope, unroll
@@ -73,6 +74,7 @@ CELL = Cell(
 )
 
 
+@recorded
 def lstm(
     units: int, last: bool = False, masked: bool = False, init: Initializer | None = None
 ) -> Layer:

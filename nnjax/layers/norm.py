@@ -4,12 +4,13 @@ Batch normalisation, which ties the examples of a batch together, is in `batch_n
 """
 
 import math
-from numbers import Integral
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from nnjax.calls import recorded
+from nnjax.checks import check_whole
 from nnjax.core import Layer, Shape
 
 
@@ -115,6 +116,7 @@ def along_last(v: jax.Array, like: jax.Array) -> jax.Array:
     return v.reshape((1,) * (like.ndim - 1) + v.shape)
 
 
+@recorded
 def layer_norm(eps: float = 1e-5) -> Layer:
     """Layer normalisation: the features of each example get mean 0 and variance 1.
 
@@ -201,6 +203,7 @@ def layer_norm(eps: float = 1e-5) -> Layer:
     return Layer(init, forward, backward)
 
 
+@recorded
 def group_norm(groups: int, eps: float = 1e-5) -> Layer:
     """Group normalisation: in each example, each group of channels gets mean 0 and variance 1.
 
@@ -247,8 +250,7 @@ def group_norm(groups: int, eps: float = 1e-5) -> Layer:
     Source: Wu & He, Group normalization, ECCV 2018; instance normalisation: Ulyanov, Vedaldi &
     Lempitsky, arXiv 1607.08022, 2016.
     """
-    if not isinstance(groups, Integral) or isinstance(groups, bool) or groups < 1:
-        raise ValueError(f"group_norm(groups): expected a positive whole number, got {groups!r}")
+    check_whole(groups, "group_norm(groups)")
     check_eps(eps, "group_norm")
 
     def check_groups(channels: int) -> None:
@@ -304,6 +306,7 @@ def group_norm(groups: int, eps: float = 1e-5) -> Layer:
     return Layer(init, forward, backward)
 
 
+@recorded
 def rms_norm(eps: float = 1e-6) -> Layer:
     """Root mean square normalisation: the features of each example get the size 1.
 

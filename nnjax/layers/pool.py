@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from nnjax.calls import recorded
 from nnjax.core import Layer, Params, Shape
 from nnjax.layers.windows import Axis, Padding, Whole, windows
 
@@ -30,6 +31,7 @@ class _GlobalMaxPool(NamedTuple):
     empty: jax.Array
 
 
+@recorded
 def max_pool(
     window: Whole, stride: Whole | None = None, padding: Padding = "VALID", dilation: Whole = 1
 ) -> Layer:
@@ -114,6 +116,7 @@ def max_pool(
     return Layer(init, forward, backward)
 
 
+@recorded
 def avg_pool(
     window: Whole,
     stride: Whole | None = None,
@@ -205,6 +208,7 @@ def avg_pool(
     return Layer(init, forward, backward)
 
 
+@recorded
 def global_max_pool() -> Layer:
     """The largest element of each channel, over all positions.
 
@@ -259,6 +263,7 @@ def global_max_pool() -> Layer:
     return Layer(init, forward, backward)
 
 
+@recorded
 def global_avg_pool() -> Layer:
     """The mean of each channel, over all positions.
 

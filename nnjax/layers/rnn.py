@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from nnjax.calls import recorded
 from nnjax.core import Layer
 from nnjax.initializers import Initializer
 from nnjax.layers.scan import Arrays, Cell, tanh_slope, unroll
@@ -44,6 +45,7 @@ CELL = Cell(
 )
 
 
+@recorded
 def rnn(
     units: int, last: bool = False, masked: bool = False, init: Initializer | None = None
 ) -> Layer:

@@ -34,12 +34,12 @@ Source: Werbos, Backpropagation through time: what it does and how to do it, Pro
 import operator
 from collections.abc import Callable
 from functools import reduce
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from nnjax.checks import check_whole
 from nnjax.core import Layer, Params, Shape
 from nnjax.initializers import Initializer, glorot
 
@@ -99,8 +99,7 @@ def tanh_slope(z: jax.Array) -> jax.Array:
 
 def unroll(cell: Cell, units: int, last: bool, masked: bool, init: Initializer | None) -> Layer:
     """The layer that repeats a cell over time; see the module's text and the cells' functions."""
-    if not isinstance(units, Integral) or isinstance(units, bool) or units < 1:
-        raise ValueError(f"{cell.name}(units): expected a positive whole number, got {units!r}")
+    check_whole(units, f"{cell.name}(units)")
     draw = glorot() if init is None else init
     extra = 1 if masked else 0
 

@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from numbers import Integral
 
 import jax
 
+from nnjax.calls import recorded
+from nnjax.checks import is_whole
 from nnjax.core import Layer, Params, Shape
 
 
+@recorded
 def flatten() -> Layer:
     """All axes but the batch become one.
 
@@ -33,6 +35,7 @@ def flatten() -> Layer:
     return _reshape("flatten()", (-1,))
 
 
+@recorded
 def reshape(shape: Sequence[int]) -> Layer:
     """Another shape for the same numbers of each example.
 
@@ -62,10 +65,7 @@ def reshape(shape: Sequence[int]) -> Layer:
     """
     if (
         not isinstance(shape, Sequence)
-        or not all(
-            isinstance(n, Integral) and not isinstance(n, bool) and (n > 0 or n == -1)
-            for n in shape
-        )
+        or not all(is_whole(n, least=-1) and n != 0 for n in shape)
         or list(shape).count(-1) > 1
     ):
         raise ValueError(

@@ -3,9 +3,11 @@
 import jax
 import jax.numpy as jnp
 
+from nnjax.calls import recorded
 from nnjax.core import Layer, Params, Shape
 
 
+@recorded
 def softmax() -> Layer:
     """Probabilities from scores, over the last axis.
 
@@ -47,6 +49,7 @@ def softmax() -> Layer:
     return Layer(init, forward, backward)
 
 
+@recorded
 def log_softmax() -> Layer:
     """Logarithms of the softmax probabilities, over the last axis.
 

@@ -15,11 +15,11 @@ odd one after the input, as in TensorFlow and JAX (and in PyTorch, which offers 
 """
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 
+from nnjax.checks import is_whole
 from nnjax.core import Shape
 
 Whole = int | Sequence[int]
@@ -191,6 +191,4 @@ def _whole_numbers(values: object, least: int) -> tuple[int, ...] | None:
     """The values as ints, if they are a sequence of whole numbers not below `least`."""
     if not isinstance(values, Sequence):
         return None
-    whole = [v for v in values if isinstance(v, Integral) and not isinstance(v, bool)]
-    numbers = tuple(int(v) for v in whole)
-    return numbers if len(numbers) == len(values) and min(numbers, default=0) >= least else None
+    return tuple(map(int, values)) if all(is_whole(v, least) for v in values) else None

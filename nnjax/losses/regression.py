@@ -5,6 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 
+from nnjax.calls import recorded
 from nnjax.core import Loss
 from nnjax.losses.reduction import mean_loss
 from nnjax.losses.targets import same_shape
@@ -85,6 +86,7 @@ Source: Hastie, Tibshirani & Friedman, The Elements of Statistical Learning, 200
 """
 
 
+@recorded
 def huber(delta: float = 1.0) -> Loss:
     """Squared error near the target, absolute error far from it; the mean over all elements.
 

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from nnjax.calls import recorded
 from nnjax.core import Loss
 from nnjax.losses.cross_entropy import (
     binary_cross_entropy,
@@ -17,6 +18,7 @@ from nnjax.losses.reduction import Weighted, split
 from nnjax.losses.targets import distribution, same_shape
 
 
+@recorded
 def label_smoothing(loss: Loss, amount: float) -> Loss:
     """A cross-entropy whose targets are moved a little towards knowing nothing.
 

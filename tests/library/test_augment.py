@@ -21,7 +21,7 @@ KEY = jax.random.key(3)
 @pytest.mark.parametrize("targets", [LABELS, np.eye(3)[LABELS]], ids=["labels", "distributions"])
 def test_mixup_mixes_inputs_and_targets_alike(targets: np.ndarray) -> None:
     """The share and the partner of every row, recovered from x, explain the targets."""
-    x, t = nn.mixup(1.0, 3)(KEY, jnp.asarray(X), jnp.asarray(targets))
+    x, t = nn.augment.mixup(1.0, 3)(KEY, jnp.asarray(X), jnp.asarray(targets))
     hot, partners = np.eye(3)[LABELS], []
     for row in range(5):
         found = []
@@ -40,7 +40,7 @@ def test_mixup_mixes_inputs_and_targets_alike(targets: np.ndarray) -> None:
 
 
 def test_mixup_of_little_alpha_mixes_little() -> None:
-    x, t = nn.mixup(1e-6, 3)(KEY, jnp.asarray(X), jnp.asarray(LABELS))
+    x, t = nn.augment.mixup(1e-6, 3)(KEY, jnp.asarray(X), jnp.asarray(LABELS))
     np.testing.assert_allclose(x, X, atol=1e-9)
     np.testing.assert_allclose(t, np.eye(3)[LABELS], atol=1e-9)
 
@@ -57,14 +57,14 @@ def test_mixup_of_little_alpha_mixes_little() -> None:
 )
 def test_mixup_refuses(alpha: float, classes: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        nn.mixup(alpha, classes)
+        nn.augment.mixup(alpha, classes)
 
 
 def test_mixup_refuses_targets() -> None:
     with pytest.raises(ValueError, match=r"labels \(5,\) or distributions \(5, 3\)"):
-        nn.mixup(1.0, 3)(KEY, jnp.asarray(X), jnp.asarray(X))
+        nn.augment.mixup(1.0, 3)(KEY, jnp.asarray(X), jnp.asarray(X))
     with pytest.raises(ValueError, match="weights"):
-        nn.mixup(1.0, 3)(KEY, jnp.asarray(X), nn.Weighted(jnp.asarray(LABELS), jnp.ones(5)))
+        nn.augment.mixup(1.0, 3)(KEY, jnp.asarray(X), nn.Weighted(jnp.asarray(LABELS), jnp.ones(5)))
 
 
 # --- frequency_warp -------------------------------------------------------------------------------
@@ -75,7 +75,9 @@ SPECTRA = [[0, 2, 4], [5, 3, 1]]
 def test_warp_is_interpolation_with_one_factor_a_row() -> None:
     """The factor of each row is drawn as the function draws it; the rest is `numpy.interp`."""
     x = np.random.default_rng(1).normal(size=(4, 7))
-    y, targets = nn.frequency_warp(SPECTRA, 0.4)(KEY, jnp.asarray(x), jnp.asarray(LABELS[:4]))
+    y, targets = nn.augment.frequency_warp(SPECTRA, 0.4)(
+        KEY, jnp.asarray(x), jnp.asarray(LABELS[:4])
+    )
     u = np.asarray(jax.random.uniform(KEY, (4, 1, 1), jnp.asarray(x).dtype, -1, 1)).ravel()
     assert u.min() < 0 < u.max()
     for row in range(4):
@@ -87,7 +89,7 @@ def test_warp_is_interpolation_with_one_factor_a_row() -> None:
 
 
 def test_warp_by_nothing_is_the_identity() -> None:
-    y, _ = nn.frequency_warp(SPECTRA, 0.0)(KEY, jnp.asarray(X), jnp.asarray(LABELS))
+    y, _ = nn.augment.frequency_warp(SPECTRA, 0.0)(KEY, jnp.asarray(X), jnp.asarray(LABELS))
     np.testing.assert_array_equal(y, X)
 
 
@@ -105,7 +107,7 @@ def test_warp_by_nothing_is_the_identity() -> None:
 )
 def test_warp_refuses(spectra: Any, amount: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        nn.frequency_warp(spectra, amount)
+        nn.augment.frequency_warp(spectra, amount)
 
 
 # --- cepstral_noise -------------------------------------------------------------------------------
@@ -114,7 +116,7 @@ def test_warp_refuses(spectra: Any, amount: float, message: str) -> None:
 def test_cepstral_noise_is_a_sum_of_cosines() -> None:
     """Its cosine transform, by scipy, is the noise as drawn, and nothing beyond `order`."""
     x = np.random.default_rng(1).normal(size=(4, 7))
-    y, _ = nn.cepstral_noise(SPECTRA, 0.3, order=2)(KEY, jnp.asarray(x), None)
+    y, _ = nn.augment.cepstral_noise(SPECTRA, 0.3, order=2)(KEY, jnp.asarray(x), None)
     added = np.asarray(y)[:, SPECTRA] - x[:, SPECTRA]
     # sum_f s cos(...) 2 / bins
     coefficients = np.asarray(scipy.fft.dct(added, type=2, axis=-1)) / 3
@@ -138,7 +140,7 @@ def test_cepstral_noise_is_a_sum_of_cosines() -> None:
 )
 def test_cepstral_noise_refuses(spectra: Any, amount: float, order: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        nn.cepstral_noise(spectra, amount, order)
+        nn.augment.cepstral_noise(spectra, amount, order)
 
 
 # --- chained --------------------------------------------------------------------------------------
@@ -154,11 +156,11 @@ def test_chained_keeps_the_order_and_draws_apart() -> None:
         return 2 * x, targets
 
     zero = jnp.zeros((2, 3))
-    y, _ = nn.chained([jitter, double, jitter])(KEY, zero, None)
+    y, _ = nn.augment.chained([jitter, double, jitter])(KEY, zero, None)
     a, b = (jax.random.normal(jax.random.fold_in(KEY, i), (2, 3), zero.dtype) for i in (0, 2))
     np.testing.assert_allclose(y, 2 * a + b, rtol=1e-12)
     assert not np.allclose(a, b)
 
 
 def test_chain_of_nothing_is_the_identity() -> None:
-    assert nn.chained([])(KEY, jnp.asarray(X), LABELS)[1] is LABELS
+    assert nn.augment.chained([])(KEY, jnp.asarray(X), LABELS)[1] is LABELS

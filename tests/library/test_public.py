@@ -13,13 +13,15 @@ from test_initializers import INITIALIZERS
 import nnjax as nn
 from nnjax.verify.cases import LAYERS, LOSSES, PENALTIES
 
+MODULES = {name: getattr(nn, name) for name in ("initializers", "codes", "augment")}
 PUBLIC: dict[str, Any] = {
     name: getattr(nn, name) for name in nn.__all__ if not isinstance(getattr(nn, name), ModuleType)
 } | {
-    f"initializers.{name}": function
-    for name, function in vars(nn.initializers).items()
+    f"{module}.{name}": function
+    for module, within in MODULES.items()
+    for name, function in vars(within).items()
     if inspect.isfunction(function)
-    and function.__module__ == nn.initializers.__name__
+    and function.__module__ == within.__name__
     and not name.startswith("_")
 }
 FUNCTIONS = {name: value for name, value in PUBLIC.items() if inspect.isfunction(value)}

@@ -69,7 +69,7 @@ def test_augmented_replica_is_what_fit_gives(
 ) -> None:
     """Whatever the groups: random inputs and, from labels, targets that are distributions."""
     monkeypatch.setattr(importlib.import_module("nnjax.sweep"), "CACHE_BYTES", cache)
-    augment = nn.mixup(0.5, 2)
+    augment = nn.augment.mixup(0.5, 2)
     params, history = replicate(shuffle=shuffle, validation=HELD_OUT, augment=augment)
     for a, rate in enumerate(RATES):
         for s, seed in enumerate(SEEDS):

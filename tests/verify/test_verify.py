@@ -66,7 +66,7 @@ def test_loss_alone() -> None:
     wrong = nn.softmax_cross_entropy._replace(backward=lambda r: jax.nn.softmax(r[0]) - r[1])
     assert nn.verify(nn.softmax_cross_entropy, (3,), show=False).passed
     assert not nn.verify(wrong, (3,), show=False).passed
-    assert nn.verify(nn.coded_cross_entropy(np.eye(4)), (4,), show=False).passed
+    assert nn.verify(nn.codes.coded_cross_entropy(np.eye(4)), (4,), show=False).passed
 
 
 def test_training_and_evaluation_are_both_verified() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import nnjax
-from nnjax import layers
+from nnjax import codes, layers
 from nnjax.core import Layer, Loss
 
 SECTIONS = ("Args", "Returns", "Raises", "Example", "Source")
@@ -110,18 +110,18 @@ def rules() -> list[Rule]:
     """All public rules (functions that make layers or losses, and losses), by module."""
     texts = constants()
     found = []
-    for name in nnjax.__all__:
-        value = getattr(nnjax, name)
+    public = {name: (f"nn.{name}", getattr(nnjax, name)) for name in nnjax.__all__}
+    public |= {name: (f"nn.codes.{name}", getattr(codes, name)) for name in codes.__all__}
+    for name, (call, value) in public.items():
         if isinstance(value, Loss):
             module, text = texts[name]
-            call = f"nn.{name}"
         elif inspect.isfunction(value) and _makes(value) in (Layer, Loss, nnjax.Penalty):
             module, text = value.__module__, inspect.getdoc(value) or ""
             arguments = ", ".join(
                 str(p.replace(annotation=inspect.Parameter.empty))
                 for p in inspect.signature(value).parameters.values()
             )
-            call = f"nn.{name}({arguments})"
+            call = f"{call}({arguments})"
         else:
             continue
         family = (importlib.import_module(module).__doc__ or "").strip().splitlines()[0]

@@ -49,13 +49,13 @@ def codes(settings: Settings) -> Any:
     import jax
 
     bits = settings["code_bits"]
-    return nn.output_codes(LETTERS, bits, jax.random.key(0)) if bits else None
+    return nn.codes.output_codes(LETTERS, bits, jax.random.key(0)) if bits else None
 
 
 def loss(settings: Settings) -> nn.Loss:
     """Softmax cross-entropy with smoothed labels; with a code one sigmoid per bit."""
     if settings["code_bits"]:
-        return nn.coded_cross_entropy(codes(settings))
+        return nn.codes.coded_cross_entropy(codes(settings))
     return nn.label_smoothing(nn.softmax_cross_entropy, settings["label_smoothing"])
 
 
@@ -136,6 +136,6 @@ def probabilities(
     judged = []
     for s in range(len(seeds)):
         scores = nn.predict(net, jax.tree.map(lambda leaf, s=s: leaf[0, s], params), x_held_out)
-        scores = scores if words is None else nn.decode(words, scores)
+        scores = scores if words is None else nn.codes.decode(words, scores)
         judged.append(np.asarray(jax.nn.softmax(scores.astype("float32"))))
     return np.stack(judged)
