@@ -1,37 +1,107 @@
-# The page of each chapter, from its numbers, tables and figures alone: a chapter runs without the
-# study. What it trains stands in workflow/rules/chapter_NAME.smk.
+# What every chapter has: figures, a page, verdicts on its claims, and a target that makes them all.
 
 
-rule chapter_page:
+def figure_of(wildcards):
+    return FIGURES[wildcards.figure].page.figures[wildcards.figure]
+
+
+def figure_script(wildcards):
+    return figure_of(wildcards).script or f"plot_{wildcards.figure}"
+
+
+def chapter_of(wildcards):
+    return CHAPTERS[wildcards.chapter]
+
+
+def claim_of(wildcards):
+    return CLAIMS[wildcards.claim].claims[wildcards.claim]
+
+
+# A figure is drawn from its table alone.
+rule plot:
     input:
-        numbers="reports/tables/numbers_{chapter}.csv",
-        tables=lambda wildcards: expand(
-            "reports/tables/{figure}.csv",
-            figure=config["chapters"][wildcards.chapter]["figures"],
+        table=branch(
+            lambda wildcards: figure_of(wildcards).table,
+            then="reports/tables/{figure}.csv",
         ),
-        figures=lambda wildcards: expand(
-            "reports/figures/{figure}.svg",
-            figure=config["chapters"][wildcards.chapter]["figures"],
-        ),
-        templates=[
-            "workflow/report/chapter.html",
-            "workflow/report/figure.html",
-            "workflow/report/page.css",
-            "workflow/report/chapters/{chapter}.html",
-        ],
     output:
-        page="reports/chapters/{chapter}.html",
+        svg="reports/figures/{figure}.svg",
+        png="reports/figures/{figure}.png",
     log:
-        "logs/chapter_{chapter}.log",
+        "logs/plot/{figure}.log",
     conda:
         ENV
     params:
-        settings=lambda wildcards: config["chapters"][wildcards.chapter],
-        claims=lambda wildcards: {
-            name: CLAIMS[name] for name in CHAPTER_CLAIMS[wildcards.chapter]
-        },
-        ledger=config["ledger"],
-        study=config["study"],
-        code=code_digest(f"{CODE}/write_chapter.py"),
+        drawing=lambda wildcards: figure_of(wildcards).drawing,
+        path=lambda wildcards: f"{FIGURES[wildcards.figure].name}/{figure_script(wildcards)}",
+        code=lambda wildcards: FIGURES[wildcards.figure].code(figure_script(wildcards)),
     script:
-        "../scripts/write_chapter.py"
+        "../chapters/{params.path}.py"
+
+
+# The page of a chapter is written from its own numbers, tables and figures: a chapter runs without
+# the others.
+rule write_page:
+    input:
+        numbers="reports/tables/numbers_{chapter}.csv",
+        tables=lambda wildcards: [
+            f"reports/tables/{name}.csv"
+            for name, figure in chapter_of(wildcards).page.figures.items()
+            if figure.table
+        ],
+        figures=lambda wildcards: [
+            f"reports/figures/{name}.svg"
+            for name in chapter_of(wildcards).page.figures
+        ],
+        template="workflow/chapters/{chapter}/page.html",
+        shared=[
+            "workflow/report/chapter.html",
+            "workflow/report/figure.html",
+            "workflow/report/page.css",
+        ],
+    output:
+        output="reports/chapters/{chapter}.html",
+    log:
+        "logs/write_page/{chapter}.log",
+    conda:
+        ENV
+    params:
+        about=lambda wildcards: chapter_of(wildcards).page.model_dump(),
+        settings=lambda wildcards: chapter_of(wildcards).params(),
+        declared=lambda wildcards: {
+            name: claim.model_dump()
+            for name, claim in chapter_of(wildcards).claims.items()
+        },
+        ledger=STUDY.ledger.model_dump(),
+        study=STUDY.study,
+        code=code_digest("workflow/scripts/write_page.py"),
+    script:
+        "../scripts/write_page.py"
+
+
+rule judge:
+    input:
+        numbers=lambda wildcards: CLAIMS[wildcards.claim].numbers,
+    output:
+        verdict="results/claims/{claim}.json",
+    log:
+        "logs/judge/{claim}.log",
+    conda:
+        ENV
+    params:
+        declared=lambda wildcards: claim_of(wildcards).model_dump(),
+        ledger=STUDY.ledger.model_dump(),
+        study=STUDY.study,
+        code=code_digest("workflow/scripts/judge.py"),
+    script:
+        "../scripts/judge.py"
+
+
+for CHAPTER in CHAPTERS.values():
+
+    rule:
+        name:
+            f"chapter_{CHAPTER.name}"
+        input:
+            CHAPTER.targets(),
+        localrule: True

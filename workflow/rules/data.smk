@@ -1,53 +1,56 @@
 # The data sets, checked: from a local folder, the public source, or a marked stand-in.
 
-# Where to look is the same for all; the addresses are each set's own.
-PLACES = {
-    key: config["data"][key] for key in ("folders", "cache", "standin", "standin_seed")
-}
+# Where to look is the same for all; the addresses differ.
+PLACES = STUDY.data.model_dump(exclude={"urls"})
+URLS = STUDY.data.urls.model_dump()
+FETCH = "workflow/scripts/fetch.py"
 
 
-# The splits lie in files of their own: what takes only `train` has not seen the test speakers.
+# The splits are separate files: a job that takes only `train` has no access to the test speakers.
 rule fetch_isolet:
     output:
         train="results/data/train.parquet",
         test="results/data/test.parquet",
-        record="results/data/isolet.json",
+        origin="results/data/isolet.json",
     log:
         "logs/fetch_isolet.log",
     conda:
         ENV
     params:
-        data={**PLACES, "url": config["data"]["url"]},
-        code=code_digest(f"{CODE}/fetch_isolet.py"),
+        dataset="isolet",
+        places={**PLACES, "urls": URLS["isolet"]},
+        code=code_digest(FETCH),
     script:
-        "../scripts/fetch_isolet.py"
+        "../scripts/fetch.py"
 
 
 rule fetch_mnist:
     output:
         arrays="results/data/mnist.npz",
-        record="results/data/mnist.json",
+        origin="results/data/mnist.json",
     log:
         "logs/fetch_mnist.log",
     conda:
         ENV
     params:
-        data={**PLACES, **config["data"]["mnist"]},
-        code=code_digest(f"{CODE}/fetch_mnist.py"),
+        dataset="mnist",
+        places={**PLACES, "urls": URLS["mnist"]},
+        code=code_digest(FETCH),
     script:
-        "../scripts/fetch_mnist.py"
+        "../scripts/fetch.py"
 
 
 rule fetch_text:
     output:
         text="results/data/text.txt",
-        record="results/data/text.json",
+        origin="results/data/text.json",
     log:
         "logs/fetch_text.log",
     conda:
         ENV
     params:
-        data={**PLACES, **config["data"]["text"]},
-        code=code_digest(f"{CODE}/fetch_text.py"),
+        dataset="text",
+        places={**PLACES, "urls": URLS["text"]},
+        code=code_digest(FETCH),
     script:
-        "../scripts/fetch_text.py"
+        "../scripts/fetch.py"

@@ -1,0 +1,4 @@
+"""What the chapters share: jobs, settings, tables, numbers, claims, figures and pages.
+
+The library knows no chapter, and only `job` knows Snakemake.
+"""

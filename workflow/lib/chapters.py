@@ -1,0 +1,143 @@
+"""The chapters: found by their folders, with their settings, claims and figures, all checked."""
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, model_validator
+
+from workflow.lib.claims import Claim
+from workflow.lib.digest import code_digest
+from workflow.lib.settings import Name, SettingsError, Strict, checked, merged, read
+
+FOLDER = Path(__file__).resolve().parents[1] / "chapters"
+
+
+class Figure(Strict):
+    """A figure of a chapter; in the settings, the text alone is enough."""
+
+    alt: Name = Field(description="what a reader who cannot see the figure is told")
+    script: str = Field("", description="draws it; without a name, plot_FIGURE")
+    table: bool = Field(True, description="false: the script draws without a table")
+    drawing: dict[str, Any] = Field({}, description="arguments of the script, by name")
+
+    @model_validator(mode="before")
+    @classmethod
+    def text_alone(cls, value: Any) -> Any:
+        """A text is the alternative text of a figure with no settings of its own."""
+        return {"alt": value} if isinstance(value, str) else value
+
+
+class Page(Strict):
+    """What a page shows of a chapter before any result."""
+
+    title: Name
+    question: Name = Field(description="one line for tables of chapters")
+    source: Name
+    figures: dict[str, Figure]
+    order: int = Field(100, description="chapters come in this order, then by name")
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A folder below workflow/chapters: a question, its training, figures, page and claims."""
+
+    name: str
+    folder: Path
+    page: Page
+    settings: BaseModel
+    claims: dict[str, Claim]
+
+    def code(self, script: str) -> str:
+        """The digest of one of the chapter's scripts, so that a rule reruns when it changes."""
+        return code_digest(self.folder / f"{script}.py")
+
+    def params(self, *names: str) -> dict[str, Any]:
+        """Settings that a job depends on: those named, or all; plain values for Snakemake."""
+        return self.settings.model_dump(include=set(names) or None)
+
+    @property
+    def numbers(self) -> str:
+        """The table with the chapter's numbers."""
+        return f"reports/tables/numbers_{self.name}.csv"
+
+    def targets(self) -> list[str]:
+        """What `snakemake chapter_NAME` makes."""
+        return [
+            f"reports/chapters/{self.name}.html",
+            *(f"reports/figures/{f}.{form}" for f in self.page.figures for form in ("svg", "png")),
+            *(f"results/claims/{claim}.json" for claim in self.claims),
+        ]
+
+
+def found(config: dict[str, Any], shared: set[str], folder: Path = FOLDER) -> dict[str, Chapter]:
+    """All chapters by name.
+
+    Args:
+        config: what Snakemake read: `study`, and overrides in a section named like the chapter.
+        shared: sections of the configuration that belong to no chapter.
+        folder: holds one folder for each chapter.
+
+    Raises:
+        SettingsError: one line for each mistake, in all chapters; for two chapters with the same
+            claim or figure; for a section of the configuration that is no chapter.
+    """
+    names = sorted(path.parent.name for path in folder.glob("*/settings.yaml"))
+    lines = [
+        f"  {section}: unknown section; known: {', '.join(sorted({*shared, *names}))}"
+        for section in config
+        if section not in shared and section not in names
+    ]
+    chapters = []
+    for name in names:
+        try:
+            chapters.append(chapter(folder / name, config))
+        except SettingsError as error:
+            lines.append(str(error))
+    for what in ("claims", "figures"):
+        owners: dict[str, str] = {}
+        for each in chapters:
+            for key in each.claims if what == "claims" else each.page.figures:
+                if key in owners:
+                    lines.append(
+                        f"  {key}: in the {what} of both chapters/{owners[key]} and "
+                        f"chapters/{each.name}; rename it in one of them"
+                    )
+                owners[key] = each.name
+    if lines:
+        raise SettingsError("\n".join(lines))
+    chapters.sort(key=lambda each: (each.page.order, each.name))
+    return {each.name: each for each in chapters}
+
+
+def chapter(folder: Path, config: dict[str, Any]) -> Chapter:
+    """One chapter, its settings those of the study (full or quick) with the overrides over them."""
+    name = folder.name
+    values = read(folder / "settings.yaml")
+    if config["study"] == "quick":
+        values = merged(values, read(folder / "quick.yaml"))
+    values = merged(values, config.get(name) or {})
+    page = checked(Page, values.pop("page", {}), f"{name}.page")
+    settings = checked(_model(folder), values, name)
+    claims = {
+        claim: checked(Claim, content, f"{name}.claims.{claim}")
+        for claim, content in read(folder / "claims.yaml").items()
+    }
+    figures = [f for f in (claim.figure for claim in claims.values()) if f not in page.figures]
+    if figures:
+        raise SettingsError(
+            f"  {name}.claims: no figure {', '.join(figures)}; known: {', '.join(page.figures)}"
+        )
+    return Chapter(name, folder, page, settings, claims)
+
+
+def _model(folder: Path) -> type[BaseModel]:
+    """The class `Settings` of a chapter's settings.py."""
+    name = f"workflow.chapters.{folder.name}.settings"
+    spec = importlib.util.spec_from_file_location(name, folder / "settings.py")
+    if spec is None or spec.loader is None or not (folder / "settings.py").exists():
+        raise SettingsError(f"  {folder.name}: has no settings.py with a class Settings")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Settings

@@ -1,0 +1,142 @@
+"""Rows of numbers: one form, written by `summarise` and read by everything else."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike
+
+from nnjax import stats
+
+Number = dict[str, Any]
+"""What is known of a number: value, lo, hi, n, unit, interval, what, and p where it was tested."""
+
+COLUMNS = ["key", "value", "lo", "hi", "n", "p", "unit", "interval", "what", "data"]
+
+# What an interval covers and how it was made, in the words printed beside it.
+SPEAKERS_AND_SEEDS = "95 % over speakers and seeds (bootstrap)"
+SPEAKERS = "95 % over speakers (bootstrap)"
+SPEAKERS_T = "95 % over speakers (Student's t)"
+SEEDS_T = "95 % over seeds (Student's t)"
+SEEDS_WILSON = "95 % over seeds (Wilson)"
+SEEDS_BOOTSTRAP = "95 % over seeds (bootstrap)"
+SEEDS_ORDER = "95 % over seeds (order statistics)"
+REPEATS_ORDER = "95 % over repeats (order statistics)"
+RUNS_WILSON = "95 % over runs (Wilson)"
+IMAGES_AND_SEEDS = "95 % over test images and seeds (bootstrap)"
+IMAGES_WILSON = "95 % over test images (Wilson)"
+ROWS_AND_SEEDS = "95 % over rows and seeds (bootstrap)"
+ROWS = "95 % over rows (bootstrap)"
+DRAWS_WILSON = "95 % over random draws (Wilson)"
+NO_INTERVAL = "none: a count or a single case"
+N_SEEDS = "; n: seeds"
+"""Ends the words for an interval over units and seeds whose n is the number of seeds."""
+
+
+def number(
+    key: str,
+    what: str,
+    interval: stats.Interval,
+    unit: str,
+    covers: str,
+    p: float | None = None,
+) -> dict[str, Any]:
+    """One number with its interval; a fraction's is cut to [0, 1], where t may pass its ends.
+
+    Args:
+        key: claim id or chapter, dot, quantity.
+        what: in words.
+        interval: value, ends and n.
+        unit: one that the page can write.
+        covers: what the interval covers and how it was made.
+        p: of a test that belongs to the number, where one was made.
+    """
+    if unit == "fraction":
+        value, lo, hi, n = interval
+        interval = stats.Interval(value, max(lo, 0.0), min(hi, 1.0), n)
+    found = interval._asdict() | {"p": p}
+    return {"key": key, **found, "unit": unit, "interval": covers, "what": what}
+
+
+def single(key: str, what: str, value: float, unit: str, n: int = 1) -> dict[str, Any]:
+    """One number that has no interval: a count, a counter-example."""
+    alone = stats.Interval(float(value), float("nan"), float("nan"), n)
+    return number(key, what, alone, unit, NO_INTERVAL)
+
+
+def table(rows: list[dict[str, Any]], data: str) -> pl.DataFrame:
+    """The rows as numbers_NAME.csv has them; an end that is not known is empty.
+
+    Args:
+        rows: as `number` gives them.
+        data: what they were measured on, one of tables.SOURCES.
+    """
+    may_be_missing = ("lo", "hi", "p")
+    frame = pl.DataFrame(
+        rows, infer_schema_length=None, schema_overrides=dict.fromkeys(may_be_missing, pl.Float64)
+    )
+    known = pl.col(*may_be_missing).fill_nan(None)
+    frame = frame.with_columns(known, data=pl.lit(data))
+    # A chapter that tests nothing has no column of p values.
+    tested = frame["p"].is_not_null().any()
+    return frame.select(name for name in COLUMNS if tested or name != "p")
+
+
+def over_units(correct: ArrayLike, rows: ArrayLike, resamples: int = 10_000) -> stats.Interval:
+    """`stats.two_level_interval` whose n counts the units where there is one seed only.
+
+    A model without chance has one seed, and nothing but the units is resampled.
+
+    Args:
+        correct: rows classified correctly, (seeds, units).
+        rows: rows of each unit, (units,).
+        resamples: bootstrap samples.
+
+    Example:
+        >>> over_units([[1, 0, 1, 1]], [1, 1, 1, 1]).n, over_units([[1, 0], [1, 1]], [1, 1]).n
+        (4, 2)
+    """
+    found = stats.two_level_interval(correct, rows, np.random.default_rng(0), resamples=resamples)
+    seeds, units = np.shape(correct)
+    return found._replace(n=seeds if seeds > 1 else units)
+
+
+def exp(of_logs: stats.Interval) -> stats.Interval:
+    """The interval of a quantity from that of its logarithm."""
+    value, lo, hi = (float(end) for end in np.exp(of_logs[:3]))
+    return stats.Interval(value, lo, hi, of_logs.n)
+
+
+def geometric_mean(values: ArrayLike) -> stats.Interval:
+    """The geometric mean with Student's t interval of the logarithms.
+
+    Example:
+        >>> print("%.1f %.1f %.1f %d" % geometric_mean([10.0, 10.0, 10.0]))
+        10.0 10.0 10.0 3
+    """
+    return exp(stats.mean_interval(np.log(values)))
+
+
+def collect(tables: list[Path]) -> dict[str, Number]:
+    """The numbers of some tables by key; the end of an interval that is not known is None.
+
+    Raises:
+        ValueError: if two tables give the same key.
+    """
+    numbers: dict[str, Number] = {}
+    for path in tables:
+        for row in pl.read_csv(path, infer_schema_length=None).iter_rows(named=True):
+            key = row["key"]
+            if key in numbers:
+                raise ValueError(f"{path}: the number {key} is also in another table; rename it")
+            numbers[key] = {
+                name: _known(row[name]) for name in COLUMNS if name in row and name != "key"
+            }
+    return numbers
+
+
+def _known(value: Any) -> Any:
+    """JSON has neither NaN nor infinity."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,84 @@
+"""Run a script's `main` as a job of the workflow: the only code that knows Snakemake."""
+
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ConfigDict, validate_call
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import Snakemake
+
+
+class JobError(ValueError):
+    """The input of a job cannot be used; the message is the sentence that the user reads."""
+
+
+def run(main: Callable[..., None], job: "Snakemake | None") -> None:
+    """Call `main` with the job's inputs, outputs, params and wildcards, each by its name.
+
+    Values are converted to the annotated types: a path to `Path`, a mapping of settings to the
+    pydantic model that describes it. What `main` does not take, such as the digest of the code, is
+    left out. Messages go to the log, because the messages of parallel jobs would mix on the
+    terminal.
+
+    Args:
+        main: the script's function.
+        job: the object `snakemake` that Snakemake gives to a script; None where a test imports the
+            script, and then nothing happens.
+
+    Raises:
+        SystemExit: if the input cannot be used (`JobError`); the reason is in the log.
+        TypeError: if the rule lacks an argument of `main`, or names one twice.
+    """
+    if job is None:
+        return
+    log = Path(job.log[0])
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stderr = log.open("w", encoding="utf-8", buffering=1)
+    bind_threads(job.threads)
+    call = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(main)
+    try:
+        call(**arguments(main, job))
+    except JobError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def bind_threads(threads: int) -> None:
+    """Let JAX use no more than the job's threads; must be called before JAX touches a device.
+
+    Without a bound each of several parallel jobs takes all cores, and all are slower. Products of
+    reduced precision (TF32 on GPUs) are switched off, so that every device computes the same study.
+    """
+    os.environ["NPROC"] = str(threads)
+    os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
+    if "jax" in sys.modules:
+        import jax
+
+        jax.config.update("jax_default_matmul_precision", "highest")
+
+
+def arguments(main: Callable[..., None], job: "Snakemake") -> dict[str, Any]:
+    """The arguments of `main`, found by name among inputs, outputs, params and wildcards."""
+    found: dict[str, Any] = {}
+    for kind in (job.input, job.output, job.params, job.wildcards):
+        for name, value in kind.items():
+            if name in found:
+                raise TypeError(f"rule {job.rule}: two values are called {name}; rename one")
+            found[name] = list(value) if isinstance(value, tuple) else value
+    parameters = inspect.signature(main).parameters
+    missing = [
+        name
+        for name, parameter in parameters.items()
+        if name not in found and parameter.default is parameter.empty
+    ]
+    if missing:
+        raise TypeError(
+            f"rule {job.rule}: main needs {', '.join(missing)}; name it among the rule's input, "
+            "output or params"
+        )
+    return {name: found[name] for name in parameters if name in found}

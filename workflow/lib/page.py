@@ -1,0 +1,68 @@
+"""Pages: one way to write a number, and one set of templates."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from workflow.lib.estimates import Number
+
+TEMPLATES = Path(__file__).resolve().parents[1] / "report"
+
+UNITS = {
+    "fraction": (".1f", 100, " %"),
+    "difference of fractions": ("+.2f", 100, " points"),
+    "nats": (".3f", 1, " nats"),
+    "rows": (".1f", 1, ""),
+    "runs": (".0f", 1, ""),
+    "ratio": (".3g", 1, ""),
+    "s": (".3g", 1, " s"),
+    "correlation": (".2f", 1, ""),
+    "perplexity": (".1f", 1, ""),
+    "tokens": (",.0f", 1, ""),
+    "number": (".3g", 1, ""),
+    "count": (",.0f", 1, ""),
+}
+"""How a number of each unit is written: its format, its factor, and the text after it."""
+
+
+def number(entry: Number) -> str:
+    """A number with its interval: fractions in percent, differences of them in points.
+
+    Example:
+        >>> number({"value": 0.9529, "lo": 0.937, "hi": 0.966, "unit": "fraction"})
+        '95.3 % [93.7, 96.6]'
+    """
+    form, scale, unit = UNITS[entry["unit"]]
+    value, lo, hi = (
+        "unknown" if entry[key] is None else format(scale * entry[key], form)
+        for key in ("value", "lo", "hi")
+    )
+    if entry["lo"] is None and entry["hi"] is None:
+        return f"{value}{unit}"
+    return f"{value}{unit} [{lo}, {hi}]"
+
+
+def effect(measured: dict[str, Any]) -> str:
+    """The number of a check under one protocol, as `number` writes it."""
+    return number(measured | {"value": measured["effect"]})
+
+
+def environment(*folders: Path) -> Environment:
+    """The environment of all templates; those of `folders` come first, then workflow/report."""
+    made = Environment(
+        loader=FileSystemLoader([*folders, TEMPLATES]),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["number"] = number
+    made.filters["effect"] = effect
+    return made
+
+
+def image(svg: Path) -> str:
+    """A figure for a page that needs no other file."""
+    return base64.b64encode(svg.read_bytes()).decode()

@@ -1,0 +1,149 @@
+"""Settings: read, overridden and checked, with one line for each mistake.
+
+A setting is written once, in a YAML file. Its type, bounds and meaning are written once, in a
+pydantic model: the `settings.py` of a chapter, or `Study` for what all chapters share.
+"""
+
+import difflib
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """A section of the settings: unknown keys are errors, and values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Name = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=1, description="a whole number from 1")]
+Seed = Annotated[int, Field(ge=0, description="a whole number from 0")]
+Rate = Annotated[float, Field(gt=0, le=100, description="a learning rate above 0")]
+Decay = Annotated[float, Field(ge=0, lt=1, description="from 0 to below 1")]
+Fraction = Annotated[float, Field(gt=0, le=1, description="above 0, at most 1")]
+Positive = Annotated[float, Field(gt=0, description="above 0")]
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used; the message has one line for each mistake."""
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of a YAML file, empty if there is none.
+
+    Raises:
+        SettingsError: if the file is not valid YAML or not a mapping.
+    """
+    if not path.exists():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise SettingsError(f"  {path}: is not valid YAML ({error})") from error
+    if not isinstance(content, dict):
+        raise SettingsError(f"  {path}: expected keys with values, found {content!r}")
+    return content
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """The settings `base` with those of `over` in their place, section by section.
+
+    Example:
+        >>> merged({"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"c": 4}})
+        {'a': 1, 'b': {'c': 4, 'd': 3}}
+    """
+    result = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if both else value
+    return result
+
+
+def checked(model: type[Model], values: dict[str, Any], section: str) -> Model:
+    """The values as the model, if they fit.
+
+    Args:
+        model: a pydantic model.
+        values: what the files and the command line give.
+        section: begins the name of every key in a message.
+
+    Raises:
+        SettingsError: one line for each mistake: the key, what it holds, what is allowed.
+
+    Example:
+        >>> class Example(Strict):
+        ...     seeds: Count
+        >>> try:
+        ...     checked(Example, {"sedes": 3, "seeds": 0}, "example")
+        ... except SettingsError as error:
+        ...     print(error)
+          example.seeds: 0: input should be greater than or equal to 1 (expected: ...)
+          example.sedes: unknown key; did you mean seeds?
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        lines = [_line(model, fault, section) for fault in error.errors()]
+        raise SettingsError("\n".join(f"  {line}" for line in dict.fromkeys(lines))) from None
+
+
+def _line(model: type[BaseModel], fault: Any, section: str) -> str:
+    """One mistake as a line."""
+    place, description, known = _walk(model, [str(part) for part in fault["loc"]])
+    key = ".".join(filter(None, [section, *place]))
+    if fault["type"] == "missing":
+        return f"{key}: is missing"
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(place[-1], known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(sorted(known))}"
+        return f"{key}: unknown key; {hint}"
+    message = fault["msg"].removeprefix("Value error, ")
+    expected = f" (expected: {description})" if description else ""
+    return f"{key}: {fault['input']!r}: {message[:1].lower()}{message[1:]}{expected}"
+
+
+def _walk(model: type[BaseModel], place: list[str]) -> tuple[list[str], str, list[str]]:
+    """Follow a place through nested models, mappings and lists.
+
+    Returns:
+        the parts of the place that a file has (pydantic also names the members of unions), the
+        description of what is expected there, and the keys known beside the last part.
+    """
+    annotation: Any = model
+    parts, description, known = [], "", []
+    for part in place:
+        members = _members(annotation)
+        models = [member for member in members if hasattr(member, "model_fields")]
+        known = [name for member in models for name in member.model_fields]
+        fields = [member.model_fields[part] for member in models if part in member.model_fields]
+        inner = [get_args(m)[-1] for m in members if get_origin(m) in (dict, list, tuple)]
+        if fields:
+            annotation, description = fields[0].annotation, fields[0].description or ""
+        elif inner:
+            annotation = inner[0]
+            description = _described(annotation) or description
+        elif not models:
+            continue
+        parts.append(part)
+    return parts, description, known
+
+
+def _members(annotation: Any) -> list[Any]:
+    """The types that an annotation allows, without `Annotated`."""
+    if get_origin(annotation) is Annotated:
+        return _members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [member for part in get_args(annotation) for member in _members(part)]
+    return [annotation]
+
+
+def _described(annotation: Any) -> str:
+    """The description in an annotation's own `Field`."""
+    extras = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    return next((e.description for e in extras if getattr(e, "description", None)), "")
