@@ -55,7 +55,7 @@ def main(
         write(DATASETS[dataset], fetched, *(str(path) for path in [*outputs, origin]))
     except DataError as error:
         raise job.JobError(f"error: {error}") from None
-    say(f"{fetched.record['data']}: {fetched.record['source']}")
+    say(f"{fetched.origin['data']}: {fetched.origin['source']}")
 
 
 job.run(main, globals().get("snakemake"))
