@@ -58,7 +58,12 @@ class Layer(NamedTuple):
         return text_of(self)
 
 
-class Loss(NamedTuple):
+class _Loss(NamedTuple):
+    forward: Callable[[jax.Array, Any], tuple[jax.Array, Residuals]]
+    backward: Callable[[Residuals], jax.Array]
+
+
+class Loss(_Loss):
     """A scalar measure of error, as two pure functions.
 
         forward:  (scores, targets) -> (J, residuals)   a scalar, the mean over the batch
@@ -71,11 +76,9 @@ class Loss(NamedTuple):
         4.0 [[4.]]
     """
 
-    forward: Callable[[jax.Array, Any], tuple[jax.Array, Residuals]]
-    backward: Callable[[Residuals], jax.Array]
-
+    # A subclass, since instances of a bare NamedTuple cannot carry a name and docstring.
     def __repr__(self) -> str:
-        return text_of(self)
+        return getattr(self, "__name__", "") or text_of(self)
 
 
 class Penalty(NamedTuple):

@@ -1,9 +1,10 @@
-"""Losses. The mean is taken here and nowhere else: `reduction.py` divides by the number of examples
-in the forward pass, and by the same number in the backward pass.
+"""Losses. Only losses take a mean: `reduction.py` divides by the number of examples in the forward
+pass, and by the same number in the backward pass.
 
-Scores and targets have shape (batch, ..., outputs); axes between batch and outputs count as more
-examples. Classification takes whole-number labels (batch, ...) or a distribution over the classes
-(batch, ..., classes), one-hot included. Every loss takes `Weighted(targets, weights)` as well.
+Scores and targets have shape (batch, ..., outputs); the axes between batch and outputs count as
+further examples. Classification takes whole-number labels (batch, ...) or a distribution over the
+classes (batch, ..., classes), for instance one-hot. Every loss also takes
+`Weighted(targets, weights)`.
 """
 
 from nnjax.losses.cross_entropy import (

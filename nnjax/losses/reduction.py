@@ -1,9 +1,10 @@
-"""The one reduction of all losses: the mean over the examples, weighted or not.
+"""The common reduction of all losses: the mean over the examples, weighted or not.
 
-A loss is written as what one example costs and the slope of that cost; the mean, its 1/n in the
+A loss is written as the cost of one example and the slope of that cost. The mean, its 1/n in the
 backward pass, weights and masks are added here.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -17,22 +18,23 @@ from nnjax.core import Loss
 class Weighted(NamedTuple):
     """Targets with a weight for each example; every loss and `accuracy` take it as targets.
 
-        J = sum_b w_b l_b / sum_b w_b        dz_b = w_b l_b'(z_b) / sum_b w_b
+        J = Σ_b w_b l_b / Σ_b w_b        dz_b = w_b l_b′(z_b) / Σ_b w_b
 
-    with l_b the loss of example b alone. Derivation: the weights are constants, so the derivative
-    of the sum is taken term by term; the normaliser is the sum of the weights, so that equal
-    weights of any size change nothing and a mask of zeros and ones gives the mean over what is
-    real, however much padding there is.
+    with l_b the loss of example b alone.
 
-    To the loss an example of weight 0 does not exist: it adds nothing and gets the gradient 0 even
+    Derivation. The weights are constants, so the sum is differentiated term by term. Dividing by
+    the sum of the weights means that equal weights of any size change nothing, and that a mask of
+    zeros and ones gives the mean over the real examples, however much padding there is.
+
+    An example of weight 0 does not exist for the loss: it adds nothing and gets the gradient 0 even
     if its loss is infinite, its scores are NaN or its label is -1. (The network before the loss
-    still multiplies that 0 with what it saved, so its inputs must be finite.) If all weights are 0
+    still multiplies that 0 by its residuals, so its inputs must be finite.) If all weights are 0,
     the loss is NaN, the mean of nothing, and the gradient 0.
 
-    `targets` are what the loss takes alone. `weights` are finite, not negative, of any dtype, and
-    have the shape of the labels, that is scores.shape[:-1]; losses that compare element with
-    element take a weight per element as well, of shape scores.shape. Values are checked by `fit`;
-    under `jit` they cannot be.
+    `targets` are those the loss takes without weights. `weights` are finite, not negative and of
+    any dtype. They have the shape of the labels, scores.shape[:-1]; losses that compare element
+    with element also accept a weight per element, of shape scores.shape. `fit` checks the values;
+    under `jit` they cannot be checked.
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn
@@ -50,7 +52,7 @@ class Weighted(NamedTuple):
 
 
 class Residuals(NamedTuple):
-    """What the derivative is made of. `share` is w / sum w, or None without weights."""
+    """Saved for the backward pass. `share` is w / Σ w, or None without weights."""
 
     scores: jax.Array
     targets: jax.Array
@@ -58,7 +60,7 @@ class Residuals(NamedTuple):
 
 
 Encode = Callable[[jax.Array, jax.Array, str], jax.Array]
-"""`(scores, targets, name of the loss) -> t`, targets checked, in shape and dtype of the scores."""
+"""`(scores, targets, name of the loss) -> t`: checked targets, in shape and dtype of the scores."""
 
 Elementwise = Callable[[jax.Array, jax.Array], jax.Array]
 """`(scores, t) -> array` of the shape of the scores."""
@@ -67,19 +69,19 @@ Elementwise = Callable[[jax.Array, jax.Array], jax.Array]
 def mean_loss(
     name: str, encode: Encode, cost: Elementwise, slope: Elementwise, *, summed: bool
 ) -> Loss:
-    """A loss from what one example costs and the derivative of that cost by its scores.
+    """A loss from the cost of one example and the derivative of that cost.
 
-        J = 1/n sum_b l_b,   l_b = sum_k cost_bk         dz = slope / n,   slope_bk = dl_b / dz_bk
+        J = 1/n Σ_b l_b,   l_b = Σ_k cost_bk         dz = slope / n,   slope_bk = ∂l_b / ∂z_bk
 
-    With `summed`, an example's outputs are added and n counts examples, as classes demand; without
-    it n counts elements, so that outputs are averaged as well. With `Weighted` targets each cost
-    and slope is multiplied by its weight and n is the sum of the weights.
+    With `summed`, the outputs of an example are added and n counts examples, as classes require;
+    without it, n counts elements, so outputs are averaged too. With `Weighted` targets each cost
+    and slope is multiplied by its weight, and n is the sum of the weights.
 
     Args:
-        name: of the loss, for messages.
-        encode: targets as an array t like the scores.
-        cost: what each element costs.
-        slope: the derivative of the sum of all costs by each score.
+        name: name of the loss, for messages.
+        encode: turns targets into an array t like the scores.
+        cost: the cost of each element.
+        slope: the derivative of the sum of all costs with respect to each score.
         summed: whether an example costs the sum of its elements or their mean.
 
     Returns:
@@ -88,7 +90,7 @@ def mean_loss(
 
     def forward(scores: jax.Array, targets: Any) -> tuple[jax.Array, Residuals]:
         if not jnp.issubdtype(scores.dtype, jnp.floating):
-            # Whole-number scores would cut off the targets' fractions.
+            # Whole-number scores would truncate fractional targets.
             raise ValueError(f"{name}: expected scores of a float dtype, got {scores.dtype}")
         plain, weights = split(targets)
         t = encode(scores, jnp.asarray(plain), name)
@@ -99,7 +101,7 @@ def mean_loss(
             return J.astype(scores.dtype), Residuals(scores, t, None)
         w = _like_scores(jnp.asarray(weights), scores, summed, name).astype(wide)
         real = w != 0
-        # What does not exist becomes harmless before anything is computed: 0 * inf would be NaN.
+        # Replace absent examples by harmless values first: 0 * inf would be NaN.
         scores = jnp.where(real, scores, jnp.full_like(scores, 0.5))
         t = jnp.where(real, t, jnp.zeros_like(t))
         n = w.sum() * (1 if summed else scores.size // max(w.size, 1))
@@ -119,13 +121,34 @@ def mean_loss(
     return Loss(forward, backward)
 
 
+def documented(make: Callable[[], Loss]) -> Loss:
+    """The loss that a function without arguments makes, with the function's name and docstring.
+
+    Thus `help(nn.hinge)` shows the derivation, and doctest finds the example.
+
+    Args:
+        make: the documented function.
+
+    Returns:
+        The loss.
+
+    Example:
+        >>> import nnjax as nn
+        >>> print(nn.hinge, nn.hinge.__doc__.splitlines()[0])
+        hinge Hinge loss of two classes -1 and +1; the mean of all elements.
+    """
+    loss = make()
+    functools.update_wrapper(loss, make)  # pyright: ignore[reportArgumentType]
+    return loss
+
+
 def split(targets: Any) -> tuple[Any, Any]:
-    """Targets and their weights; None for weights where there are none."""
+    """Targets and their weights; weights are None if there are none."""
     return tuple(targets) if isinstance(targets, Weighted) else (targets, None)
 
 
 def weighted_mean(values: jax.Array, weights: Any) -> jax.Array:
-    """Mean of an array, weighted unless `weights` is None; NaN if nothing has weight."""
+    """Mean of an array, weighted unless `weights` is None; NaN if all weights are 0."""
     if weights is None:
         return values.mean()
     w = jnp.asarray(weights).astype(values.dtype)
@@ -133,7 +156,7 @@ def weighted_mean(values: jax.Array, weights: Any) -> jax.Array:
 
 
 def _wide(scores: jax.Array) -> Any:
-    """The dtype of sums and of 1/n: half precision ends at 65504, which is not many examples."""
+    """The dtype of sums and of 1/n; half precision overflows at 65504, only that many examples."""
     return jnp.float32 if scores.dtype.itemsize < 4 else scores.dtype
 
 

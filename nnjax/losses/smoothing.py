@@ -1,4 +1,4 @@
-"""Label smoothing: targets that are a little less sure."""
+"""Label smoothing: targets that are a little less certain."""
 
 import math
 from typing import Any
@@ -20,26 +20,26 @@ from nnjax.losses.targets import distribution, same_shape
 
 @recorded
 def label_smoothing(loss: Loss, amount: float) -> Loss:
-    """A cross-entropy whose targets are moved a little towards knowing nothing.
+    """A cross-entropy whose targets are moved a little towards the uniform distribution.
 
         t <- (1 - amount) t + amount / classes    softmax_ and categorical_cross_entropy
         t <- (1 - amount) t + amount / 2          sigmoid_ and binary_cross_entropy
 
-    Derivation. Smoothing acts on the targets, which are constants: the backward pass is the loss's
-    own with the smoothed t, for instance dz = (p - t) / n. The softmax reaches a target of 1 only
-    at an infinite gap between the scores, a smoothed one at a finite gap: the log of
-    (1 - amount + amount / classes) over (amount / classes).
+    Derivation. Smoothing changes the targets, which are constants, so the backward pass is that of
+    the loss with the smoothed t, for instance dz = (p - t) / n. The softmax reaches a target of 1
+    only at an infinite gap between the scores, a smoothed one at the finite gap
+    log((1 - amount + amount / classes) / (amount / classes)).
 
     The convention is that of the article, PyTorch and Keras: the target class keeps
-    1 - amount + amount / classes. Some codes spread the amount over the other classes only. An
-    example of weight 0 is left out after smoothing as before.
+    1 - amount + amount / classes. Some implementations spread the amount over the other classes
+    only. Examples of weight 0 remain excluded.
 
     Args:
         loss: one of the four cross-entropies.
-        amount: in [0, 1), 0.1 for instance; 0 changes nothing.
+        amount: in [0, 1), for instance 0.1; 0 changes nothing.
 
     Returns:
-        A loss that takes what `loss` takes, `Weighted` included.
+        A loss with the arguments of `loss`, including `Weighted` targets.
 
     Raises:
         ValueError: if `loss` is none of the four or amount is not in [0, 1).

@@ -1,4 +1,4 @@
-"""Targets as losses take them: checked, and as arrays in shape and dtype of the scores."""
+"""Targets, checked and converted to arrays in shape and dtype of the scores."""
 
 import jax
 import jax.numpy as jnp
@@ -38,9 +38,9 @@ def same_shape(scores: jax.Array, targets: jax.Array, loss: str) -> jax.Array:
 
 
 def signs(scores: jax.Array, targets: jax.Array, loss: str) -> jax.Array:
-    """Targets -1 and +1, one for each score; anything else becomes NaN, as an unknown label does.
+    """Targets -1 and +1, one for each score; anything else becomes NaN, as unknown labels do.
 
-    Targets 0 and 1 would otherwise be learned from: a 0 costs 1, always, and has no slope.
+    Targets 0 and 1 would otherwise go unnoticed: a 0 always costs 1 and has no slope.
     """
     t = same_shape(scores, targets, loss)
     return jnp.where(jnp.abs(t) == 1, t, jnp.full_like(t, jnp.nan))
@@ -52,16 +52,16 @@ def are_labels(scores: jax.Array, targets: jax.Array) -> bool:
 
 
 def known(labels: jax.Array, classes: int) -> tuple[jax.Array, jax.Array]:
-    """The labels, and which of them name a class."""
-    labels = labels.astype(jnp.int32)  # their own dtype may not count to `classes`
+    """The labels, and which of them are classes."""
+    labels = labels.astype(jnp.int32)  # their own dtype may not reach `classes`
     return labels, (labels >= 0) & (labels < classes)
 
 
 def hot(scores: jax.Array, targets: jax.Array) -> jax.Array:
     """One-hot rows.
 
-    A label outside 0..classes-1 becomes NaN, so that it cannot pass for a row without a target:
-    values cannot be checked under `jit`, and a silent zero would be learned from.
+    A label outside 0..classes-1 becomes a row of NaN: values cannot be checked under `jit`, and
+    training would silently continue with a row of zeros.
     """
     classes = scores.shape[-1]
     labels, named = known(targets, classes)

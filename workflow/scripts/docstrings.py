@@ -1,18 +1,15 @@
 """Docstrings of the public rules as pieces of a page: paragraphs, formulas, sections.
 
 A docstring is text in paragraphs; a paragraph that is indented is a formula or a table; "Args:" and
-its like begin a section. Losses that are constants have their text below them, which Python does
-not keep, so it is read from the source.
+its like begin a section.
 """
 
-import ast
 import importlib
 import inspect
 import itertools
 import pkgutil
 import re
 import textwrap
-from pathlib import Path
 from typing import NamedTuple
 
 import nnjax
@@ -108,22 +105,19 @@ def _joined(found: list[Piece]) -> list[Piece]:
 
 def rules() -> list[Rule]:
     """All public rules (functions that make layers or losses, and losses), by module."""
-    texts = constants()
     found = []
     public = {name: (f"nn.{name}", getattr(nnjax, name)) for name in nnjax.__all__}
     public |= {name: (f"nn.codes.{name}", getattr(codes, name)) for name in codes.__all__}
     for name, (call, value) in public.items():
-        if isinstance(value, Loss):
-            module, text = texts[name]
-        elif inspect.isfunction(value) and _makes(value) in (Layer, Loss, nnjax.Penalty):
-            module, text = value.__module__, inspect.getdoc(value) or ""
+        if inspect.isfunction(value) and _makes(value) in (Layer, Loss, nnjax.Penalty):
             arguments = ", ".join(
                 str(p.replace(annotation=inspect.Parameter.empty))
                 for p in inspect.signature(value).parameters.values()
             )
             call = f"{call}({arguments})"
-        else:
+        elif not isinstance(value, Loss):
             continue
+        module, text = value.__module__, inspect.getdoc(value) or ""
         family = (importlib.import_module(module).__doc__ or "").strip().splitlines()[0]
         found.append(Rule(name, call, module, family, pieces(text)))
     order = list(dict.fromkeys(_modules()))
@@ -140,29 +134,3 @@ def _modules() -> list[str]:
     first = ["nnjax.layers.dense", "nnjax.layers.activations", "nnjax.layers.softmax"]
     rest = [m.name for m in pkgutil.walk_packages(nnjax.__path__, "nnjax.")]
     return [*first, *files, "nnjax.transformer", "nnjax.combine", "nnjax.share", *rest]
-
-
-def constants() -> dict[str, tuple[str, str]]:
-    """The public losses that are constants.
-
-    Returns:
-        Name to module and text, the string literal below the assignment.
-    """
-    found = {}
-    for module in pkgutil.walk_packages(nnjax.__path__, "nnjax."):
-        if not module.name.startswith("nnjax.losses"):
-            continue
-        file = Path(inspect.getfile(importlib.import_module(module.name)))
-        for assignment, text in itertools.pairwise(ast.parse(file.read_text()).body):
-            if (
-                isinstance(assignment, ast.Assign)
-                and isinstance(assignment.targets[0], ast.Name)
-                and isinstance(text, ast.Expr)
-                and isinstance(text.value, ast.Constant)
-                and isinstance(getattr(nnjax, assignment.targets[0].id, None), Loss)
-            ):
-                found[assignment.targets[0].id] = (
-                    module.name,
-                    inspect.cleandoc(str(text.value.value)),
-                )
-    return found
