@@ -10,7 +10,6 @@ words are far apart.
     metric = lambda scores, labels: nn.accuracy(nn.codes.decode(codes, scores), labels)
 """
 
-import dataclasses
 from typing import Any
 
 import jax
@@ -133,44 +132,29 @@ def coded_cross_entropy(codes: ArrayLike) -> Loss:
             "coded_cross_entropy(codes): expected an array (classes, bits) of 0s and 1s, got shape "
             f"{array.shape}"
         )
-    forward = CodedForward(array.astype(np.uint8).tobytes(), array.shape)
-    return Loss(forward, sigmoid_cross_entropy.backward)
+    words = array.astype(np.uint8)
+    classes, bits = words.shape
 
-
-@dataclasses.dataclass(frozen=True)
-class CodedForward:
-    """The forward pass of `coded_cross_entropy`: a function that can be compared and hashed.
-
-    Two losses of equal codes are equal, so that compiled programs are shared. `classes` is read
-    where labels are checked: here it is not the number of scores.
-    """
-
-    codes: bytes
-    shape: tuple[int, ...]
-
-    @property
-    def classes(self) -> int:
-        """How many labels there are."""
-        return self.shape[0]
-
-    def __call__(self, scores: jax.Array, targets: Any) -> tuple[jax.Array, Any]:
-        """J and residuals, as every forward pass of a loss."""
+    def forward(scores: jax.Array, targets: Any) -> tuple[jax.Array, Any]:
         plain, weights = split(targets)
         labels = jnp.asarray(plain)
-        if not are_labels(scores, labels) or scores.shape[-1] != self.shape[1]:
+        if not are_labels(scores, labels) or scores.shape[-1] != bits:
             raise ValueError(
-                f"coded_cross_entropy: codes of shape {self.shape} need scores (batch, ..., "
-                f"{self.shape[1]}) and whole-number labels (batch, ...), got scores of shape "
+                f"coded_cross_entropy: codes of shape {words.shape} need scores (batch, ..., "
+                f"{bits}) and whole-number labels (batch, ...), got scores of shape "
                 f"{scores.shape} and labels of shape {labels.shape} and dtype {labels.dtype}"
             )
-        labels, named = known(labels, self.classes)
-        codes = np.frombuffer(self.codes, np.uint8).reshape(self.shape)
-        words = jnp.asarray(codes, scores.dtype)[jnp.where(named, labels, 0)]
-        words = jnp.where(named[..., None], words, jnp.nan)
+        labels, named = known(labels, classes)
+        t = jnp.asarray(words, scores.dtype)[jnp.where(named, labels, 0)]
+        t = jnp.where(named[..., None], t, jnp.nan)
         return sigmoid_cross_entropy.forward(
             scores,
-            words if weights is None else Weighted(words, weights),  # type: ignore[arg-type]
+            t if weights is None else Weighted(t, weights),  # type: ignore[arg-type]
         )
+
+    # `fit` checks labels: here their number is not the number of scores.
+    vars(forward)["classes"] = classes
+    return Loss(forward, sigmoid_cross_entropy.backward)
 
 
 def decode(codes: ArrayLike, scores: ArrayLike, distance: str = "l1") -> jax.Array:
