@@ -21,12 +21,10 @@ for CHAPTER in CHAPTERS.values():
 
 
 include: "workflow/rules/chapters.smk"
-
-
-# include: "workflow/rules/ledger.smk"
-# include: "workflow/rules/report.smk"
-# include: "workflow/rulebook/rules.smk"
-# include: "workflow/rules/benchmark.smk"
+include: "workflow/rules/ledger.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rulebook/rules.smk"
+include: "workflow/rules/benchmark.smk"
 
 
 rule all:
@@ -38,5 +36,5 @@ rule all:
         "reports/rules.html",
         "reports/figures/ledger.svg",
         "reports/figures/ledger.png",
-        [chapter.targets() for chapter in CHAPTERS.values()],
+        [chapter.reports() for chapter in CHAPTERS.values()],
     localrule: True

@@ -37,6 +37,7 @@ class Page(Strict):
     source: Name
     figures: dict[str, Figure]
     order: int = Field(100, description="chapters come in this order, then by name")
+    front: list[Name] = Field([], description="figures that the front page shows small")
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,11 @@ class Chapter:
         """The table with the chapter's numbers."""
         return f"reports/tables/numbers_{self.name}.csv"
 
-    def targets(self) -> list[str]:
-        """What `snakemake chapter_NAME` makes."""
+    def reports(self) -> list[str]:
+        """The page and the figures."""
         return [
             f"reports/chapters/{self.name}.html",
             *(f"reports/figures/{f}.{form}" for f in self.page.figures for form in ("svg", "png")),
-            *(f"results/claims/{claim}.json" for claim in self.claims),
         ]
 
 
@@ -109,6 +109,22 @@ def found(config: dict[str, Any], shared: set[str], folder: Path = FOLDER) -> di
         raise SettingsError("\n".join(lines))
     chapters.sort(key=lambda each: (each.page.order, each.name))
     return {each.name: each for each in chapters}
+
+
+def seeds(settings: dict[str, BaseModel]) -> dict[str, int]:
+    """How many seeds each section asks for, by its place: {"isolet.experiments.fig5": 10}."""
+    found: dict[str, int] = {}
+
+    def search(place: str, value: Any) -> None:
+        if isinstance(value, dict):
+            if isinstance(value.get("seeds"), int):
+                found[place] = value["seeds"]
+            for key, inner in value.items():
+                search(f"{place}.{key}", inner)
+
+    for name, section in settings.items():
+        search(name, section.model_dump())
+    return found
 
 
 def chapter(folder: Path, config: dict[str, Any]) -> Chapter:

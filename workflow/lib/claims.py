@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from workflow.lib.estimates import Number
+from workflow.lib.numbers import Number
 from workflow.lib.settings import Name, Strict
 from workflow.lib.study import Ledger
 
@@ -101,6 +101,9 @@ RULES: dict[str, Rule] = {
     rule.__name__: rule for rule in (above, below, inside, more, less, no_less)
 }
 """The rules of verdict by name. lo and hi are the ends of the 95 % interval."""
+
+RULE_TEXTS = {name: " ".join((rule.__doc__ or "").split()) for name, rule in RULES.items()}
+"""The rules in words, for the pages."""
 
 
 def _least(check: Check, ledger: Ledger) -> float:

@@ -1,19 +1,11 @@
-"""Rows of numbers: one form, written by `summarise` and read by everything else."""
-
-import math
-from pathlib import Path
-from typing import Any
+"""Estimates as rows of numbers: intervals, and the words for what they cover."""
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
 from nnjax import stats
-
-Number = dict[str, Any]
-"""What is known of a number: value, lo, hi, n, unit, interval, what, and p where it was tested."""
-
-COLUMNS = ["key", "value", "lo", "hi", "n", "p", "unit", "interval", "what", "data"]
+from workflow.lib.numbers import COLUMNS, Number
 
 # What an interval covers and how it was made, in the words printed beside it.
 SPEAKERS_AND_SEEDS = "95 % over speakers and seeds (bootstrap)"
@@ -42,7 +34,7 @@ def number(
     unit: str,
     covers: str,
     p: float | None = None,
-) -> dict[str, Any]:
+) -> Number:
     """One number with its interval; a fraction's is cut to [0, 1], where t may pass its ends.
 
     Args:
@@ -60,13 +52,13 @@ def number(
     return {"key": key, **found, "unit": unit, "interval": covers, "what": what}
 
 
-def single(key: str, what: str, value: float, unit: str, n: int = 1) -> dict[str, Any]:
+def single(key: str, what: str, value: float, unit: str, n: int = 1) -> Number:
     """One number that has no interval: a count, a counter-example."""
     alone = stats.Interval(float(value), float("nan"), float("nan"), n)
     return number(key, what, alone, unit, NO_INTERVAL)
 
 
-def table(rows: list[dict[str, Any]], data: str) -> pl.DataFrame:
+def table(rows: list[Number], data: str) -> pl.DataFrame:
     """The rows as numbers_NAME.csv has them; an end that is not known is empty.
 
     Args:
@@ -117,26 +109,3 @@ def geometric_mean(values: ArrayLike) -> stats.Interval:
         10.0 10.0 10.0 3
     """
     return exp(stats.mean_interval(np.log(values)))
-
-
-def collect(tables: list[Path]) -> dict[str, Number]:
-    """The numbers of some tables by key; the end of an interval that is not known is None.
-
-    Raises:
-        ValueError: if two tables give the same key.
-    """
-    numbers: dict[str, Number] = {}
-    for path in tables:
-        for row in pl.read_csv(path, infer_schema_length=None).iter_rows(named=True):
-            key = row["key"]
-            if key in numbers:
-                raise ValueError(f"{path}: the number {key} is also in another table; rename it")
-            numbers[key] = {
-                name: _known(row[name]) for name in COLUMNS if name in row and name != "key"
-            }
-    return numbers
-
-
-def _known(value: Any) -> Any:
-    """JSON has neither NaN nor infinity."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,12 +1,14 @@
 """Pages: one way to write a number, and one set of templates."""
 
 import base64
+import io
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from PIL import Image
 
-from workflow.lib.estimates import Number
+from workflow.lib.numbers import Number
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "report"
 
@@ -66,3 +68,12 @@ def environment(*folders: Path) -> Environment:
 def image(svg: Path) -> str:
     """A figure for a page that needs no other file."""
     return base64.b64encode(svg.read_bytes()).decode()
+
+
+def thumbnail(png: Path, width: int = 480) -> str:
+    """A figure made small, for a page that needs no other file."""
+    with Image.open(png) as full:
+        full.thumbnail((width, width))
+        small = io.BytesIO()
+        full.convert("P", palette=Image.Palette.ADAPTIVE, colors=64).save(small, "PNG")
+    return base64.b64encode(small.getvalue()).decode()

@@ -46,3 +46,4 @@ class Study(Strict):
     data: Data
     ledger: Ledger
     reference: Experiment = Field(description="the network of the source")
+    headline: list[Name] = Field(description="keys of the numbers that the front page begins with")

@@ -1,4 +1,4 @@
-# Speed: not part of the study, asked for by name (`snakemake --cores 1 benchmark benchmark_rules`).
+# Speed: not part of the study, asked for by name (`snakemake --cores 1 reports/benchmark.json`).
 
 
 rule benchmark:
@@ -9,19 +9,6 @@ rule benchmark:
     conda:
         ENV
     params:
-        code=code_digest(f"{CODE}/benchmark.py"),
+        code=code_digest("workflow/scripts/benchmark.py"),
     script:
         "../scripts/benchmark.py"
-
-
-rule benchmark_rules:
-    output:
-        rows="reports/benchmark_rules.json",
-    log:
-        "logs/benchmark_rules.log",
-    conda:
-        ENV
-    params:
-        code=code_digest(f"{CODE}/benchmark_rules.py"),
-    script:
-        "../scripts/benchmark_rules.py"

@@ -55,9 +55,14 @@ rule write_page:
         ],
         template="workflow/chapters/{chapter}/page.html",
         shared=[
-            "workflow/report/chapter.html",
-            "workflow/report/figure.html",
-            "workflow/report/page.css",
+            f"workflow/report/{name}"
+            for name in (
+                "base.html",
+                "chapter.html",
+                "figure.html",
+                "ledger.html",
+                "page.css",
+            )
         ],
     output:
         output="reports/chapters/{chapter}.html",
@@ -103,5 +108,6 @@ for CHAPTER in CHAPTERS.values():
         name:
             f"chapter_{CHAPTER.name}"
         input:
-            CHAPTER.targets(),
+            CHAPTER.reports(),
+            expand("results/claims/{claim}.json", claim=CHAPTER.claims),
         localrule: True

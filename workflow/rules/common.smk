@@ -27,6 +27,11 @@ except settings.SettingsError as error:
 FIGURES = {figure: c for c in CHAPTERS.values() for figure in c.page.figures}
 CLAIMS = {claim: c for c in CHAPTERS.values() for claim in c.claims}
 
+# How many seeds every setting asks for, for the record of where the numbers come from.
+SEEDS = chapters.seeds(
+    {"reference": STUDY.reference, **{n: c.settings for n, c in CHAPTERS.items()}}
+)
+
 
 wildcard_constraints:
     figure="|".join(FIGURES) or "$",

@@ -1,49 +1,32 @@
-# The numbers of the study in one file, and the page that shows them.
+# The front page: the headline, the ledger, and the way to each chapter.
 
 
-# What the numbers come out of: everything but the drawing and what is not part of the study.
-STUDY_CODE = [
-    script
-    for script in sorted(Path(CODE).glob("*.py"))
-    if not script.name.startswith(("plot", "sketch", "benchmark", "write_report"))
-]
-
-
-rule numbers:
+rule write_index:
     input:
-        tables=expand("reports/tables/{name}.csv", name=NUMBERS),
-        record=rules.fetch_isolet.output.record,
-        others=[rules.fetch_mnist.output.record, rules.fetch_text.output.record],
+        numbers=rules.collect_numbers.output.numbers,
+        claims=rules.write_ledger.output.claims,
+        ledger_figure=rules.plot_ledger.output.svg,
+        thumbnails=[
+            f"reports/figures/{figure}.png"
+            for chapter in CHAPTERS.values()
+            for figure in chapter.page.front
+        ],
+        templates=expand(
+            "workflow/report/{name}",
+            name=["base.html", "index.html", "ledger.html", "page.css"],
+        ),
     output:
-        numbers="reports/numbers.json",
+        index="reports/index.html",
     log:
-        "logs/numbers.log",
+        "logs/write_index.log",
     conda:
         ENV
     params:
-        config=config,
-        code=code_digest(f"{CODE}/write_numbers.py"),
-        study_code=code_digest(*STUDY_CODE),
+        chapters={name: c.page.model_dump() for name, c in CHAPTERS.items()},
+        claims_of={name: list(c.claims) for name, c in CHAPTERS.items()},
+        headline=STUDY.headline,
+        ledger=STUDY.ledger.model_dump(),
+        study=STUDY.study,
+        code=code_digest("workflow/scripts/write_index.py"),
     script:
-        "../scripts/write_numbers.py"
-
-
-rule report:
-    input:
-        numbers=rules.numbers.output.numbers,
-        claims="reports/claims.json",
-        tables=rules.numbers.input.tables,
-        figures=expand("reports/figures/{name}.svg", name=SKETCHES + FIGURES),
-        captions=expand("workflow/report/{name}.html", name=SKETCHES + FIGURES),
-        template="workflow/report/index.html",
-    output:
-        page="reports/index.html",
-    log:
-        "logs/report.log",
-    conda:
-        ENV
-    params:
-        config=config,
-        code=code_digest(f"{CODE}/write_report.py"),
-    script:
-        "../scripts/write_report.py"
+        "../scripts/write_index.py"

@@ -1,7 +1,5 @@
 """How much of the machine a sweep uses: its rate beside that of a plain matrix product.
 
-    python workflow/scripts/benchmark.py [--json FILE]
-
 Both are measured in one process, in turn, so that a machine whose speed drifts slows both; medians
 and the median of the ratios are printed. It is done with one thread, as the study's jobs run side
 by side, and with all. A rate counts the multiplications and additions of the dense layers only
@@ -10,7 +8,6 @@ layers but the first); everything else - activations, loss, optimizer, evaluatio
 that the sweep does without being credited for it.
 """
 
-import argparse
 import json
 import os
 import platform
@@ -20,11 +17,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job
+from workflow.lib.tables import write_text
 
+ROOT = Path(__file__).resolve().parents[2]
+MEASURE = "--measure-with-threads"
 REPEATS = 5
 SIDE = 2048
 ROWS, FEATURES, CLASSES, TEST_ROWS = 6238, 617, 26, 1559
@@ -90,9 +89,9 @@ def measure(threads: int) -> list[dict[str, Any]]:
     import jax
     import jax.numpy as jnp
     import numpy as np
-    from networks import OPTIMIZERS, multilayer_perceptron
 
     import nnjax as nn
+    from workflow.lib.networks import OPTIMIZERS, multilayer_perceptron
 
     rng = np.random.default_rng(0)
     x = rng.standard_normal((ROWS, FEATURES), dtype="float32")
@@ -146,47 +145,36 @@ def measure(threads: int) -> list[dict[str, Any]]:
     return rows
 
 
-def main(output: Path | None) -> None:
-    """Measure with one thread and with all, print, and write if asked to.
+def main(rows: Path) -> None:
+    """Measure with one thread and with all, print and write.
 
     Args:
-        output: JSON to write, or None.
+        rows: JSON to write.
     """
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
-    rows: list[dict[str, Any]] = []
+    measured: list[dict[str, Any]] = []
     for threads in sorted({1, cores}):
         variables = dict.fromkeys(
             ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads)
         )
+        # A fresh process: the number of threads is fixed when JAX and BLAS are loaded.
         child = subprocess.run(
-            [sys.executable, __file__, "--threads", str(threads)],
-            env=os.environ | variables,
+            [sys.executable, __file__, MEASURE, str(threads)],
+            env=os.environ | variables | {"PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             check=True,
         )
-        rows += json.loads(child.stdout)
+        measured += json.loads(child.stdout)
     print(f"{'':58s} {'sweep':>9s} {'sgemm':>9s} {'share':>6s}")
-    for row in rows:
+    for row in measured:
         print(f"{row['name']:58s} {row['ours']:9.1f} {row['peer']:9.1f} {row['ratio']:6.2f}")
     print(f"GFLOP/s, medians of {REPEATS}; share: median of the ratios")
-    if output:
-        machine = {"processor": platform.machine(), "cores": cores, "system": platform.system()}
-        output.write_text(json.dumps({"rows": rows, "machine": machine}, indent=2) + "\n")
+    machine = {"processor": platform.machine(), "cores": cores, "system": platform.system()}
+    write_text(json.dumps({"rows": measured, "machine": machine}, indent=2) + "\n", rows)
 
 
-if "snakemake" in globals():
-    import job
-
-    job.begin(snakemake.log[0])
-    main(Path(snakemake.output.rows))
-elif __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--json", type=Path, help="also write the rows to this file")
-    parser.add_argument("--threads", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.threads:
-        print(json.dumps(measure(options.threads)))
-    else:
-        main(options.json)
+if sys.argv[1:2] == [MEASURE]:
+    print(json.dumps(measure(int(sys.argv[2]))))
+job.run(main, globals().get("snakemake"))

@@ -7,7 +7,7 @@ import polars as pl
 
 from workflow.lib import claims, job
 from workflow.lib.claims import Claim
-from workflow.lib.estimates import collect
+from workflow.lib.numbers import collect
 from workflow.lib.study import Ledger
 from workflow.lib.tables import write_text
 

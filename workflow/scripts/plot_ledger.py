@@ -1,33 +1,16 @@
-"""The ledger: every difference that a claim is judged by, in both arms, with its verdict."""
+"""Draw the ledger: every difference that decides a claim, under both protocols."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import figtable
 import matplotlib.ticker
-import plotjob
 import polars as pl
-import style
 from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style
+from workflow.lib.tables import SOURCES, STAND_INS
 
 TITLE = "The ledger. Effects behind the claims, with 95 % intervals"
-COLUMNS = {
-    "claim": pl.String,
-    "check": pl.String,
-    "arm": pl.String,
-    "decides": pl.Boolean,
-    "effect": pl.Float64,
-    "lo": pl.Float64,
-    "hi": pl.Float64,
-    "n": pl.Int64,
-    "unit": pl.String,
-    "verdict": pl.String,
-    "smallest_effect": pl.Float64,
-}
-ARMS = {"published": ("as published", style.GREY, "o"), "clean": ("clean", style.BLUE, "D")}
+PROTOCOLS = {"published": ("as published", style.GREY, "o"), "clean": ("clean", style.BLUE, "D")}
 VERDICTS = {
     "reproduced": style.GREEN,
     "refuted": style.ALARM,
@@ -36,68 +19,67 @@ VERDICTS = {
 }
 
 
-def main(table: Path, svg: Path, png: Path) -> None:
-    """Draw one line per check that compares accuracies.
+def main(table: Path, smallest_effect: float, svg: Path, png: Path) -> None:
+    """Draw one line for each check that compares accuracies.
 
     Args:
-        table: CSV with a row per claim, check and arm (see `write_claims.rows`).
+        table: CSV as `write_ledger.differences` describes it.
+        smallest_effect: of interest, as a fraction.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong, or compares nothing.
     """
-    read = figtable.read(table, COLUMNS, key=["claim", "check", "arm"])
-    rows = read.rows.filter(unit="difference of fractions")
-    if rows.is_empty():
-        raise figtable.TableError(f"{table}: no check compares accuracies, so nothing to draw")
+    rows = pl.read_csv(table)
     checks = rows.select("claim", "check").n_unique()
-    smallest = 100 * rows["smallest_effect"][0]
+    sources = rows["data"].unique(maintain_order=True).to_list()
+    marks = [STAND_INS[source] for source in sources if source in STAND_INS]
+    data = ", ".join(SOURCES[source] for source in sources)
     footer = (
-        f"{read.footer(rows['n'])}. Shaded: smaller than {smallest:g} points, the smallest effect "
-        "of interest of a difference. The axis is linear inside 1 point and logarithmic outside. "
-        "The arm drawn full gives the check's verdict."
+        f"n = {rows['n'].min()}\N{EN DASH}{rows['n'].max()} seeds; data: {data}. Shaded: below "
+        f"{100 * smallest_effect:g} points, the smallest effect of interest. The axis is linear up "
+        "to 1 point and logarithmic beyond. The filled marker gives the check's verdict."
     )
-    page = style.Page(8.8, 1.5 + 0.34 * checks, TITLE, footer, read.stand_in)
-    style.render(page, lambda figure: draw(figure, rows), svg, png)
+    page = style.Page(8.8, 1.5 + 0.34 * checks, TITLE, footer, "; ".join(marks))
+    style.render(page, lambda figure: draw(figure, rows, 100 * smallest_effect), svg, png)
 
 
-def draw(figure: Figure, rows: pl.DataFrame) -> None:
+def draw(figure: Figure, rows: pl.DataFrame, smallest: float) -> None:
     """A forest plot: checks down the page, effects in percentage points across.
 
     Args:
         figure: receives one axes.
-        rows: columns of COLUMNS, differences as fractions.
+        rows: differences as fractions.
+        smallest: effect of interest, in percentage points.
     """
     axes = figure.subplots()
-    smallest = 100 * rows["smallest_effect"][0]
     axes.axvspan(-smallest, smallest, color=style.FAINT, zorder=0)
     axes.axvline(0, color=style.GREY, linewidth=0.8, zorder=1)
     names = rows.select("claim", "check").unique(maintain_order=True).rows()
     for place, (claim, check) in enumerate(names):
-        arms = rows.filter(claim=claim, check=check)
-        for arm in arms.iter_rows(named=True):
-            label, colour, marker = ARMS[arm["arm"]]
-            height = place + (0 if len(arms) == 1 else -0.17 if arm["arm"] == "published" else 0.17)
-            value, lo, hi = (100 * arm[key] for key in ("effect", "lo", "hi"))
+        both = rows.filter(claim=claim, check=check)
+        for measured in both.iter_rows(named=True):
+            label, colour, marker = PROTOCOLS[measured["protocol"]]
+            height = place + (
+                0 if len(both) == 1 else -0.17 if measured["protocol"] == "published" else 0.17
+            )
+            value, lo, hi = (100 * measured[key] for key in ("effect", "lo", "hi"))
             axes.plot([lo, hi], [height, height], color=colour, linewidth=1.6, zorder=2)
             axes.plot(
                 value,
                 height,
                 marker,
                 color=colour,
-                markerfacecolor=colour if arm["decides"] else "white",
+                markerfacecolor=colour if measured["decides"] else "white",
                 markersize=5,
                 zorder=3,
                 label=label,
             )
-            if arm["decides"]:
+            if measured["decides"]:
                 axes.annotate(
-                    arm["verdict"],
+                    measured["verdict"],
                     (1.02, place),
                     xycoords=("axes fraction", "data"),
                     va="center",
-                    color=VERDICTS[arm["verdict"]],
+                    color=VERDICTS[measured["verdict"]],
                 )
     axes.set_yticks(range(len(names)), [f"{claim}  {check}" for claim, check in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
@@ -111,5 +93,4 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
     axes.legend(found.values(), found.keys(), frameon=False, loc="upper right", fontsize=8)
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

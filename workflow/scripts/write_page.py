@@ -8,7 +8,7 @@ import polars as pl
 from workflow.lib import claims, job, page
 from workflow.lib.chapters import Page
 from workflow.lib.claims import Claim
-from workflow.lib.estimates import collect
+from workflow.lib.numbers import collect
 from workflow.lib.study import Ledger
 from workflow.lib.tables import SOURCES, STAND_INS, write_text
 
@@ -48,6 +48,9 @@ def main(
             about=about,
             settings=settings,
             numbers=found,
+            constants=ledger,
+            verdict_rules=claims.RULE_TEXTS,
+            figure_link=lambda claim: f"#{Path(claim['figure']).stem}",
             ledger=[claims.entry(name, each, found, ledger) for name, each in declared.items()],
             figures={
                 svg.stem: {"alt": about.figures[svg.stem].alt, "image": page.image(svg)}

@@ -6,7 +6,6 @@ pairs' ratios, with its quartiles. Memory is what the compiled program holds at 
 arguments, as the compiler reports it.
 """
 
-import argparse
 import json
 import os
 import platform
@@ -14,16 +13,15 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 import nnjax as nn
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job
+from workflow.lib.tables import write_text
 
 PAIRS = 25
 """Calls of each of the two."""
@@ -237,22 +235,19 @@ def _bytes(program: Any) -> int:
     return memory.temp_size_in_bytes + memory.output_size_in_bytes
 
 
-def main(output: Path | None, only: list[str]) -> None:
-    """Measure, print, and write if asked to.
+def main(rows: Path) -> None:
+    """Measure, print and write.
 
     Args:
-        output: JSON to write, or None.
-        only: names of blocks; none means all.
+        rows: JSON to write.
     """
-    pairs = {case.name: pair_of_layer(case) for case in CASES if not only or case.name in only}
-    pairs |= {
-        name: pair_of_loss(*loss) for name, loss in LOSSES.items() if not only or name in only
-    }
-    rows = []
+    pairs = {case.name: pair_of_layer(case) for case in CASES}
+    pairs |= {name: pair_of_loss(*loss) for name, loss in LOSSES.items()}
+    measured = []
     print(f"{'block':24s} {'ours':>9s} {'JAX':>9s}  time (quartiles)       memory")
     for name, pair in pairs.items():
         time_row, memory_row = measure(name, *pair)
-        rows += [time_row, memory_row]
+        measured += [time_row, memory_row]
         low, high = time_row["quartiles"]
         print(
             f"{name:24s} {time_row['ours']:6.2f} ms {time_row['peer']:6.2f} ms  "
@@ -260,25 +255,14 @@ def main(output: Path | None, only: list[str]) -> None:
             f"{REASONS.get(name, '')}",
             flush=True,
         )
-    if output:
-        device = jax.devices()[0]
-        machine = {
-            "device": device.device_kind,
-            "processor": platform.machine(),
-            "cores": os.cpu_count(),
-            "jax": jax.__version__,
-        }
-        output.write_text(json.dumps({"rows": rows, "machine": machine}, indent=2) + "\n")
+    device = jax.devices()[0]
+    machine = {
+        "device": device.device_kind,
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "jax": jax.__version__,
+    }
+    write_text(json.dumps({"rows": measured, "machine": machine}, indent=2) + "\n", rows)
 
 
-if "snakemake" in globals():
-    import job
-
-    job.begin(snakemake.log[0])
-    main(Path(snakemake.output.rows), [])
-elif __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("blocks", nargs="*", help="names; default: all")
-    parser.add_argument("--json", type=Path, help="also write the rows to this file")
-    options = parser.parse_args()
-    main(options.json, options.blocks)
+job.run(main, globals().get("snakemake"))

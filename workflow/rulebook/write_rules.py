@@ -4,16 +4,13 @@ import json
 import re
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import job
 from docstrings import Rule, rules
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
-from tables import write_text
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, page
+from workflow.lib.tables import write_text
 
 ORACLES = ("jax.grad", "central differences", "complex step", "dot test")
 
@@ -46,7 +43,7 @@ def _judged(row: dict[str, Any], oracle: str) -> bool:
 
 
 def code(text: str) -> Markup:
-    """Escaped text in which what stands between backticks is code.
+    """Escaped text with the parts between backticks as code.
 
     Args:
         text: a paragraph of a docstring.
@@ -61,44 +58,34 @@ def code(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
-def main(verification: Path, templates: Path, output: Path) -> None:
+def main(result: Path, template: Path, study: str, output: Path) -> None:
     """Write the page.
 
     Args:
-        verification: what verify_rules.py wrote.
-        templates: folder of the templates; rules.html is the page.
+        result: JSON that `verify_rules` wrote.
+        template: the page.
+        study: "full" or "quick".
         output: HTML to write.
     """
-    environment = Environment(
-        loader=FileSystemLoader(templates),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page.environment(template.parent)
     environment.filters["code"] = code
     environment.filters["error"] = lambda e: "&ndash;" if e is None else f"{float(e):.0e}"
-    result = json.loads(verification.read_text(encoding="utf-8"))
-    rows = sorted(result["rows"], key=lambda row: row["block"])
+    verified = json.loads(result.read_text(encoding="utf-8"))
+    rows = sorted(verified["rows"], key=lambda row: row["block"])
     by_block = {block: list(group) for block, group in groupby(rows, lambda row: row["block"])}
-    all_rules = rules()
     families: dict[str, list[Rule]] = {}
-    for rule in all_rules:
+    for rule in rules():
         families.setdefault(rule.family, []).append(rule)
-    page = environment.get_template("rules.html").render(
-        result=result,
+    text = environment.get_template(template.name).render(
+        result=verified,
         families=families,
         rows=by_block,
         worst={block: worst(group) for block, group in by_block.items()},
         oracles=ORACLES,
+        stand_in="",
+        study=study,
     )
-    write_text(page, output)
+    write_text(text, output)
 
 
-if "snakemake" in globals():
-    job.begin(snakemake.log[0])
-    main(
-        Path(snakemake.input.result),
-        Path(snakemake.input.template).parent,
-        Path(snakemake.output.page),
-    )
+job.run(main, globals().get("snakemake"))

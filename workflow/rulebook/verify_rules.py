@@ -2,11 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import job
 from errata import ERRATA, unbounded_cross_entropy
-from tables import write_text
 from tqdm import tqdm
 
 from nnjax.verify import verify_case
@@ -14,9 +12,8 @@ from nnjax.verify.cases import CASES
 from nnjax.verify.defects import DEFECTS
 from nnjax.verify.judge import TOLERANCE, ULPS
 from nnjax.verify.report import Report
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job
+from workflow.lib.tables import write_text
 
 
 def _worst(report: Report) -> dict[str, Any]:
@@ -25,12 +22,12 @@ def _worst(report: Report) -> dict[str, Any]:
     return (report.wrong[0] if report.wrong else max(judged, key=lambda row: row.error64)).plain()
 
 
-def main(quick: bool, output: Path) -> None:
+def main(quick: bool, result: Path) -> None:
     """Verify everything; a wrong rule is written down, not raised: the page shows it.
 
     Args:
         quick: only the first case and the first defect of each block.
-        output: JSON to write.
+        result: JSON to write.
     """
     cases, defects = CASES, DEFECTS
     if quick:
@@ -38,7 +35,7 @@ def main(quick: bool, output: Path) -> None:
         defects = list({defect.case.of: defect for defect in reversed(DEFECTS)}.values())
     reports = [verify_case(case) for case in tqdm(cases, desc="rules")]
     found = [(defect, verify_case(defect.case)) for defect in tqdm(defects, desc="defects")]
-    result = {
+    verification = {
         "quick": quick,
         "tolerance": TOLERANCE,
         "ulps": ULPS,
@@ -68,9 +65,7 @@ def main(quick: bool, output: Path) -> None:
         ],
         "cross_entropy": unbounded_cross_entropy(),
     }
-    write_text(json.dumps(result, indent=1) + "\n", output)
+    write_text(json.dumps(verification, indent=1) + "\n", result)
 
 
-if "snakemake" in globals():
-    job.begin(snakemake.log[0])
-    main(snakemake.params["quick"], Path(snakemake.output.result))
+job.run(main, globals().get("snakemake"))

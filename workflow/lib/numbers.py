@@ -1,0 +1,34 @@
+"""The numbers of the study: written once, by `summarise`, and read back by key."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+Number = dict[str, Any]
+"""What is known of a number: value, lo, hi, n, unit, interval, what, and p where it was tested."""
+
+FIELDS = ["value", "lo", "hi", "n", "unit", "interval", "what", "p"]
+COLUMNS = ["key", "value", "lo", "hi", "n", "p", "unit", "interval", "what", "data"]
+
+
+def collect(tables: list[Path]) -> dict[str, Number]:
+    """The numbers of some tables by key; the end of an interval that is not known is None.
+
+    Raises:
+        ValueError: if two tables give the same key.
+    """
+    numbers: dict[str, Number] = {}
+    for path in tables:
+        for row in pl.read_csv(path, infer_schema_length=None).iter_rows(named=True):
+            key = row["key"]
+            if key in numbers:
+                raise ValueError(f"{path}: the number {key} is also in another table; rename it")
+            numbers[key] = {name: _known(row[name]) for name in FIELDS if name in row}
+    return numbers
+
+
+def _known(value: Any) -> Any:
+    """JSON has neither NaN nor infinity."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

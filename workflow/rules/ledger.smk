@@ -1,0 +1,70 @@
+# All numbers of the study in one file, and all claims with their verdicts in another.
+
+
+# The code that numbers come from: everything but what draws and what writes pages.
+NUMBERS_CODE = [
+    script
+    for script in sorted(Path("workflow").glob("chapters/*/*.py"))
+    if not script.stem.startswith("plot")
+]
+
+
+rule collect_numbers:
+    input:
+        tables=[chapter.numbers for chapter in CHAPTERS.values()],
+        origin=rules.fetch_isolet.output.origin,
+        other_origins=[rules.fetch_mnist.output.origin, rules.fetch_text.output.origin],
+    output:
+        numbers="reports/numbers.json",
+    log:
+        "logs/collect_numbers.log",
+    conda:
+        ENV
+    params:
+        study=STUDY.study,
+        seeds=SEEDS,
+        digest=code_digest(*NUMBERS_CODE),
+        code=code_digest("workflow/scripts/collect_numbers.py"),
+    script:
+        "../scripts/collect_numbers.py"
+
+
+rule write_ledger:
+    input:
+        tables=[chapter.numbers for chapter in CHAPTERS.values()],
+    output:
+        claims="reports/claims.json",
+        table="reports/tables/ledger.csv",
+    log:
+        "logs/write_ledger.log",
+    conda:
+        ENV
+    params:
+        declared={
+            chapter.numbers: {
+                name: claim.model_dump() for name, claim in chapter.claims.items()
+            }
+            for chapter in CHAPTERS.values()
+        },
+        ledger=STUDY.ledger.model_dump(),
+        study=STUDY.study,
+        code=code_digest("workflow/scripts/write_ledger.py"),
+    script:
+        "../scripts/write_ledger.py"
+
+
+rule plot_ledger:
+    input:
+        table=rules.write_ledger.output.table,
+    output:
+        svg="reports/figures/ledger.svg",
+        png="reports/figures/ledger.png",
+    log:
+        "logs/plot_ledger.log",
+    conda:
+        ENV
+    params:
+        smallest_effect=STUDY.ledger.smallest_effect,
+        code=code_digest("workflow/scripts/plot_ledger.py"),
+    script:
+        "../scripts/plot_ledger.py"
