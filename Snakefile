@@ -1,9 +1,12 @@
 # The study: `snakemake --cores 8` makes everything, `snakemake --cores 8 reports/figures/fig5.svg`
 # one figure, `snakemake --cores 8 chapter_iris` one chapter. Settings: workflow/config/study.yaml and
 # the settings.yaml of each chapter.
+import sys
+
 from snakemake.utils import min_version
 
 min_version("9.10")
+IMPORTS = list(sys.path)
 
 
 configfile: "workflow/config/study.yaml"
@@ -25,6 +28,11 @@ include: "workflow/rules/ledger.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rulebook/rules.smk"
 include: "workflow/rules/benchmark.smk"
+
+
+# Snakemake lets every script import from the folders of all included files. A script finds its own
+# siblings anyway, and must not find the equally named ones of another chapter.
+sys.path[:] = IMPORTS
 
 
 rule all:
