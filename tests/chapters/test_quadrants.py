@@ -7,45 +7,24 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import plot_quadrants
-import plot_zero_target
 import polars as pl
 import pytest
-import quadrants_checks as checks
-import summarise_quadrants
-import train_quadrants
-import yaml
-from figtable import TableError
 
 import nnjax as nn
+from tests.chapters.conftest import chapter, load, settings
 
-ROOT = Path(__file__).parents[2]
-SETTINGS = yaml.safe_load((ROOT / "workflow/config/chapters/quadrants.yaml").read_text())
-SMALL: dict[str, Any] = {
-    "seeds": 3,
-    "slope": 0.1,
-    "zero_target": {
-        "widths": [2, 2, 1],
-        "learning_rate": 0.1,
-        "steps": 20,
-        "summed": 5,
-        "every": 10,
-        "published": {"before": 1.0, "after": 0.01},
-    },
-    "quadrants": {
-        "widths": [2, 3, 2],
-        "learning_rate": 0.05,
-        "steps": 20,
-        "tested": 30,
-        "half_side": 2,
-        "every": 10,
-        "grid": 5,
-    },
-    "gradient_check": {"networks": 1, "widths": [2, 4, 4, 3], "equal_widths": [3, 3, 3, 3]},
-}
-RUNS = ("zero_target", "curve", "pictures", "errors", "refused", "line")
+train, checks, summarise = (load("quadrants", name) for name in ("train", "checks", "summarise"))
+plots = {name: load("quadrants", f"plot_{name}") for name in ("zero_target", "quadrants")}
+
+SMALL = settings(
+    "quadrants",
+    seeds=3,
+    zero_target={"widths": [2, 2, 1], "learning_rate": 0.1, "steps": 20, "summed": 5, "every": 10},
+    printed={"before": 1.0, "after": 0.01},
+    quadrants={"steps": 20, "tested": 30, "every": 10, "grid": 5},
+    gradient_check={"networks": 1},
+)
 TABLES = ("zero_target", "quadrants", "errors", "refused", "numbers")
-
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
@@ -54,15 +33,13 @@ pytestmark = pytest.mark.usefixtures("quick_compiler")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny run, summarised."""
     folder = tmp_path_factory.mktemp("quadrants")
+    sections = SMALL.zero_target, SMALL.quadrants, SMALL.gradient_check
     jax.config.update("jax_disable_most_optimizations", True)
     with jax.enable_x64(False):
-        train_quadrants.main(SMALL, *(folder / f"{name}.parquet" for name in RUNS))
+        train.main(SMALL.seeds, SMALL.slope, *sections, folder)
     jax.config.update("jax_disable_most_optimizations", False)
-    summarise_quadrants.main(
-        SMALL,
-        {name: folder / f"{name}.parquet" for name in RUNS},
-        {name: folder / f"{name}.csv" for name in TABLES},
-    )
+    tables = (folder / f"{name}.csv" for name in TABLES)
+    summarise.main(SMALL.quadrants.tested, SMALL.printed, folder, *tables)
     return folder
 
 
@@ -78,9 +55,8 @@ def test_two_steps_by_hand() -> None:
     def look(params: Any, key: jax.Array, step: int) -> None:
         seen.append((step, params))
 
-    trained = train_quadrants.trained(
-        frozen, lambda key, n: (samples, jnp.zeros((n, 1))), 0.1, 2, 2, 1, look
-    )
+    descent = train.Descent(widths=[1, 1], learning_rate=0.1, steps=2, every=2)
+    trained = train.trained(frozen, lambda key, n: (samples, jnp.zeros((n, 1))), descent, 1, look)
     # y = 1: dW = 2 * 1 * 2 = 4, db = 2; then W = 0.1, b = -0.2, y = -0.3, v = -0.03,
     # dy = 2 * -0.03 * 0.1 = -0.006: dW = 0.006, db = -0.006.
     assert trained[0].weights.item() == pytest.approx(0.1 - 0.0006)
@@ -92,12 +68,12 @@ def test_two_steps_by_hand() -> None:
 def test_initial_parameters_are_the_articles() -> None:
     """Deviation 1 over the number of weights, or of biases."""
     for shape in ((50, 200), (10_000,)):
-        drawn = np.asarray(train_quadrants.article_init(jax.random.key(0), shape))
+        drawn = np.asarray(train.article_init(jax.random.key(0), shape))
         assert drawn.std() * 10_000 == pytest.approx(1, abs=0.05)
 
 
 def test_targets_of_the_quadrants() -> None:
-    x, targets = train_quadrants.quadrants(2)(jax.random.key(0), 50)
+    x, targets = train.quadrants(2)(jax.random.key(0), 50)
     assert ((targets[:, 0] == 1) == (x[:, 0] * x[:, 1] > 0)).all()
     assert (targets.sum(axis=1) == 1).all()
     assert float(jnp.abs(x).max()) <= 2
@@ -114,7 +90,7 @@ def test_the_final_code_is_right_and_what_is_printed_is_not() -> None:
     assert loop.item() == pytest.approx(0.02)  # f(y) dv: even the sign is wrong
     assert checks.error([(weights, loop)], [(weights, bias)]) == pytest.approx(2)
     errors = {
-        row["form"]: row["error"] for row in checks.gradient_errors(SMALL["gradient_check"], 0.1)
+        row["form"]: row["error"] for row in checks.gradient_errors(SMALL.gradient_check, 0.1)
     }
     assert errors["final_code"] < 1e-7
     assert errors["nnjax"] < 1e-7
@@ -135,7 +111,7 @@ def test_a_class_is_abstract_only_if_it_inherits() -> None:
 
 
 def test_misfits_are_refused_with_both_shapes() -> None:
-    messages = [row["message"] for row in checks.refusals(SMALL["gradient_check"], 0.1)]
+    messages = [row["message"] for row in checks.refusals(SMALL.gradient_check, 0.1)]
     for message, shapes in zip(
         messages, [("(5, 2)", "(3, 4)"), ("(3, 2)", "(3, 3)"), ("(2,)", "(3,)")], strict=False
     ):
@@ -144,14 +120,14 @@ def test_misfits_are_refused_with_both_shapes() -> None:
 
 
 def test_the_best_straight_line() -> None:
-    assert train_quadrants.best_straight_line(60, 20) == pytest.approx(2 / 3, abs=0.01)
+    assert train.best_straight_line(60, 20) == pytest.approx(2 / 3, abs=0.01)
 
 
 def test_a_run_gives_tables_and_figures(made: Path, tmp_path: Path) -> None:
     numbers = pl.read_csv(made / "numbers.csv")
     keys = set(numbers["key"])
     named = {
-        check["published"] for claim in SETTINGS["claims"].values() for check in claim["checks"]
+        check.published for claim in chapter("quadrants").claims.values() for check in claim.checks
     }
     assert named <= keys
     assert numbers["data"].unique().to_list() == ["points"]
@@ -160,7 +136,7 @@ def test_a_run_gives_tables_and_figures(made: Path, tmp_path: Path) -> None:
     assert values["m2.worst"] <= values["m2.median"] <= values["m2.best"]
     curve = pl.read_parquet(made / "curve.parquet")
     assert curve.group_by("step").len().sort("step").rows() == [(0, 3), (10, 3), (20, 3)]
-    for plot, name in ((plot_zero_target, "zero_target"), (plot_quadrants, "quadrants")):
+    for name, plot in plots.items():
         svg, png = tmp_path / f"{name}.svg", tmp_path / f"{name}.png"
         plot.main(made / f"{name}.csv", svg, png)
         assert "n = 3 seeds" in svg.read_text()
@@ -175,17 +151,16 @@ def test_diverged_seeds_are_counted_and_drawn(made: Path, tmp_path: Path) -> Non
     curve = pl.read_parquet(made / "curve.parquet").with_columns(
         right=pl.when(pl.col("seed") == 0).then(0).otherwise("right")
     )
-    rows = summarise_quadrants.quadrants_numbers(curve, pictures, 30, 2 / 3)
+    rows = summarise.quadrants_numbers(curve, pictures, 30, 2 / 3)
     lost = {row["key"]: row for row in rows}["m2.diverged"]
     assert (lost["value"], lost["n"]) == (pytest.approx(1 / 3), 3)
-    table = summarise_quadrants.quadrants_figure(curve, pictures, 30)
+    table = summarise.quadrants_figure(curve, pictures, 30)
     table.with_columns(data=pl.lit("points")).write_csv(tmp_path / "t.csv")
-    plot_quadrants.main(tmp_path / "t.csv", tmp_path / "t.svg", tmp_path / "t.png")
+    plots["quadrants"].main(tmp_path / "t.csv", tmp_path / "t.svg", tmp_path / "t.png")
     assert "diverged" in (tmp_path / "t.svg").read_text()
 
 
-def test_a_table_without_a_part_is_refused(made: Path, tmp_path: Path) -> None:
-    rows = pl.read_csv(made / "quadrants.csv").filter(pl.col("part") != "region")
-    rows.write_csv(tmp_path / "t.csv")
-    with pytest.raises(TableError, match="no rows of part region"):
-        plot_quadrants.main(tmp_path / "t.csv", tmp_path / "t.svg", tmp_path / "t.png")
+def test_steps_that_leave_a_rest_are_refused() -> None:
+    """The last measurement would come before the last step."""
+    with pytest.raises(ValueError, match="steps must be a multiple of every, 1000"):
+        settings("quadrants", quadrants={"steps": 1500})

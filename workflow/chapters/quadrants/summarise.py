@@ -1,21 +1,17 @@
-"""What the sample-by-sample runs and the gradient checks say: figures' tables and numbers."""
+"""What the sample-by-sample runs and the gradient checks show: figures' tables and numbers."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import job
 import numpy as np
 import polars as pl
-from chapter_numbers import number, single
-from chapter_numbers import table as numbers_table
-from covers import SEEDS_T, SEEDS_WILSON
-from intervals import geometric_mean
-from tables import write_csv
+from settings import Printed
 
 from nnjax import stats
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job
+from workflow.lib.estimates import SEEDS_T, SEEDS_WILSON, geometric_mean, number, single
+from workflow.lib.estimates import table as numbers_table
+from workflow.lib.tables import write_csv
 
 DATA = pl.lit("points").alias("data")
 ALL_OF_THEM = "all: the smallest and the largest of the random networks"
@@ -37,8 +33,8 @@ def share(hits: np.ndarray) -> stats.Interval:
     return stats.proportion_interval(int(hits.sum()), len(hits))
 
 
-def zero_target_numbers(runs: pl.DataFrame, published: dict[str, float]) -> list[dict[str, Any]]:
-    """M1: what the losses before and after say."""
+def zero_target_numbers(runs: pl.DataFrame, printed: Printed) -> list[dict[str, Any]]:
+    """M1: losses before and after training, and the printed run among them."""
     first, last = (runs.filter(step=step).sort("seed") for step in (0, runs["step"].max()))
     before, after = first["loss"].to_numpy(), last["loss"].to_numpy()
     # A diverged seed has no ratio, and the mean of the logarithms is then unknown.
@@ -47,7 +43,7 @@ def zero_target_numbers(runs: pl.DataFrame, published: dict[str, float]) -> list
         geometric = geometric_mean(ratio)
     large, negative = before >= np.median(before), first["negative"].to_numpy()
     geometric_large = geometric_mean(ratio[large])
-    once = published["after"] / published["before"]
+    once = printed.after / printed.before
     return [
         number("m1.before", "summed loss before training, mean", mean(before), "number", SEEDS_T),
         number("m1.after", "summed loss after training, mean", mean(after), "number", SEEDS_T),
@@ -70,9 +66,9 @@ def zero_target_numbers(runs: pl.DataFrame, published: dict[str, float]) -> list
         number("m1.fell_hundredfold", "seeds whose loss falls to less than a hundredth",
                share(ratio < 0.01), "fraction", SEEDS_WILSON),
         number("m1.before_below_published", "seeds that begin below the published run",
-               share(before < published["before"]), "fraction", SEEDS_WILSON),
+               share(before < printed.before), "fraction", SEEDS_WILSON),
         number("m1.after_below_published", "seeds that end below the published run",
-               share(after < published["after"]), "fraction", SEEDS_WILSON),
+               share(after < printed.after), "fraction", SEEDS_WILSON),
         number("m1.step_lowers_loss_before", "samples whose own loss one step lowers, before "
                "training, mean", mean(first["lowered"].to_numpy()), "fraction", SEEDS_T),
         number("m1.step_lowers_loss_after", "samples whose own loss one step lowers, after "
@@ -85,7 +81,7 @@ def zero_target_numbers(runs: pl.DataFrame, published: dict[str, float]) -> list
 def quadrants_numbers(
     curve: pl.DataFrame, pictures: pl.DataFrame, tested: int, best_line: float
 ) -> list[dict[str, Any]]:
-    """M2: accuracies before and after, on points that were not trained on."""
+    """M2: accuracies before and after training, on points that were not trained on."""
     first, last = (curve.filter(step=step).sort("seed") for step in (0, curve["step"].max()))
     before, after = (part["right"].to_numpy() / tested for part in (first, last))
     lost = pictures.filter(part="after").group_by("seed").agg(pl.col("lead").is_finite().all())
@@ -167,8 +163,8 @@ def quadrants_figure(curve: pl.DataFrame, pictures: pl.DataFrame, tested: int) -
     return pl.concat(parts)
 
 
-def zero_target_figure(runs: pl.DataFrame, published: dict[str, float]) -> pl.DataFrame:
-    """The figure's rows: quantiles over the seeds by step, and the published values."""
+def zero_target_figure(runs: pl.DataFrame, printed: Printed) -> pl.DataFrame:
+    """The figure's rows: quantiles over the seeds by step, and the printed values."""
     last = runs["step"].max()
     quantiles = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
     return (
@@ -180,56 +176,59 @@ def zero_target_figure(runs: pl.DataFrame, published: dict[str, float]) -> pl.Da
         .sort("step")
         .with_columns(
             pl.when(pl.col("step") == 0)
-            .then(published["before"])
+            .then(printed.before)
             .when(pl.col("step") == last)
-            .then(published["after"])
-            .alias("published")
+            .then(printed.after)
+            .alias("printed")
         )
     )
 
 
-def main(settings: dict[str, Any], runs: dict[str, Path], tables: dict[str, Path]) -> None:
+def main(
+    tested: int,
+    printed: Printed,
+    runs: Path,
+    zero_target: Path,
+    quadrants: Path,
+    errors: Path,
+    refused: Path,
+    numbers: Path,
+) -> None:
     """Write the tables.
 
     Args:
-        settings: the chapter's settings.
-        runs: what `train_quadrants.main` wrote, by name.
-        tables: CSV to write: `zero_target` and `quadrants` (the figures), `errors` (the article's
-            forms), `refused` (messages), `numbers`.
+        tested: points on which guesses were counted.
+        printed: the losses that the source prints.
+        runs: folder that `train` wrote.
+        zero_target: CSV of the figure of the target zero.
+        quadrants: CSV of the figure of the quadrants.
+        errors: CSV of the article's forms and their errors.
+        refused: CSV of the messages for shapes that do not fit.
+        numbers: CSV of the chapter's numbers.
     """
-    read = {name: pl.read_parquet(path) for name, path in runs.items()}
-    published = settings["zero_target"]["published"]
-    tested = settings["quadrants"]["tested"]
+    read = {path.stem: pl.read_parquet(path) for path in runs.glob("*.parquet")}
     forms = form_rows(read["errors"])
-    numbers = [
-        *zero_target_numbers(read["zero_target"], published),
-        *quadrants_numbers(read["curve"], read["pictures"], tested, read["line"]["accuracy"][0]),
+    best_line = read["line"]["accuracy"][0]
+    rows = [
+        *zero_target_numbers(read["zero_target"], printed),
+        *quadrants_numbers(read["curve"], read["pictures"], tested, best_line),
         *(
             number(
-                f"m3.{row['form']}",
-                f"error of {row['what']}, median",
-                stats.Interval(*(row[end] for end in stats.Interval._fields)),
+                f"m3.{form['form']}",
+                f"error of {form['what']}, median",
+                stats.Interval(*(form[end] for end in stats.Interval._fields)),
                 "number",
                 ALL_OF_THEM,
             )
-            for row in forms
+            for form in forms
         ),
     ]
-    made = {
-        "zero_target": zero_target_figure(read["zero_target"], published),
-        "quadrants": quadrants_figure(read["curve"], read["pictures"], tested),
-        "errors": pl.DataFrame(forms),
-        "refused": read["refused"],
-        "numbers": numbers_table(numbers, "points"),
-    }
-    for name, table in made.items():
-        write_csv(table.with_columns(DATA), tables[name])
+    drawn = quadrants_figure(read["curve"], read["pictures"], tested)
+    write_csv(zero_target_figure(read["zero_target"], printed).with_columns(DATA), zero_target)
+    write_csv(drawn.with_columns(DATA), quadrants)
+    write_csv(pl.DataFrame(forms).with_columns(DATA), errors)
+    write_csv(read["refused"].with_columns(DATA), refused)
+    write_csv(numbers_table(rows, "points"), numbers)
 
 
-if "snakemake" in globals():
-    job.report(snakemake.log[0])
-    main(
-        snakemake.params["settings"],
-        {name: Path(path) for name, path in snakemake.input.items()},
-        {name: Path(path) for name, path in snakemake.output.items()},
-    )
+job.run(main, globals().get("snakemake"))

@@ -1,44 +1,26 @@
-"""The target zero: summed loss by steps made, all seeds and the published run."""
+"""The target zero: summed loss by steps made, all seeds and the printed run."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import figtable
 import numpy as np
-import plotjob
 import polars as pl
-import style
 from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
 TITLE = "Learning to answer 0, one sample at a time"
-COLUMNS = {
-    "step": pl.Int64,
-    "q05": pl.Float64,
-    "q25": pl.Float64,
-    "median": pl.Float64,
-    "q75": pl.Float64,
-    "q95": pl.Float64,
-    "n": pl.Int64,
-    "published": pl.Float64,
-}
 
 
 def main(table: Path, svg: Path, png: Path) -> None:
     """Draw the curve.
 
     Args:
-        table: CSV with the columns of COLUMNS and data; `published` is empty but for the steps that
-            the source prints a loss for.
+        table: CSV as `summarise.zero_target_figure` describes it; `printed` is empty but for the
+            steps for which the source prints a loss.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong.
     """
-    read = figtable.read(table, COLUMNS, key=["step"])
+    read = tables.read_figure(table)
     footer = (
         f"{read.footer()}, fresh in every measurement. Network 2-4-4-3, LeakyReLU, squared error. "
         "Line: median of the seeds; dark band: quartiles; light band: 5 % to 95 %."
@@ -61,12 +43,12 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
         ends = part[low].to_numpy(), part[high].to_numpy()
         axes.fill_between(step, *ends, color=style.BLUE, alpha=alpha, linewidth=0)
     axes.plot(step, part["median"].to_numpy(), color=style.BLUE, label="median of the seeds")
-    published = part["published"].to_numpy()
-    told = np.isfinite(published)
-    if told.any():
+    printed = part["printed"].to_numpy()
+    known = np.isfinite(printed)
+    if known.any():
         axes.plot(
-            step[told],
-            published[told],
+            step[known],
+            printed[known],
             "D",
             color=style.ORANGE,
             markersize=6,
@@ -81,5 +63,4 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
     axes.legend(loc="lower left", frameon=False)
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

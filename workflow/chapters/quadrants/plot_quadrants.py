@@ -1,30 +1,17 @@
 """The quadrants: guesses before and after, accuracies of all seeds, regions of three of them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import figtable
 import numpy as np
-import plotjob
 import polars as pl
-import style
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
 TITLE = "Do both coordinates have the same sign? A 2-3-2 network before and after training"
-COLUMNS = {
-    "part": pl.String,
-    "shown": pl.String,
-    "seed": pl.Int64,
-    "index": pl.Int64,
-    "x": pl.Float64,
-    "y": pl.Float64,
-    "value": pl.Float64,
-}
 LINE = 2 / 3
 """What the best straight line gets right."""
 
@@ -36,23 +23,16 @@ def main(table: Path, svg: Path, png: Path) -> None:
     """Draw six panels.
 
     Args:
-        table: CSV with the columns of COLUMNS and data, as `summarise_quadrants` writes it.
+        table: CSV as `summarise.quadrants_figure` describes it.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong, or lacks a part.
     """
-    read = figtable.read(table, COLUMNS, key=["part", "shown", "index"])
-    wanted = {"before", "after", "region", "accuracy before", "accuracy after"}
-    missing = wanted - set(read.rows["part"])
-    if missing:
-        raise figtable.TableError(f"{table}: no rows of part {', '.join(sorted(missing))}")
+    read = tables.read_figure(table)
     seeds = read.rows.filter(part="accuracy after").height
     points = read.rows.filter(part="after").height
     footer = (
         f"n = {seeds} seeds, {points} points each that were not trained on; data: "
-        f"{figtable.SOURCES[read.source]}. Blue: the guess is the same sign; orange: opposite "
+        f"{tables.SOURCES[read.source]}. Blue: the guess is the same sign; orange: opposite "
         "signs. Upper row: the seed of median accuracy; crosses: wrong guesses. Lower row: the "
         "guess for every place of the square, after training; the words are the truth."
     )
@@ -136,5 +116,4 @@ def _accuracies(axes: Axes, accuracy: dict[str, dict[int, float]]) -> None:
     axes.legend(loc="upper right", frameon=False, fontsize=8)
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

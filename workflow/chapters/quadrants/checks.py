@@ -1,16 +1,22 @@
-"""The article's backpropagation as printed, in numpy, against differences; and refused layers."""
+"""The article's backpropagation as printed, in numpy, against differences; and shapes refused."""
 
 import itertools
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
+from settings import GradientCheck
+
+import nnjax as nn
 
 Layers = list[tuple[np.ndarray, np.ndarray]]
 """Weights (outs, ins) and biases (outs, 1) of each layer: the article's vectors are columns."""
 
 STEP = 1e-6
-"""Of the central differences; LeakyReLU and squares have no third derivative to speak of."""
+"""Of the central differences; LeakyReLU and squares have no third derivative."""
 
 
 def leaky(y: np.ndarray, slope: float) -> np.ndarray:
@@ -34,10 +40,11 @@ def printed(form: str, layers: Layers, x: np.ndarray, t: np.ndarray, slope: floa
     """The gradient as one of the article's forms gives it.
 
     Args:
-        form: "final code" (with the derivative f', as the first two steps and the final code have
-            it); "loop" (f for f' in every layer, as the generic loop is printed); "general step"
-            (right in the last two layers, then f for f', and the slope of the loss at the layer's
-            output for the error signal, as the general step and the first layer's line have it).
+        form: "final code" (with the derivative f′, as in the first two steps and the final code);
+            "loop" (f in place of f′ in every layer, as the generic loop is printed); "general step"
+            (right in the last two layers, then f in place of f′, and the slope of the loss at the
+            layer's output in place of the error signal, as in the general step and the line for the
+            first layer).
         layers: the network.
         x: sample (ins, 1).
         t: target (outs, 1).
@@ -88,10 +95,6 @@ def differences(layers: Layers, x: np.ndarray, t: np.ndarray, slope: float) -> L
 
 def by_nnjax(layers: Layers, x: np.ndarray, t: np.ndarray, slope: float) -> Layers:
     """The gradient by nnjax's rules, in float64; its vectors are rows."""
-    import jax
-
-    import nnjax as nn
-
     blocks = [layer for w, _ in layers for layer in (nn.dense(len(w)), nn.leaky_relu(slope))]
     with jax.enable_x64(True):
         array = jax.numpy.asarray
@@ -115,7 +118,7 @@ FORMS: dict[str, tuple[str, Callable[[Layers, np.ndarray, np.ndarray, float], La
     "final_code": ("widths", lambda *problem: printed("final code", *problem)),
     "nnjax": ("widths", by_nnjax),
 }
-"""Each form: which of the settings' widths it is tried on, and its gradient."""
+"""Each form: which of the settings' widths it is evaluated on, and its gradient."""
 
 
 def random_problem(
@@ -127,7 +130,7 @@ def random_problem(
     return layers, rng.normal(size=(widths[0], 1)), rng.normal(size=(widths[-1], 1))
 
 
-def gradient_errors(check: dict[str, Any], slope: float) -> list[dict[str, Any]]:
+def gradient_errors(check: GradientCheck, slope: float) -> list[dict[str, Any]]:
     """Every form on every random network.
 
     Args:
@@ -138,52 +141,47 @@ def gradient_errors(check: dict[str, Any], slope: float) -> list[dict[str, Any]]
         form, widths, network (number) and error.
     """
     rows = []
-    for key in ("widths", "equal_widths"):
-        for network in range(check["networks"]):
-            problem = random_problem(np.random.default_rng(network), check[key])
+    for key, widths in {"widths": check.widths, "equal_widths": check.equal_widths}.items():
+        for network in range(check.networks):
+            problem = random_problem(np.random.default_rng(network), widths)
             expected = differences(*problem, slope)
-            for form, (tried_on, gradient) in FORMS.items():
-                if tried_on == key:
+            for form, (evaluated_on, gradient) in FORMS.items():
+                if evaluated_on == key:
                     found = error(gradient(*problem, slope), expected)
-                    widths = "-".join(map(str, check[key]))
-                    rows.append(
-                        {"form": form, "widths": widths, "network": network, "error": found}
-                    )
+                    row = {"form": form, "widths": _hyphened(widths), "network": network}
+                    rows.append(row | {"error": found})
     return rows
 
 
-def refusals(check: dict[str, Any], slope: float) -> list[dict[str, str]]:
-    """What is said where shapes do not fit: by nnjax, and by numpy for two of the article's forms.
+def _hyphened(widths: list[int]) -> str:
+    return "-".join(map(str, widths))
+
+
+def refusals(check: GradientCheck, slope: float) -> list[dict[str, str]]:
+    """The messages for shapes that do not fit: nnjax's, and numpy's for two of the article's forms.
 
     Args:
         check: the chapter's `gradient_check` section.
         slope: of LeakyReLU.
 
     Returns:
-        tried (what was done), raised (when) and message.
+        attempt (what was done), raised (when) and message.
 
     Raises:
-        RuntimeError: if one of them passes.
+        RuntimeError: if an attempt succeeds.
     """
-    import jax
-    import jax.numpy as jnp
-
-    import nnjax as nn
-
     network = nn.serial(nn.dense(4), nn.leaky_relu(slope), nn.dense(2), nn.leaky_relu(slope))
     fitting, _ = network.init(jax.random.key(0), (2,))
     wider, _ = nn.dense(2).init(jax.random.key(0), (5,))
     mixed = (*fitting[:2], wider, ())
-    layers, x, t = random_problem(np.random.default_rng(0), check["widths"])
+    layers, x, t = random_problem(np.random.default_rng(0), check.widths)
 
     def train(params: Any, targets: Any) -> None:
-        import optax
-
         data = jnp.ones((3, 2)), targets
         settings: dict[str, Any] = {"epochs": 1, "batch_size": 1, "metric": None}
         nn.fit(network, nn.mean_squared_error, optax.sgd(0.1), params, data, **settings)
 
-    tried: list[tuple[str, str, Callable[[], object]]] = [
+    attempts: list[tuple[str, str, Callable[[], object]]] = [
         (
             "a layer 2-4, then a layer 5-2",
             "by nn.fit, before a step is made",
@@ -200,7 +198,7 @@ def refusals(check: dict[str, Any], slope: float) -> list[dict[str, str]]:
             lambda: nn.residual(nn.dense(3)).init(jax.random.key(0), (2,)),
         ),
         (
-            f"the general step as printed, on {'-'.join(map(str, check['widths']))}",
+            f"the general step as printed, on {_hyphened(check.widths)}",
             "by numpy",
             lambda: printed("general step", layers, x, t, slope),
         ),
@@ -211,11 +209,11 @@ def refusals(check: dict[str, Any], slope: float) -> list[dict[str, str]]:
         ),
     ]
     rows = []
-    for what, raised, attempt in tried:
+    for what, raised, attempt in attempts:
         try:
             attempt()
         except ValueError as refusal:
-            rows.append({"tried": what, "raised": raised, "message": str(refusal).strip()})
+            rows.append({"attempt": what, "raised": raised, "message": str(refusal).strip()})
         else:
-            raise RuntimeError(f"{what}: nothing was refused")
+            raise RuntimeError(f"{what}: was not refused")
     return rows
