@@ -65,12 +65,26 @@ class Experiment(Strict):
 
     @model_validator(mode="after")
     def complete(self) -> "Experiment":
-        """Every program has all its settings, and none twice."""
+        """Every program has all its settings, and none twice; no two programs or arms are equal."""
         for name in self.vary:
             if getattr(self, name, None) is not None:
                 raise ValueError(f"{name} is both fixed and varied; keep one of them")
+        for name, values in self.values().items():
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name} has a value twice; keep one of them")
         self.programs()
         return self
+
+    def values(self) -> dict[str, list[Any]]:
+        """The values of every setting that may have several.
+
+        Example:
+            >>> common = dict(activation="relu", init="he", optimizer="adam", epochs=1, seeds=1,
+            ...     batch_size=8, shuffle=True, hidden_layers=1, arms=Arms(learning_rate=[0.1]))
+            >>> Experiment(vary={"hidden_units": [4, 8]}, **common).values()
+            {'learning_rate': [0.1], 'hidden_units': [4, 8]}
+        """
+        return self.arms.model_dump(exclude_none=True) | self.vary
 
     def programs(self) -> list[tuple[dict[str, Any], Program]]:
         """The varied setting of each program, and the program.
@@ -84,6 +98,7 @@ class Experiment(Strict):
             {'hidden_units': 4} 4
             {'hidden_units': 8} 8
         """
-        fixed = self.model_dump(exclude={"vary"}, exclude_none=True)
+        # Subclasses say more than a program needs.
+        fixed = self.model_dump(include=set(Program.model_fields), exclude_none=True)
         values = [{name: value} for name, values in self.vary.items() for value in values]
         return [(varied, Program(**fixed | varied)) for varied in values or [{}]]

@@ -59,34 +59,46 @@ def hits(scores: Any, labels: Any) -> Any:
     return (scores.argmax(axis=-1) == labels).astype(scores.dtype)
 
 
+class Split(NamedTuple):
+    """What a run is trained on, what it is measured on, and the speakers of the latter."""
+
+    train: Data
+    measured: Data
+    groups: Groups
+
+
+def official(train: Path, test: Path) -> Split:
+    """The training speakers and the test speakers, standardised by the former.
+
+    Args:
+        train: the training rows.
+        test: the test rows.
+    """
+    data = isolet.arrays(pl.concat([pl.read_parquet(train), pl.read_parquet(test)]))
+    groups = grouped(data.speakers_test)
+    return Split((data.x_train, data.y_train), (data.x_test, data.y_test), groups)
+
+
 Tables = tuple[pl.DataFrame, pl.DataFrame]
 """What a training leaves behind, see `tables`."""
 
 
 def train(
     program: Program,
-    data: Data,
-    measured: Data,
-    groups: Groups,
+    split: Split,
     marks: dict[str, Any],
-    *,
-    arms: dict[str, list[Any]],
-    seeds: int,
-    epochs: int | None = None,
+    arms: dict[str, list[float]] | None = None,
 ) -> Tables:
     """Train all arms and seeds of one program, measured by speaker after every epoch.
 
     Args:
-        program: network, optimizer, batches, order and epochs.
-        data: inputs and labels to train on.
-        measured: inputs and labels that are measured.
-        groups: their speakers.
+        program: network, optimizer, batches, order, epochs and seeds.
+        split: what it is trained and measured on.
         marks: columns for both tables, the same in every row.
-        arms: hyper-parameters of the optimizer, as columns of one length.
-        seeds: 0 ... seeds - 1.
-        epochs: instead of the program's.
+        arms: hyper-parameters of the optimizer, as columns of one length, instead of the program's.
     """
-    numbers = list(range(seeds))
+    seeds = list(range(program.seeds))
+    arms = arms or program.arms.columns()
     _, history = nn.sweep(
         multilayer_perceptron(
             program.hidden_units,
@@ -97,17 +109,17 @@ def train(
         ),
         nn.softmax_cross_entropy,
         OPTIMIZERS[program.optimizer],
-        data,
-        seeds=numbers,
+        split.train,
+        seeds=seeds,
         arms=arms,
-        epochs=epochs or program.epochs,
+        epochs=program.epochs,
         batch_size=program.batch_size,
         shuffle=program.shuffle,
-        validation=measured,
+        validation=split.measured,
         metric=hits,
     )
     columns = [pl.lit(value).alias(name) for name, value in marks.items()]
-    by_epoch, by_speaker = tables(history, arms, numbers, groups)
+    by_epoch, by_speaker = tables(history, arms, seeds, split.groups)
     return by_epoch.with_columns(columns), by_speaker.with_columns(columns)
 
 

@@ -2,9 +2,6 @@
 
 from pathlib import Path
 
-import polars as pl
-
-from nnjax.datasets import isolet
 from workflow.lib import job, training
 from workflow.lib.experiments import Experiment
 
@@ -19,20 +16,8 @@ def main(train: Path, test: Path, experiment: Experiment, epochs: Path, speakers
         epochs: Parquet to write, one row per program, arm, seed and epoch (see `training.tables`).
         speakers: Parquet to write, one row per program, arm, seed, epoch and test speaker.
     """
-    data = isolet.arrays(pl.concat([pl.read_parquet(train), pl.read_parquet(test)]))
-    groups = training.grouped(data.speakers_test)
-    trained = [
-        training.train(
-            program,
-            (data.x_train, data.y_train),
-            (data.x_test, data.y_test),
-            groups,
-            varied,
-            arms=program.arms.columns(),
-            seeds=program.seeds,
-        )
-        for varied, program in experiment.programs()
-    ]
+    split = training.official(train, test)
+    trained = [training.train(program, split, varied) for varied, program in experiment.programs()]
     training.write(trained, epochs, speakers)
 
 

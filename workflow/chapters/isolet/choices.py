@@ -1,4 +1,4 @@
-"""The choices of the clean arm, read back: which trial each cell of an experiment was given."""
+"""The choices of the clean protocol read back: which trial each cell of an experiment was given."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ CHOSEN = {"learning_rate", "epoch", "cv_accuracy", "trials", "edge"}
 
 
 class Choices:
-    """The choices of the clean arm: the trial that each cell of an experiment was given."""
+    """The choices of the clean protocol: the trial that each cell of an experiment was given."""
 
     def __init__(self, tables: dict[str, pl.DataFrame]) -> None:
         """Keep the tables, one per experiment."""

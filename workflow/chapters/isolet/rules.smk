@@ -1,0 +1,125 @@
+# The network of the source on ISOLET: its experiments as published, and the same questions by the
+# clean protocol. CHAPTER is this folder's chapter; the network of figures 1 to 4 is trained by
+# train_reference.
+PUBLISHED = CHAPTER.settings.experiments
+CLEAN = CHAPTER.settings.clean.experiments
+
+
+rule:
+    name:
+        f"train_{CHAPTER.name}"
+    input:
+        train=rules.fetch_isolet.output.train,
+        test=rules.fetch_isolet.output.test,
+    output:
+        epochs=f"results/{CHAPTER.name}/runs/{{name}}/epochs.parquet",
+        speakers=f"results/{CHAPTER.name}/runs/{{name}}/speakers.parquet",
+    log:
+        f"logs/{CHAPTER.name}/train/{{name}}.log",
+    benchmark:
+        f"logs/{CHAPTER.name}/train/{{name}}.tsv"
+    wildcard_constraints:
+        name="|".join(PUBLISHED),
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=2000,
+        gpu=1,
+    params:
+        experiment=lambda wildcards, of=PUBLISHED: of[wildcards.name].model_dump(),
+        code=code_digest("workflow/scripts/train.py"),
+        versions=VERSIONS,
+    script:
+        "../../scripts/train.py"
+
+
+# The clean protocol: every choice by cross-validation over the training speakers, then a refit on all
+# of them, and only there the test speakers. `tune` and `choose` have no way to the test rows.
+
+
+rule:
+    name:
+        f"tune_{CHAPTER.name}"
+    input:
+        train=rules.fetch_isolet.output.train,
+    output:
+        epochs=f"results/{CHAPTER.name}/tuning/{{name}}/epochs.parquet",
+        speakers=f"results/{CHAPTER.name}/tuning/{{name}}/speakers.parquet",
+    log:
+        f"logs/{CHAPTER.name}/tune/{{name}}.log",
+    benchmark:
+        f"logs/{CHAPTER.name}/tune/{{name}}.tsv"
+    wildcard_constraints:
+        name="|".join(CLEAN),
+    # Choosing and refitting wait for it.
+    priority: 1
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=2000,
+        gpu=1,
+    params:
+        experiment=lambda wildcards, of=CLEAN: of[wildcards.name].model_dump(
+            exclude={"choose_at", "refit"}
+        ),
+        folds=CHAPTER.settings.clean.folds,
+        code=CHAPTER.code("tune"),
+        versions=PEER_VERSIONS,
+    script:
+        "tune.py"
+
+
+rule:
+    name:
+        f"choose_{CHAPTER.name}"
+    input:
+        speakers=f"results/{CHAPTER.name}/tuning/{{name}}/speakers.parquet",
+    output:
+        trials=f"results/{CHAPTER.name}/tuning/{{name}}/trials.parquet",
+        choices=f"results/{CHAPTER.name}/tuning/{{name}}/choices.parquet",
+    log:
+        f"logs/{CHAPTER.name}/choose/{{name}}.log",
+    wildcard_constraints:
+        name="|".join(CLEAN),
+    conda:
+        ENV
+    params:
+        choose_at=lambda wildcards, of=CLEAN: of[wildcards.name].choose_at,
+        code=CHAPTER.code("choose"),
+    script:
+        "choose.py"
+
+
+rule:
+    name:
+        f"refit_{CHAPTER.name}"
+    input:
+        train=rules.fetch_isolet.output.train,
+        test=rules.fetch_isolet.output.test,
+        choices=f"results/{CHAPTER.name}/tuning/{{name}}/choices.parquet",
+    output:
+        epochs=f"results/{CHAPTER.name}/clean/{{name}}/epochs.parquet",
+        speakers=f"results/{CHAPTER.name}/clean/{{name}}/speakers.parquet",
+    log:
+        f"logs/{CHAPTER.name}/refit/{{name}}.log",
+    benchmark:
+        f"logs/{CHAPTER.name}/refit/{{name}}.tsv"
+    wildcard_constraints:
+        name="|".join(CLEAN),
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=2000,
+        gpu=1,
+    params:
+        experiment=lambda wildcards, of=CLEAN: of[wildcards.name].model_dump(
+            exclude={"choose_at", "refit"}
+        ),
+        refit=lambda wildcards, of=CLEAN: of[wildcards.name].refit.model_dump(),
+        code=CHAPTER.code("refit"),
+        versions=VERSIONS,
+    script:
+        "refit.py"
