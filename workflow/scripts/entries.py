@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 from baseline_numbers import from_audit, from_baselines, from_leak
-from covers import SEEDS_T, SEEDS_WILSON, SPEAKERS_AND_SEEDS
+from covers import SEEDS_T, SPEAKERS_AND_SEEDS
 from peer_numbers import from_parity, from_record, from_timing
 
 Entries = dict[str, dict[str, Any]]
@@ -35,24 +35,6 @@ def accuracy(row: dict[str, Any], what: str, interval: str = SPEAKERS_AND_SEEDS)
         "interval": interval,
         "what": what,
     }
-
-
-def from_xor(table: pl.DataFrame) -> Entries:
-    """K1 and K2: how many seeds solve XOR."""
-    last = table.filter(pl.col("reference"), pl.col("epoch") == pl.col("epoch").max())
-    numbers = {}
-    for key, network in (("k1", "2-3-2"), ("k2", "2-2")):
-        row = last.row(by_predicate=pl.col("network") == network, named=True)
-        numbers[f"{key}.solved_fraction"] = {
-            "value": row["solved"],
-            "lo": row["lo"],
-            "hi": row["hi"],
-            "n": row["n"],
-            "unit": "fraction",
-            "interval": SEEDS_WILSON,
-            "what": f"XOR, {network}: seeds that solve it (our choice: {row['setting']})",
-        }
-    return numbers
 
 
 def from_experiments(table: pl.DataFrame) -> Entries:
@@ -143,7 +125,6 @@ ENTRY = ("value", "lo", "hi", "n", "unit", "interval", "what", "p")
 """What is known of a number; `p` only where a test was made."""
 
 FROM: dict[str, Callable[[pl.DataFrame], Entries]] = {
-    "xor": from_xor,
     "experiments": from_experiments,
     "fig5": from_fig5,
     "fig7": from_fig7,

@@ -116,38 +116,6 @@ def experiments(all_runs: dict[str, Runs]) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-def xor(runs: pl.DataFrame, reference: dict[str, Any]) -> pl.DataFrame:
-    """XOR: median loss with quartiles by epoch, and the fraction of seeds that solve it."""
-    settings = [c for c in runs.columns if c in reference]
-    rows = []
-    for key, cell in runs.group_by("network", *settings, "epoch", maintain_order=True):
-        network, *values, epoch = key
-        setting = dict(zip(settings, values, strict=True))
-        fraction: dict[str, float | None] = {"solved": None, "lo": None, "hi": None}
-        if cell["rows_right"].null_count() == 0:
-            solved = stats.proportion_interval(int((cell["rows_right"] == 4).sum()), cell.height)
-            fraction = {"solved": solved.value, "lo": solved.lo, "hi": solved.hi}
-        rows.append(
-            {
-                "network": network,
-                "setting": ", ".join(_words(name, value) for name, value in setting.items()),
-                "epoch": epoch,
-                "loss_median": cell["loss"].median(),
-                "loss_q25": cell["loss"].quantile(0.25, "linear"),
-                "loss_q75": cell["loss"].quantile(0.75, "linear"),
-                **fraction,
-                "n": cell.height,
-                "most_rows_right": cell["rows_right"].max(),
-                "reference": setting == reference,
-            }
-        )
-    return pl.DataFrame(rows, infer_schema_length=None)
-
-
-def _words(name: str, value: Any) -> str:
-    return str(value) if name == "activation" else f"{name.replace('_', ' ')} {value:g}"
-
-
 def main(
     figure: str,
     sources: dict[str, str],
@@ -176,7 +144,6 @@ def main(
         "fig7": lambda: cells(runs["fig7"], {"layers": "hidden_layers", "b1": "beta1"}),
         "fig8": lambda: boxes(runs["fig8"]),
         "experiments": lambda: experiments(runs),
-        "xor": lambda: xor(pl.read_parquet(sources["xor"]), settings["xor"]),
     }
     data = "xor" if record is None else json.loads(record.read_text(encoding="utf-8"))["data"]
     write_csv(tables[figure]().with_columns(data=pl.lit(data)), output)

@@ -1,34 +1,16 @@
 """XOR: loss by epoch and solved fraction, with a hidden layer (2-3-2) and without (2-2)."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import figtable
 import numpy as np
-import plotjob
 import polars as pl
-import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
 TITLE = "XOR with a hidden layer (2-3-2) and without (2-2)"
-COLUMNS = {
-    "network": pl.String,
-    "setting": pl.String,
-    "epoch": pl.Int64,
-    "loss_median": pl.Float64,
-    "loss_q25": pl.Float64,
-    "loss_q75": pl.Float64,
-    "solved": pl.Float64,
-    "lo": pl.Float64,
-    "hi": pl.Float64,
-    "n": pl.Int64,
-    "reference": pl.Boolean,
-}
 LINES = {"2-3-2": (style.BLUE, "solid", "o"), "2-2": (style.ORANGE, (0, (4, 2)), "s")}
 
 
@@ -36,20 +18,11 @@ def main(table: Path, svg: Path, png: Path) -> None:
     """Draw one line of panels per setting: loss curves left, solved fraction right.
 
     Args:
-        table: CSV with the columns of COLUMNS and data; the solved fraction is read from the
-            last epoch of every network and setting.
+        table: CSV as `summarise.figure` describes it.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong, or names an unknown network.
     """
-    read = figtable.read(table, COLUMNS, key=["network", "setting", "epoch"])
-    unknown = set(read.rows["network"]) - set(LINES)
-    if unknown:
-        raise figtable.TableError(
-            f"{table}: unknown network {sorted(unknown)}; expected some of {list(LINES)}"
-        )
+    read = tables.read_figure(table)
     footer = (
         f"{read.footer()}. Line: median; band: quartiles of the seeds. "
         "Solved: all four rows right; bar: 95 % interval."
@@ -64,7 +37,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
 
     Args:
         figure: receives the axes.
-        rows: the columns of COLUMNS, one row per network, setting and epoch.
+        rows: as `main` reads them.
     """
     settings = rows.sort("reference", descending=True, maintain_order=True)
     names = settings.select("setting", "reference").unique(maintain_order=True).rows()
@@ -136,5 +109,4 @@ def _solved(axes: Axes, part: pl.DataFrame) -> None:
     axes.set_xlim(-3, 103)
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

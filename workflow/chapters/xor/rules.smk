@@ -1,0 +1,43 @@
+# XOR: all settings and seeds in one job. CHAPTER is this folder's chapter.
+
+
+rule:
+    name:
+        f"train_{CHAPTER.name}"
+    output:
+        runs=f"results/{CHAPTER.name}/runs.parquet",
+    log:
+        f"logs/{CHAPTER.name}/train.log",
+    benchmark:
+        f"logs/{CHAPTER.name}/train.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=2000,
+        gpu=1,
+    params:
+        **CHAPTER.params("activations", "init", "arms", "epochs", "seeds"),
+        code=CHAPTER.code("train"),
+        versions=VERSIONS,
+    script:
+        "train.py"
+
+
+rule:
+    name:
+        f"summarise_{CHAPTER.name}"
+    input:
+        runs=f"results/{CHAPTER.name}/runs.parquet",
+    output:
+        table="reports/tables/xor.csv",
+        numbers=CHAPTER.numbers,
+    log:
+        f"logs/{CHAPTER.name}/summarise.log",
+    conda:
+        ENV
+    params:
+        **CHAPTER.params("reference"),
+        code=CHAPTER.code("summarise"),
+    script:
+        "summarise.py"
