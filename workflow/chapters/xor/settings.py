@@ -23,6 +23,7 @@ class Settings(Strict):
     epochs: Count = Field(description="steps of full-batch gradient descent")
     seeds: Count = Field(description="seeds 0 to seeds - 1, the same in every setting")
     reference: Reference
+    printed: dict[str, str] = Field(description="what the source says, by the number's key")
 
     @model_validator(mode="after")
     def trains_the_reference(self) -> "Settings":
