@@ -45,11 +45,14 @@ from nnjax.losses import (
 from nnjax.penalty import l2
 from nnjax.share import shared
 from nnjax.store import load, save
+from nnjax.summary import Summary, summary
 from nnjax.sweep import sweep
 from nnjax.train import accuracy, fit, predict
 from nnjax.transformer import transformer_block
 from nnjax.verify import verify
 from nnjax.verify.report import Report
+
+__version__ = "0.1.0"
 
 __all__ = [
     "GRU",
@@ -69,6 +72,7 @@ __all__ = [
     "PositionEmbedding",
     "RMSNorm",
     "Report",
+    "Summary",
     "Weighted",
     "accuracy",
     "attention",
@@ -127,6 +131,7 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
     "softplus",
+    "summary",
     "sweep",
     "tanh",
     "transformer_block",

@@ -1,11 +1,12 @@
-"""The nouns of the library, `Layer`, `Loss` and `Penalty`, and the gradient of what they make.
+"""The nouns of the library, `Layer`, `Loss` and `Penalty`, and the gradient of a network.
 
-A layer is three pure functions, a loss and a penalty are two each, and the gradient of a network is
-its backward pass started from the backward pass of the loss. There is no other machinery.
+A layer is three pure functions, a loss two, a penalty two. The gradient of a network is its
+backward pass, started from the backward pass of the loss. There is no other machinery.
 
-Notation. J is the loss. `dv` alone is dJ/dv, for any value v: so dy, dx, dW. A fraction such as
-dy_k/dx_i is a partial derivative. A' is the transpose of a matrix A, f' the derivative of a
-function f, 1' a row of ones. `*` is elementwise, and [i = k] is 1 if i = k, else 0.
+Notation. J is the loss. `dv` is ∂J/∂v for any value v, as in dx, dy, dW; all other partial
+derivatives are written out, as in ∂y_k/∂x_i. Aᵀ is the transpose of a matrix A, f′ the derivative
+of a function f, 1ᵀ a row of ones. ⊙ multiplies element by element, Σ_i sums over i, and [i = k] is
+1 if i = k, else 0.
 """
 
 from collections.abc import Callable
@@ -29,14 +30,17 @@ Shape = tuple[int, ...]
 class Layer(NamedTuple):
     """A differentiable function with parameters, as three pure functions.
 
-    With J the loss and `dy = dJ/dy` the error signal (delta of the textbooks, cotangent of JAX):
+    With J the loss and dy = ∂J/∂y the error signal (δ in textbooks, the cotangent in JAX):
 
         init:     (key, in_shape)          -> (params, out_shape)   shapes without the batch axis
         forward:  (params, x, key=None)    -> (y, residuals)        key=None means evaluation
         backward: (params, residuals, dy)  -> (dparams, dx)
 
     `dparams` has exactly the tree, shapes and dtypes of `params`. Layers sum over the batch axis;
-    the mean over the batch is taken in the loss and nowhere else.
+    only the loss takes a mean.
+
+    Layers made by equal calls are equal, so equal networks share compiled programs; they print as
+    the call. A layer put together by hand, as below, equals those with the same three functions.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn
@@ -48,6 +52,8 @@ class Layer(NamedTuple):
         >>> y, residuals = double.forward((), jnp.ones((1, 3)))
         >>> print(double.backward((), residuals, y)[1])
         [[4. 4. 4.]]
+        >>> nn.dense(44) == nn.dense(44), nn.serial(nn.dense(44), nn.relu())
+        (True, serial(dense(44), relu()))
     """
 
     init: Callable[[jax.Array, Shape], tuple[Params, Shape]]
@@ -67,7 +73,7 @@ class Loss(_Loss):
     """A scalar measure of error, as two pure functions.
 
         forward:  (scores, targets) -> (J, residuals)   a scalar, the mean over the batch
-        backward: (residuals)       -> dscores          dJ/dscores, the shape of scores
+        backward: (residuals)       -> dscores          ∂J/∂scores, the shape of scores
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn
@@ -82,13 +88,13 @@ class Loss(_Loss):
 
 
 class Penalty(NamedTuple):
-    """A scalar made of the parameters alone, as two pure functions.
+    """A scalar function of the parameters alone, as two pure functions.
 
         forward:  (params)    -> (P, residuals)   a scalar, to be added to the loss
-        backward: (residuals) -> dparams          dP/dparams, the tree, shapes and dtypes of params
+        backward: (residuals) -> dparams          ∂P/∂params, the tree, shapes and dtypes of params
 
-    The parameters are forked into the network and the penalty, whose outputs are summed:
-    J = loss(network(params, x), targets) + P(params). So each term receives the error signal 1, and
+    The parameters fork into the network and the penalty, whose outputs are summed:
+    J = loss(network(params, x), targets) + P(params). Each term receives the error signal 1, and
     the gradients that come back add up.
 
     Example:
@@ -110,20 +116,20 @@ def value_and_grad(
 ) -> Callable[..., tuple[jax.Array, Params]]:
     """The loss of a network and its gradient, by the hand-derived backward passes.
 
-        J = loss(network(params, x), targets) + penalty(params)        grads = dJ/dparams
+        J = loss(network(params, x), targets) + penalty(params)        grads = ∂J/∂params
 
-    The chain rule in one line: the loss turns scores into dJ/dscores, the network turns dJ/dscores
-    into dJ/dparams. The error signal that reaches the input x is not returned. With a penalty the
-    parameters are a fork into network and penalty, and the gradients of its two branches add up.
+    The chain rule in one line: the loss gives ∂J/∂scores, and the network turns ∂J/∂scores into
+    ∂J/∂params. The error signal that reaches the input x is not returned. With a penalty the
+    parameters fork into network and penalty, and the gradients of both branches add up.
 
     Args:
         network: the layer (usually a `serial`) to differentiate.
         loss: the loss on its output.
-        penalty: a term on the parameters alone, such as `l2`, or None.
+        penalty: a term of the parameters alone, such as `l2`, or None.
 
     Returns:
         A pure function `(params, x, targets, key=None) -> (J, grads)`; `x` is (batch, ...),
-        `grads` has the tree, shapes and dtypes of `params`. `key` feeds layers that draw random
+        `grads` has the tree, shapes and dtypes of `params`. `key` is for layers that draw random
         numbers; None means evaluation.
 
     Raises:
