@@ -1,8 +1,8 @@
-"""Augmentations: what changes a training batch so that the network never sees it twice.
+"""Augmentations: random changes of a training batch, so that no two batches are the same.
 
-Each is a function `(key, x, targets) -> (x, targets)` of one batch, for `fit` and `sweep` to apply
-inside the compiled step. They are compositions of JAX functions; nothing is differentiated through
-them, as they come before the network.
+Each is a function `(key, x, targets) -> (x, targets)` of one batch, which `fit` and `sweep` apply
+inside the compiled step. They are written in JAX but never differentiated, since they come before
+the network.
 """
 
 import math
@@ -24,12 +24,12 @@ __all__ = ["cepstral_noise", "chained", "frequency_warp", "mixup"]
 
 @recorded
 def chained(augmentations: Sequence[Augment]) -> Augment:
-    """Augmentations one after the other, each with random numbers of its own.
+    """Augmentations applied one after another, each with its own random numbers.
 
-        x, t <- a_n(key_n, ... a_1(key_1, x, t))
+        x, t ← a_n(key_n, ... a_1(key_1, x, t))
 
     Args:
-        augmentations: in the order in which they are applied; none leaves the batch as it is.
+        augmentations: in the order of application; an empty sequence changes nothing.
 
     Returns:
         One augmentation.
@@ -55,26 +55,26 @@ def chained(augmentations: Sequence[Augment]) -> Augment:
 
 @recorded
 def mixup(alpha: float, classes: int) -> Augment:
-    """Mixes every row of a batch with another one, inputs and targets alike.
+    """Mix every row of a batch with another row, inputs and targets alike.
 
-        x_b <- l_b x_b + (1 - l_b) x_p(b)        t_b <- l_b t_b + (1 - l_b) t_p(b)
-        l_b ~ Beta(alpha, alpha), made the larger of l_b and 1 - l_b;    p a random permutation
+        x_b ← λ_b x_b + (1 - λ_b) x_p(b)        t_b ← λ_b t_b + (1 - λ_b) t_p(b)
+        λ_b = max(u_b, 1 - u_b),    u_b ~ Beta(alpha, alpha),    p a random permutation
 
-    The network is asked to be linear between examples, in its probabilities. Taking the larger
-    share changes nothing but which of the two rows comes first. The article draws one l for the
-    batch; one a row has the same distribution for each row and less noise in the gradient.
+    This encourages probabilities that are linear between examples. Taking the larger share only
+    decides which of the two rows comes first. The article draws one λ per batch; one per row has
+    the same distribution for each row, and less noise in the gradient.
 
     Args:
         alpha: greater than 0; small values mix little, 1 mixes uniformly.
-        classes: how many there are, for labels to become distributions.
+        classes: number of classes, to turn labels into distributions.
 
     Returns:
         An augmentation of floating inputs (batch, ...) and whole-number labels (batch,) or
         distributions (batch, classes); its targets are distributions (batch, classes).
 
     Raises:
-        ValueError: if alpha is not a positive number, there are fewer than two classes, or (the
-            augmentation) targets are of another shape or weighted.
+        ValueError: if alpha is not a positive number or classes not a whole number of at least 2;
+            (the augmentation) if the targets have another shape or are weighted.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn
@@ -90,7 +90,7 @@ def mixup(alpha: float, classes: int) -> Augment:
 
     def augment(key: jax.Array, x: jax.Array, targets: Any) -> tuple[jax.Array, Any]:
         if isinstance(targets, Weighted):
-            raise ValueError("mixup: rows with weights cannot be mixed")
+            raise ValueError("mixup: weighted rows cannot be mixed")
         t = targets
         if jnp.issubdtype(t.dtype, jnp.integer):
             t = jax.nn.one_hot(t, classes, dtype=x.dtype)
@@ -115,18 +115,18 @@ def mixup(alpha: float, classes: int) -> Augment:
 
 @recorded
 def frequency_warp(spectra: ArrayLike, amount: float) -> Augment:
-    """Another speaker says the same: all spectra of a row stretched along the frequency axis.
+    """Stretch all spectra of a row along the frequency axis, as if another speaker had spoken.
 
-        s'(f) = s((1 + amount u_b) f),    f = 0 ... bins - 1,    u_b ~ U(-1, 1), one for each row
+        s_b(f) ← s_b((1 + amount u_b) f),    f = 0 ... bins - 1,    u_b ~ U(-1, 1) for each row b
 
-    with s read between its bins by linear interpolation and held constant beyond the last one. A
-    shorter vocal tract shifts all resonances up by one factor, which is the same in every spectrum
-    of an utterance; drawing that factor anew makes new speakers of old ones.
+    where s is interpolated linearly between its bins and constant beyond the last one. A shorter
+    vocal tract raises all resonances by one factor, the same in every spectrum of an utterance;
+    a random factor thus makes new speakers.
 
     Args:
-        spectra: column numbers of the spectra, (spectra, bins): each row one spectrum, its bins
-            from frequency 0 up at even steps. Other columns are left alone.
-        amount: largest relative change of frequency, 0 <= amount < 1.
+        spectra: column numbers of the spectra, (spectra, bins): one spectrum per row, its bins at
+            equal steps from frequency 0. Other columns do not change.
+        amount: largest relative change of frequency, 0 ≤ amount < 1.
 
     Returns:
         An augmentation of floating inputs (batch, features).
@@ -170,18 +170,18 @@ def frequency_warp(spectra: ArrayLike, amount: float) -> Augment:
 
 @recorded
 def cepstral_noise(spectra: ArrayLike, amount: float, order: int = 3) -> Augment:
-    """Another microphone, another voice: a smooth random curve added to every spectrum of a row.
+    """Add a smooth random curve to every spectrum of a row, as of another microphone or voice.
 
-        s'_i(f) = s_i(f) + amount sum_(k < order) z_bik cos(pi k (f + 1/2) / bins)
+        s_bi(f) ← s_bi(f) + amount Σ_(k < order) z_bik cos(π k (f + 1/2) / bins)
 
-    with z ~ N(0, 1) drawn for every row b, spectrum i and k: noise on the first cepstral
-    coefficients, which are the coefficients of the cosine transform of a spectrum. k = 0 is the
-    loudness, k = 1 the tilt; unlike noise on each bin it is not averaged out by adding bins up.
+    with z ~ N(0, 1) drawn for every row b, spectrum i and k. This is noise on the first cepstral
+    coefficients, those of the cosine transform of a spectrum: k = 0 changes the loudness, k = 1
+    the tilt. Unlike independent noise on the bins, it does not average out in sums of bins.
 
     Args:
         spectra: column numbers of the spectra, (spectra, bins), as in `frequency_warp`.
         amount: standard deviation of each coefficient, at least 0.
-        order: how many coefficients, 1 ... bins.
+        order: number of coefficients, 1 ... bins.
 
     Returns:
         An augmentation of floating inputs (batch, features).
@@ -206,7 +206,9 @@ def cepstral_noise(spectra: ArrayLike, amount: float, order: int = 3) -> Augment
     if isinstance(amount, bool) or not (math.isfinite(amount) and amount >= 0):
         raise ValueError(f"cepstral_noise(amount): expected a number >= 0, got {amount!r}")
     if not is_whole(order) or order > bins:
-        raise ValueError(f"cepstral_noise(order): expected 1 ... {bins}, got {order!r}")
+        raise ValueError(
+            f"cepstral_noise(order): expected a whole number from 1 to {bins}, got {order!r}"
+        )
     curves = amount * np.cos(np.pi * np.outer(np.arange(order), np.arange(bins) + 0.5) / bins)
 
     def augment(key: jax.Array, x: jax.Array, targets: Any) -> tuple[jax.Array, Any]:
@@ -223,5 +225,5 @@ def _columns(name: str, spectra: ArrayLike) -> np.ndarray:
             f"{name}(spectra): expected column numbers (spectra, bins), got {columns.shape}"
         )
     if len(np.unique(columns)) != columns.size:
-        raise ValueError(f"{name}(spectra): a column stands in two places")
+        raise ValueError(f"{name}(spectra): a column occurs twice")
     return columns

@@ -1,8 +1,8 @@
 """Error-correcting output codes: a head with one sigmoid per bit instead of one score per class.
 
-Every class has a code word of 0s and 1s. The network learns to write the word of the class, and
-the class whose word is nearest to what it wrote is the answer: a few wrong bits do no harm if the
-words are far apart.
+Every class has a code word of 0s and 1s. The network learns to predict the bits of that word, and
+the answer is the class with the nearest word: if the words are far apart, a few wrong bits do no
+harm.
 
     codes = nn.codes.output_codes(26, 30, jax.random.key(0))
     network = nn.serial(nn.dense(44), nn.relu(), nn.dense(30))       one score per bit
@@ -27,35 +27,35 @@ from nnjax.losses.targets import are_labels, known
 __all__ = ["coded_cross_entropy", "decode", "output_codes"]
 
 CLIMBS = 20
-"""Codes that are climbed to; the best one is taken."""
+"""Number of hill climbs, of which the best code is taken."""
 
 NEARNESS = 4.0
-"""How much more a pair of words counts than one that is a bit farther apart. Large enough for the
-nearest pairs to decide, small enough for the next ones to matter where those are equal. A power of
-two, so that sums are exact and the search is the same on every machine."""
+"""How much more a pair of words counts than a pair that is one bit farther apart: enough for the
+nearest pairs to decide, but not so much that the next ones never matter. A power of two, so that
+sums are exact and the search is the same on every machine."""
 
 
 def output_codes(classes: int, bits: int, key: jax.Array) -> jax.Array:
     """Code words of 0s and 1s, one for each class, that are far apart.
 
-        d_ij = number of bits in which the words of i and j differ      min d_ij as large as found
+        d_ij = number of bits in which the words of i and j differ;    maximise min d_ij
 
-    A decoder that takes the nearest word mends any (min d_ij - 1) / 2 wrong bits, rounded down. As
-    bits only help if they err apart, every bit asks another question: no two columns are equal or
-    complementary (which would be the same question), and none is all 0 or all 1 (no question).
-    Complementing a column changes no distance, so all columns begin with 0: the first class has the
-    word of zeros.
+    Decoding to the nearest word corrects any (min d_ij - 1) / 2 wrong bits, rounded down. More bits
+    help only if their errors are independent, so every bit asks a different question: no two
+    columns are equal or complementary (the same question), and none is constant (no question).
+    Complementing a column changes no distance, so all columns begin with 0, and the first word is
+    all zeros.
 
-    The code is searched for by hill climbing on sum_{i<j} 4^(-d_ij), in which the nearest pairs
-    count most: from a random code the bit is flipped that lowers the sum most, until none does.
-    The best of 20 climbs is returned: largest min d_ij, then fewest pairs at that distance. No
-    search of this size finds the best code for certain.
+    The search climbs down Σ_(i < j) 4^(-d_ij), in which the nearest pairs count most: starting from
+    a random code, it flips the bit that lowers the sum most, until none does. The best of 20 climbs
+    is returned: largest min d_ij, then fewest pairs at that distance. It need not be the best code
+    of all.
 
     Args:
         classes: number of words, at least 2.
-        bits: length of a word, at least log2(classes) for the words to differ, at most
-            2^(classes - 1) - 1 for the columns to differ. Allwein, Schapire & Singer
-            (JMLR 1, 2000) take 10 log2(classes), rounded up, for random codes.
+        bits: length of a word: at least log2(classes) for different words, at most
+            2^(classes - 1) - 1 for different columns. Allwein, Schapire & Singer (JMLR 1, 2000)
+            use 10 log2(classes), rounded up, for random codes.
         key: source of the random numbers; the same key gives the same code.
 
     Returns:
@@ -82,11 +82,11 @@ def output_codes(classes: int, bits: int, key: jax.Array) -> jax.Array:
         raise ValueError(
             f"output_codes: {bits} bits make {2**bits} different words, got {classes} classes"
         )
-    # Without this guard the power would be a number of many digits for many classes.
+    # The first comparison avoids a power with very many digits for many classes.
     if bits >= classes and bits > 2 ** (classes - 1) - 1:
         raise ValueError(
-            f"output_codes: {classes} classes can be divided in {2 ** (classes - 1) - 1} different "
-            f"ways, got {bits} bits"
+            f"output_codes: {classes} classes allow {2 ** (classes - 1) - 1} different columns, "
+            f"got {bits} bits"
         )
     rng = np.random.default_rng(np.asarray(jax.random.bits(key, (4,), jnp.uint32)))
     found = (_climb(_random_code(rng, classes, bits)) for _ in range(CLIMBS))
@@ -98,15 +98,15 @@ def coded_cross_entropy(codes: ArrayLike) -> Loss:
     """Sigmoid cross-entropy between the scores of the bits and the code word of the label.
 
         t_bk = codes[y_b, k]
-        J = -1/n sum_bk [ t_bk log s(z_bk) + (1 - t_bk) log s(-z_bk) ],    n = batch * bits
+        J = -1/n Σ_bk [ t_bk log s(z_bk) + (1 - t_bk) log s(-z_bk) ],    n = batch * bits
         dz = (s(z) - t) / n
 
-    Derivation. The words are constants, so it is `sigmoid_cross_entropy` with the words as targets,
-    and its derivation holds: each bit is a question of its own.
+    Derivation. The words are constants, so this is `sigmoid_cross_entropy` with the words as
+    targets, and its derivation applies.
 
     Args:
-        codes: (classes, bits), 0s and 1s, from `output_codes` for instance. `jnp.eye(classes)`
-            gives one question per class.
+        codes: (classes, bits), 0s and 1s, for instance from `output_codes`. `jnp.eye(classes)`
+            asks one question per class.
 
     Returns:
         A loss for scores (batch, ..., bits) and labels (batch, ...) of a whole-number dtype, or
@@ -160,14 +160,14 @@ def coded_cross_entropy(codes: ArrayLike) -> Loss:
 def decode(codes: ArrayLike, scores: ArrayLike, distance: str = "l1") -> jax.Array:
     """Scores of the classes from scores of the bits: minus the distance to each code word.
 
-        l1:       -sum_k |p_k - c_k|         p = s(z)
-        hamming:  -sum_k [q_k differs from c_k],    q_k = 1 where z_k > 0, else 0
+        l1:       -Σ_k |p_k - c_k|,         p = s(z)
+        hamming:  -Σ_k [q_k ≠ c_k],         q_k = [z_k > 0]
 
-    so that the largest class score is at the nearest word and `accuracy` works on the result. l1
-    uses how sure each bit is; hamming counts wrong bits, with ties for the first class.
+    The nearest word thus has the largest score, and `accuracy` works on the result. l1 uses the
+    confidence of each bit; hamming counts wrong bits, and ties go to the first class.
 
     As c_k is 0 or 1, |p_k - c_k| is p_k or 1 - p_k = s(-z_k): the sum over k is the matrix product
-    p (1 - codes)' + s(-z) codes', and s(-z) keeps its digits where p has rounded to 1.
+    p (1 - codes)ᵀ + s(-z) codesᵀ, and s(-z) keeps its digits where p has rounded to 1.
 
     Args:
         codes: (classes, bits), 0s and 1s.
@@ -178,7 +178,7 @@ def decode(codes: ArrayLike, scores: ArrayLike, distance: str = "l1") -> jax.Arr
         Class scores (batch, ..., classes), between -bits and 0, in the dtype of the scores.
 
     Raises:
-        ValueError: if the shapes do not fit or the distance is another.
+        ValueError: if the shapes do not fit or there is no such distance.
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn
@@ -211,10 +211,10 @@ def decode(codes: ArrayLike, scores: ArrayLike, distance: str = "l1") -> jax.Arr
 
 
 def _random_code(rng: np.random.Generator, classes: int, bits: int) -> np.ndarray:
-    """A random code that keeps the rules: distinct words, distinct columns from 0 to something.
+    """A random code that satisfies `_keeps_rules`.
 
-    Where there are many columns distinct words come by themselves, where there are few distinct
-    columns do; so the harder half is drawn distinct and the other half is left to chance.
+    With many columns, words are distinct by chance; with few columns, columns are. So the harder of
+    the two is drawn distinct and the other left to chance.
     """
     while True:
         if bits < classes:
@@ -230,7 +230,7 @@ def _random_code(rng: np.random.Generator, classes: int, bits: int) -> np.ndarra
 def _distinct(
     rng: np.random.Generator, n: int, length: int, taken: set[bytes] | None = None
 ) -> np.ndarray:
-    """`n` different random rows of bits, none of them taken."""
+    """`n` different random rows of bits, none of them in `taken`."""
     rows: dict[bytes, np.ndarray] = {}
     while len(rows) < n:
         for row in rng.integers(2, size=(n, length), dtype=np.uint8):
@@ -240,7 +240,7 @@ def _distinct(
 
 
 def _keeps_rules(code: np.ndarray) -> bool:
-    """Whether words differ, and columns, which begin with 0, differ and are not all 0."""
+    """Whether words differ, columns differ, and no column (all begin with 0) is all 0."""
     columns = {column.tobytes() for column in code.T}
     words = {word.tobytes() for word in code}
     return (
@@ -251,18 +251,18 @@ def _keeps_rules(code: np.ndarray) -> bool:
 
 
 def _climb(code: np.ndarray) -> np.ndarray:
-    """Flip bits, each time the one that lowers the sum over pairs most, until none lowers it."""
+    """Flip the bit that lowers the sum over pairs most, until none lowers it."""
     code, signs = code.copy(), 1.0 - 2.0 * code
     nearness = NEARNESS ** -_distances(signs)
     np.fill_diagonal(nearness, 0)
     while True:
-        # Flipping a bit moves word i a bit away from the words that agree with it there and a bit
-        # towards the others: their terms are divided or multiplied by NEARNESS.
+        # Flipping a bit moves word i one bit away from the words that agree with it there, and one
+        # bit towards the others: their terms are divided or multiplied by NEARNESS.
         agreeing = signs * (nearness @ signs)
         total = nearness.sum(axis=1, keepdims=True)
         change = (total + agreeing) / 2 * (1 / NEARNESS - 1)
         change += (total - agreeing) / 2 * (NEARNESS - 1)
-        change[0] = 0.0  # the first word stays zero
+        change[0] = 0.0  # the first word remains zero
         while True:
             i, k = divmod(int(change.argmin()), code.shape[1])
             if change[i, k] >= -1e-9 * nearness.max():
@@ -279,12 +279,12 @@ def _climb(code: np.ndarray) -> np.ndarray:
 
 
 def _distances(signs: np.ndarray) -> np.ndarray:
-    """In how many bits each two words differ."""
+    """The number of bits in which each pair of words differs."""
     return (signs.shape[1] - signs @ signs.T) / 2
 
 
 def _quality(code: np.ndarray) -> tuple[float, int]:
-    """Smallest distance of two words, and minus how many pairs have it."""
+    """The smallest distance between words, and minus the number of pairs at that distance."""
     distances = _distances(1.0 - 2.0 * code)[np.triu_indices(len(code), 1)]
     nearest = distances.min()
     return float(nearest), -int((distances == nearest).sum())

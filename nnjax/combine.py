@@ -1,8 +1,8 @@
-"""Combinators: networks made of layers. They own the routing; layers know nothing of each other.
+"""Combinators: networks made of layers. They route values; layers know nothing of each other.
 
-Going backward, a fork adds up the error signals of its branches, since J depends on the forked
-value by way of every one of them. What each branch receives is the law of the join: a sum copies
-the error signal, a concatenation splits it, a product multiplies it by the other factors.
+In the backward pass a fork adds up the error signals of its branches, because J depends on the
+forked value through each of them. The join decides what each branch receives: a sum copies the
+error signal, a concatenation splits it, a product multiplies it by the other factors.
 """
 
 import operator
@@ -22,7 +22,8 @@ Join = Literal["sum", "concat", "multiply"]
 def _check_layer(layer: Layer, place: str) -> None:
     if not isinstance(layer, Layer):
         raise TypeError(
-            f"{place}: expected a layer, got {layer!r}; layers are made by a call, as in nn.relu()"
+            f"{place}: expected a layer, got {layer!r}; call the function that makes it, as in "
+            "nn.relu()"
         )
 
 
@@ -31,18 +32,17 @@ def serial(*layers: Layer) -> Layer:
     """Layers one after another.
 
         x_1 = x,    x_(i+1) = f_i(w_i, x_i),    y = x_(n+1)
-        dw_i = E_i' dx_(i+1),    dx_i = D_i' dx_(i+1),    dx_(n+1) = dy
+        dw_i = E_iᵀ dx_(i+1),    dx_i = D_iᵀ dx_(i+1),    dx_(n+1) = dy
 
     with w_i the parameters of layer i, and E_i and D_i its Jacobians with respect to w_i and x_i.
 
-    Derivation. J depends on w_i and on x_i by way of x_(i+1) alone, so by the chain rule their
-    error signals are that of x_(i+1) times the transposed Jacobians. Forward runs the layers from
-    first to last, backward from last to first: dx = D_1' D_2' ... D_n' dy, multiplied from the
-    right. No Jacobian is formed; the backward pass of a layer is the product with its own.
+    Derivation. J depends on w_i and x_i only through x_(i+1), so by the chain rule their error
+    signals are that of x_(i+1) times the transposed Jacobians. Forward runs the layers from first
+    to last, backward from last to first: dx = D_1ᵀ D_2ᵀ ... D_nᵀ dy, multiplied from the right. No
+    Jacobian is formed: a layer's backward pass is the product with its transposed Jacobian.
 
     Args:
-        layers: any number of layers; a `serial` is a layer and may stand inside another. Without
-            layers it is the identity.
+        layers: any number of layers, including other `serial`s. Without layers it is the identity.
 
     Returns:
         A layer whose params are the tuple of the layers' params.
@@ -103,21 +103,23 @@ def serial(*layers: Layer) -> Layer:
 
 @recorded
 def residual(branch: Layer) -> Layer:
-    """A branch beside a path that leaves the input as it is, joined by a sum.
+    """The sum of the input and a branch.
 
-        y = x + f(x)        dx = dy + D' dy
+        y = x + f(x)        dx = dy + Dᵀ dy
 
-    with D the Jacobian of the branch. Derivation. x is forked into the sum and the branch. The sum
-    copies dy to both; the straight path hands it on unchanged, the branch turns it into its own
-    error signal; the fork adds the two up. However small D is, dy reaches dx undiminished: this is
-    why very deep networks of such blocks can be trained.
+    with D the Jacobian of the branch.
+
+    Derivation. x forks into the sum and the branch. The sum copies dy to both paths; the direct
+    path returns it unchanged, the branch multiplies it by Dᵀ, and the fork adds the two. However
+    small D is, dy reaches dx undiminished: this is why very deep networks of such blocks can be
+    trained.
 
     Args:
         branch: a layer that keeps the shape.
 
     Returns:
-        A layer that keeps the shape, with the branch's params and the branch's residuals: the block
-        itself adds no level to either.
+        A layer that keeps the shape, with the params and residuals of the branch: the block adds no
+        level to either.
 
     Raises:
         TypeError: if the branch is not a layer.
@@ -161,14 +163,14 @@ def residual(branch: Layer) -> Layer:
 
 
 class _Joined(NamedTuple):
-    """Residuals of `parallel`: those of the branches, and the outputs as far as the join needs."""
+    """Residuals of `parallel`: those of the branches, and what the join needs of the outputs."""
 
     branches: tuple[Residuals, ...]
     outputs: tuple[jax.Array, ...]
 
 
 def _joined_shape(shapes: list[Shape], join: Join) -> Shape:
-    """The shape of the join of branches with these shapes; ValueError if they do not fit."""
+    """The shape of the joined outputs; ValueError if the branches' shapes do not fit."""
     first = shapes[0]
     if join != "concat":
         if any(shape != first for shape in shapes):
@@ -183,15 +185,15 @@ def _joined_shape(shapes: list[Shape], join: Join) -> Shape:
 
 
 def _split(dy: jax.Array, outputs: tuple[jax.Array, ...]) -> list[jax.Array]:
-    """The parts of dy that belong to the outputs, side by side on the last axis."""
+    """Cut dy along the last axis into the parts of the outputs."""
     ends = list(accumulate(y.shape[-1] for y in outputs))
     return jnp.split(dy, ends[:-1], axis=-1)
 
 
 def _times_the_others(dy: jax.Array, outputs: tuple[jax.Array, ...]) -> list[jax.Array]:
-    """For each output, dy times the product of all outputs but that one.
+    """For each output, dy times the product of all other outputs.
 
-    The product of those before it and the product of those after it: n outputs cost 3n products,
+    Computed from the products of those before and of those after it: n outputs cost 3n products,
     and nothing is divided by an output, which may be 0.
     """
     before = list(accumulate(outputs[:-1], operator.mul, initial=dy))
@@ -201,29 +203,30 @@ def _times_the_others(dy: jax.Array, outputs: tuple[jax.Array, ...]) -> list[jax
 
 @recorded
 def parallel(*branches: Layer, join: Join = "sum") -> Layer:
-    """Layers side by side: each gets the whole of x, and their outputs are joined.
+    """Layers side by side: each receives all of x, and their outputs are joined.
 
         y = y_1 + ... + y_n           dy_i = dy                         join="sum"
         y = [y_1, ..., y_n]           dy_i = the part of dy at y_i      join="concat"
-        y = y_1 * ... * y_n           dy_i = dy * prod_(j != i) y_j     join="multiply"
-        with y_i = f_i(x)             dx   = sum_i D_i' dy_i
+        y = y_1 ⊙ ... ⊙ y_n           dy_i = dy ⊙ Π_(j ≠ i) y_j         join="multiply"
+        with y_i = f_i(x)             dx   = Σ_i D_iᵀ dy_i
 
-    and D_i the Jacobian of branch i. Derivation, element by element. Sum:
-    dy/dy_i = 1, so each branch receives a copy. Concat: each element of y is one element of one
-    y_i, with derivative 1, so each branch receives the part that it gave. Multiply: dy/dy_i is the
-    product of the other factors; it is computed as that, not as y / y_i, which would be 0/0 at a
-    factor of 0. The fork: J depends on x by way of every branch, so by the chain rule the error
+    and D_i the Jacobian of branch i.
+
+    Derivation, element by element. Sum: ∂y/∂y_i = 1, so each branch receives a copy of dy. Concat:
+    each element of y is one element of one y_i, so each branch receives its part of dy. Multiply:
+    ∂y/∂y_i is the product of the other factors; it is computed as such, since y / y_i would be 0/0
+    at a factor of 0. Fork: J depends on x through every branch, so by the chain rule the error
     signals that the branches return add up.
 
     Args:
         branches: one or more layers that take the same input.
-        join: "sum" and "multiply" act element by element and take branches of one shape; "concat"
-            puts the outputs side by side on the last axis, in the order of the branches.
+        join: "sum" and "multiply" act element by element and need branches of one shape; "concat"
+            concatenates the outputs along the last axis, in the order of the branches.
 
     Returns:
         A layer whose params are the tuple of the branches' params. The residuals are those of the
-        branches, in the same order, and then for "multiply" the outputs, for "concat" empty arrays
-        that keep the outputs' widths.
+        branches, in the same order; then the outputs for "multiply", or empty arrays that keep the
+        outputs' widths for "concat".
 
     Raises:
         TypeError: if something is not a layer.
@@ -284,7 +287,7 @@ def parallel(*branches: Layer, join: Join = "sum") -> Layer:
             return reduce(operator.add, outputs), _Joined(tuple(residuals), ())
         if join == "multiply":
             return reduce(operator.mul, outputs), _Joined(tuple(residuals), tuple(outputs))
-        # Arrays without a single example: they hold no numbers, but the width is in their shape.
+        # Arrays without examples: they hold no numbers, only the width in their shape.
         widths = tuple(y[:0] for y in outputs)
         return jnp.concatenate(outputs, axis=-1), _Joined(tuple(residuals), widths)
 

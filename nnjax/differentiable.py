@@ -1,7 +1,7 @@
-"""A layer as a function that `jax.grad` differentiates by our backward pass.
+"""A layer as a function that `jax.grad` differentiates by the layer's own backward pass.
 
-The only place where JAX is told of our rules: the forward passes stay plain, because the oracle of
-the verifier is `jax.grad` of the plain forward.
+Only here does JAX learn of the hand-derived rules. Forward passes are plain JAX everywhere else,
+because the verifier compares with `jax.grad` of the plain forward pass.
 """
 
 from collections.abc import Callable
@@ -19,8 +19,8 @@ def differentiable(layer: Layer) -> Callable[..., jax.Array]:
         f(params, x, key) = y        and in jax.grad:  dy -> layer.backward(params, residuals, dy)
 
     `jax.grad`, `jax.vjp`, `jax.jacrev`, `jax.vmap` and `jax.jit` work on it, and second derivatives
-    (grad of grad, `jax.hessian`) too: the backward pass is itself JAX code. Forward mode alone does
-    not, as a backward pass says nothing about it; differentiate `layer.forward` for that.
+    (grad of grad, `jax.hessian`) too, because the backward pass is itself JAX code. Forward mode
+    alone does not, because a backward pass does not define it; differentiate `layer.forward` there.
 
     Args:
         layer: the layer or network.
@@ -31,7 +31,7 @@ def differentiable(layer: Layer) -> Callable[..., jax.Array]:
     Raises:
         TypeError: (the returned function) in forward mode (`jax.jvp`, `jax.jacfwd`); or if the
             backward pass returns a gradient whose shape or dtype is not that of its parameter,
-            which JAX would take without a word.
+            which JAX would accept silently.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn
@@ -48,7 +48,7 @@ def differentiable(layer: Layer) -> Callable[..., jax.Array]:
 
     def forward(params: Params, x: jax.Array, key: jax.Array | None) -> tuple[jax.Array, Any]:
         y, residuals = layer.forward(params, x, key)
-        # Of x, only what it looks like is needed: an array without entries carries that.
+        # Only shape and dtype of x are needed: an array without entries carries both.
         return y, (params, residuals, jnp.zeros((0, *x.shape), x.dtype))
 
     def backward(saved: Any, dy: jax.Array) -> tuple[Any, Any, None]:
@@ -68,15 +68,14 @@ def differentiable(layer: Layer) -> Callable[..., jax.Array]:
                 raise
             raise TypeError(
                 "nn.differentiable: a backward pass cannot be used in forward mode (jax.jvp, "
-                "jax.jacfwd); use jax.grad or jax.jacrev, or differentiate layer.forward, which "
-                "JAX knows how to"
+                "jax.jacfwd); use jax.grad or jax.jacrev, or differentiate layer.forward"
             ) from None
 
     return function
 
 
 def _matching(gradients: Any, primals: Any) -> Any:
-    """The gradients, after a check of every leaf; None where the primal is a whole number."""
+    """The gradients, every leaf checked; None where the primal is a whole number."""
     if jax.tree.structure(gradients) != jax.tree.structure(primals):
         raise TypeError(
             f"nn.differentiable: the backward pass returned {jax.tree.structure(gradients)} for "

@@ -1,7 +1,7 @@
-"""Initial weights: functions `(key, shape) -> weights`, each with the variance it is named for.
+"""Initial weights: functions `(key, shape) -> weights` with a given distribution.
 
 For dense weights of shape (n_in, n_out), fan_in = n_in and fan_out = n_out; for kernels
-(kh, kw, in_channels, out_channels) both carry the kernel's area.
+(kh, kw, in_channels, out_channels) both are multiplied by the kernel's area.
 """
 
 import math
@@ -20,10 +20,10 @@ Initializer = Callable[[jax.Array, Shape], jax.Array]
 def normal(scale: float = 0.01) -> Initializer:
     """Independent normal weights with a fixed standard deviation.
 
-        w ~ N(0, scale^2)
+        w ~ N(0, scale²)
 
     Args:
-        scale: the standard deviation; 1 gives the standard normal distribution.
+        scale: the standard deviation, at least 0.
 
     Returns:
         A function `(key, shape) -> weights` in the default float dtype.
@@ -46,7 +46,7 @@ def normal(scale: float = 0.01) -> Initializer:
 
 @recorded
 def glorot() -> Initializer:
-    """Uniform weights that keep the variance of signals going forward and backward.
+    """Uniform weights that preserve the variance of signals in both passes.
 
         w ~ U(-a, a),  a = sqrt(6 / (fan_in + fan_out)),  so Var w = 2 / (fan_in + fan_out)
 
@@ -75,11 +75,11 @@ def glorot() -> Initializer:
 
 @recorded
 def he() -> Initializer:
-    """Normal weights that keep the variance through ReLU layers.
+    """Normal weights that preserve the variance through ReLU layers.
 
         w ~ N(0, 2 / fan_in)
 
-    ReLU passes half of the second moment of a symmetric input, so the weights double it.
+    ReLU halves the second moment of a symmetric input, so the weights double it.
 
     Returns:
         A function `(key, shape) -> weights`; shape has at least two axes.
@@ -100,7 +100,7 @@ def he() -> Initializer:
 
 @recorded
 def lecun() -> Initializer:
-    """Normal weights that keep the variance through a linear layer.
+    """Normal weights that preserve the variance through a linear layer.
 
         w ~ N(0, 1 / fan_in)
 
@@ -123,7 +123,7 @@ def lecun() -> Initializer:
 
 @recorded
 def uniform_fan_in() -> Initializer:
-    """Uniform weights bounded by the fan-in: what PyTorch's linear layers start from.
+    """Uniform weights bounded by the fan-in, the default of PyTorch's linear layers.
 
         w ~ U(-a, a),  a = 1 / sqrt(fan_in),  so Var w = 1 / (3 fan_in)
 

@@ -1,4 +1,4 @@
-"""Penalties on the parameters: a second branch of the fork that the parameters are."""
+"""Penalties on the parameters, which fork into the network and the penalty."""
 
 import math
 
@@ -14,25 +14,25 @@ from nnjax.layers.batch_norm import BatchNorm
 def l2(strength: float, biases: bool = False) -> Penalty:
     """The sum of the squared weights, times the strength (ridge, weight decay, Tikhonov).
 
-        P = strength * sum_i w_i^2           dw_i = 2 * strength * w_i
+        P = strength Σ_i w_i²           dw_i = 2 strength w_i
 
-    Derivation. w_i stands in one term of the sum, whose derivative is 2 w_i.
+    Derivation. w_i occurs in one term of the sum only, whose derivative is 2 w_i.
 
-    Conventions: without the factor 1/2 that many texts put in front (their strength is twice this
-    one), and not divided by the batch (scikit-learn's MLP divides), so the strength means the same
-    at any batch size. With plain gradient descent this is weight decay: each step shrinks w by the
-    factor 1 - 2 * rate * strength. With an optimiser that rescales gradients, such as Adam, it is
-    not the same as the decoupled decay of AdamW, which takes the shrinkage out of the gradient.
+    Conventions: there is no factor 1/2, which many texts put in front (their strength is twice this
+    one), and no division by the batch size (which scikit-learn's MLP has), so the strength means
+    the same at any batch size. With plain gradient descent this is weight decay: each step
+    multiplies w by 1 - 2 rate strength. With an optimiser that rescales gradients, such as Adam, it
+    differs from the decoupled decay of AdamW, which keeps the shrinkage out of the gradient.
 
     Args:
-        strength: a number from 0.
-        biases: whether the penalty is on all parameters; without it, on those with two axes or more
-            (weights), and not on biases or scales.
+        strength: a finite number, at least 0.
+        biases: whether to include all parameters; by default only those with two or more axes
+            (weights) count, not biases or scales.
 
     Returns:
-        A `Penalty`. Parameters that are whole numbers, and the population statistics of batch
-        normalisations, are left out; their gradient is 0. The residuals are the parameters. Params
-        without a weight give P = 0.
+        A `Penalty`. Whole-number parameters and the population statistics of batch normalisations
+        are excluded; their gradient is 0. The residuals are the parameters. Without any weights
+        P = 0.
 
     Raises:
         ValueError: if the strength is negative or not finite.
@@ -51,7 +51,7 @@ def l2(strength: float, biases: bool = False) -> Penalty:
     Loshchilov & Hutter, Decoupled weight decay regularization, ICLR 2019.
     """
     if not math.isfinite(strength) or strength < 0:
-        raise ValueError(f"l2(strength): expected a finite number from 0, got {strength}")
+        raise ValueError(f"l2(strength): expected a finite number of at least 0, got {strength}")
 
     strength = float(strength)
 
@@ -59,7 +59,7 @@ def l2(strength: float, biases: bool = False) -> Penalty:
         return jnp.issubdtype(leaf.dtype, jnp.floating) and (biases or leaf.ndim >= 2)
 
     def learned(params: Params) -> Params:
-        """Zeros for the population statistics of batch normalisations."""
+        """The params with zeros for the population statistics of batch normalisations."""
         return jax.tree.map(
             lambda node: (
                 node._replace(mean=0 * node.mean, variance=0 * node.variance)

@@ -11,7 +11,7 @@ from nnjax.checks import is_whole
 from nnjax.core import Layer, Params, Residuals, Shape
 
 Place = int | tuple[int, ...]
-"""Where a layer's parameters stand: the indices that lead to it through the tuples of params."""
+"""The place of a layer's parameters: the indices that lead to it through the tuples of params."""
 
 _Path = tuple[int, ...]
 
@@ -29,7 +29,7 @@ def _path(place: Place) -> _Path:
 def _at(params: Params, path: _Path) -> Params:
     """The part of the params at a place."""
     for depth, i in enumerate(path):
-        # Of tuples alone: a layer's own NamedTuple holds arrays, not layers.
+        # Plain tuples only: a layer's own NamedTuple holds arrays, not layers.
         if type(params) is not tuple or i >= len(params):
             raise ValueError(f"shared: there is no layer at the place {path} (from {path[:depth]})")
         params = params[i]
@@ -56,26 +56,25 @@ def shared(network: Layer, places: Sequence[Place]) -> Layer:
 
         w_1 = ... = w_n = w                  dw = dw_1 + ... + dw_n
 
-    Derivation. The parameters w are forked to n places, w_k = w at each. J depends on w by way of
-    every place, and dw_k/dw is the identity, so by the chain rule the places' gradients add up.
-    This is how a layer that is applied twice, or to two inputs side by side, learns from both.
+    Derivation. The parameters w fork to n places, with w_k = w at each. J depends on w through
+    every place, and ∂w_k/∂w is the identity, so by the chain rule the gradients of the places add
+    up. A layer that is applied twice, or to two inputs side by side, thus learns from both.
 
     Args:
-        network: a layer whose params are a tuple (of tuples), as `serial` and `parallel` make it;
-            a `residual` adds no level.
-        places: where the shared parameters stand, two places or more: the index of a layer, or for
-            layers inside layers the tuple of indices that leads to it, as in `params[1][0]`. What
-            stands there may be one layer's params or those of a whole `serial`. To share two
-            layers, share twice.
+        network: a layer whose params are a tuple (of tuples), as of `serial` and `parallel`; a
+            `residual` adds no level.
+        places: two or more places of the shared parameters: the index of a layer or, for nested
+            layers, the tuple of indices that leads to it, as in `params[1][0]`. A place may hold
+            the params of one layer or of a whole `serial`. To share two layers, share twice.
 
     Returns:
-        A layer with the network's params, except that the shared ones stand only at the first of
-        the places and `()` at the others; the residuals are the network's.
+        A layer with the network's params, except that the first place holds the shared ones and
+        the others hold `()`. The residuals are the network's.
 
     Raises:
         TypeError: if the network is not a layer.
         ValueError: if there are fewer than two places, or one of them twice; (init) if there is no
-            layer with parameters at a place, or the parameters differ in structure, shapes or
+            layer with parameters at a place, or if the parameters differ in structure, shapes or
             dtypes, naming them; (forward) if the params are those of another network.
 
     Example:

@@ -1,4 +1,4 @@
-"""Parameters on disk, as a plain `.npz` archive of arrays: no pickle, nothing executable."""
+"""Parameters on disk, in an `.npz` archive of arrays: no pickle, nothing executable."""
 
 import os
 import zipfile
@@ -17,14 +17,14 @@ def save(path: str | Path, params: Params) -> None:
     """Write the parameters of a network to a file.
 
     Each array is stored under its place in the tree (`[0].weights`, `[2].bias`, ...). The file is
-    written under a temporary name and renamed, so a file that exists is complete.
+    written under a temporary name and then renamed, so an existing file is complete.
 
     Args:
-        path: the file to write, by custom ending in `.npz`.
+        path: the file to write, usually ending in `.npz`.
         params: a pytree of arrays.
 
     Raises:
-        ValueError: if something in the tree is not an array of numbers.
+        ValueError: if a leaf of the tree is not an array of numbers.
         OSError: if the file cannot be written.
 
     Example:
@@ -52,15 +52,16 @@ def load(path: str | Path, like: Params) -> Params:
 
     Args:
         path: the file.
-        like: a pytree with the tree, shapes and dtypes that the file must have, usually
-            `network.init(key, in_shape)[0]`; its values are not used.
+        like: a pytree with the expected tree, shapes and dtypes, usually
+            `network.init(key, in_shape)[0]`. Its values are not used.
 
     Returns:
         The parameters, with the tree of `like`.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is not such a file or does not fit `like`; the message names the array.
+        ValueError: if `save` did not write the file, or it does not fit `like`; the message names
+            the array.
 
     Example:
         >>> import jax, nnjax as nn, pathlib, tempfile
@@ -73,7 +74,7 @@ def load(path: str | Path, like: Params) -> Params:
     """
     path, expected = Path(path), _named(like)
     if not path.is_file():
-        raise FileNotFoundError(f"load: there is no file {path}")
+        raise FileNotFoundError(f"load: no such file: {path}")
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             arrays = {
@@ -87,7 +88,7 @@ def load(path: str | Path, like: Params) -> Params:
         raise ValueError(
             f"load: {path} does not hold this network: "
             f"missing {sorted(set(expected) - set(arrays))}"
-            f", not expected {sorted(set(arrays) - set(expected))}"
+            f", unexpected {sorted(set(arrays) - set(expected))}"
         )
     leaves = []
     for name, leaf in expected.items():
@@ -113,6 +114,6 @@ def _storable(name: str, leaf: Any) -> np.ndarray:
     except (TypeError, ValueError):
         raise ValueError(f"save: {name} is not an array of numbers but {leaf!r}") from None
     if array.dtype.kind == "V":
-        # The format has no word for bfloat16 and its kin: their bits, in a field of that name.
+        # The format does not know bfloat16 and similar dtypes: store the bits, in a field so named.
         return array.view([(array.dtype.name, f"u{array.dtype.itemsize}")])
     return array

@@ -1,4 +1,4 @@
-"""Training many replicas of a network, seeds times hyper-parameters, as one compiled program."""
+"""Training many replicas of a network (seeds times hyper-parameters) as one compiled program."""
 
 import functools
 import math
@@ -46,36 +46,40 @@ def sweep(
     augment: Augment | None = None,
     progress: bool | None = None,
 ) -> tuple[Params, History]:
-    """Train many replicas of a network, seeds times hyper-parameters, as one compiled program.
+    """Train many replicas of a network (seeds times hyper-parameters) as one compiled program.
 
-    Replica (a, s) is what `fit` gives from `optimizer(**arm a)` and the two keys
-    `init_key, fit_key = jax.random.split(jax.random.key(s))`. Arms that share a seed share the
-    initial parameters, the order of the batches and what an augmentation makes of them, so that
-    differences between arms are paired.
+    Replica (a, s) is the result of `fit` with `optimizer(**arm a)` and the two keys
+    `init_key, fit_key = jax.random.split(jax.random.key(s))`. The arms of a seed share the initial
+    parameters, the order of the batches and their augmentation, so differences between arms are
+    paired.
 
-    What makes it cheap: replicas that see the same batch are trained together, with the replica
-    axis of every weight matrix beside its output axis. The widest product of the network, batch
-    times first weights, is then a single matrix product (batch, n_in) x (n_in, replicas * n_out)
-    for all of them, and nothing is transposed. Replicas are taken in groups small enough for their
-    weights to stay in the processor's cache; every group runs the same compiled program.
+    Why it is cheap: replicas that see the same batch are trained together, with the replica axis of
+    every weight matrix next to its output axis. The largest product of the network, batch times
+    first weights, is then a single matrix product (batch, n_in) x (n_in, replicas * n_out) for all
+    of them, without a transpose. Replicas are trained in groups small enough for their weights to
+    stay in the processor's cache; all groups run the same compiled program.
+
+    Sweeps of equal networks, losses and settings share that program, also where one network is
+    another with `init` replaced (`network._replace(init=...)`).
 
     Args:
         network: the layer to train.
         loss: the loss on its output.
-        optimizer: makes an optax transformation from one arm's hyper-parameters, `optax.adam` for
-            instance; they arrive as traced scalars.
+        optimizer: makes an optax transformation from the hyper-parameters of one arm, which are
+            traced scalars; for instance `optax.adam`.
         data: inputs (rows, ...) and targets (rows, ...), `Weighted` or not.
         seeds: one whole number per seed.
-        arms: hyper-parameter name to its value in each arm; all of the same length. A value that
-            should not vary belongs into the optimizer (`functools.partial`).
+        arms: maps the name of each hyper-parameter to its values in all arms. Bind values that do
+            not vary to the optimizer with `functools.partial`.
         epochs, batch_size, validation, metric, penalty, augment: as in `fit`.
-        shuffle: a new order of rows for each seed and epoch; False keeps the order of the data, so
-            that all replicas share their batches (with `augment` only those of one seed do).
+        shuffle: whether to draw a new order of the rows for each seed and epoch. False keeps the
+            order of the data, so that all replicas share their batches (with `augment`, only those
+            of one seed).
         progress: as in `fit`.
 
     Returns:
         Parameters with two leading axes (arms, seeds), and the `History`, its arrays of shape
-        (arms, seeds, epochs). A diverged replica has NaN in its losses; it is not dropped.
+        (arms, seeds, epochs). A diverged replica is kept, with NaN in its losses.
 
     Raises:
         ValueError: as `fit`; if there are no seeds, no arms, or arms of unequal length.
@@ -108,12 +112,12 @@ def sweep(
     if not leaves:
         raise ValueError("sweep needs a network with parameters")
     columns = {name: jnp.asarray(values, dtype=leaves[0].dtype) for name, values in arms.items()}
-    # Training does not ask how the parameters were drawn: networks that are `_replace`d in `init`
-    # alone share one compiled program.
+    # Training does not depend on how the parameters were drawn: networks that differ only in `init`
+    # share one compiled program.
     as_trained = network._replace(init=_drawn_before)
     settings = (as_trained, loss, optimizer, checked.batch_size, metric, penalty, augment)
 
-    # Replicas are numbered seed by seed. Where batches are random only arms of one seed share them.
+    # Replicas are numbered seed by seed. Random batches are shared only by the arms of a seed.
     sharing = n_arms if shuffle or augment is not None else n_arms * n_seeds
     size = _group_size(sharing, sum(leaf.size * leaf.dtype.itemsize for leaf in leaves))
     replicas = [(a, s) for s in range(n_seeds) for a in range(n_arms)]
@@ -136,7 +140,7 @@ def sweep(
         params, history = _sweep_group(
             settings, params, keys, orders, hyperparams, checked.data, checked.validation
         )
-        # Fetched from the device at once: what is finished does not compete with what runs.
+        # Fetch the results now: what is finished should not compete with what still runs.
         trained.append(jax.device_get(params))
         histories.append(jax.device_get(history))
 
@@ -150,28 +154,28 @@ def sweep(
 
 
 CACHE_BYTES = 5 << 18
-"""Weights of a group of replicas: about what a core's own cache holds."""
+"""Size of the weights of a group of replicas: about the size of a core's own cache."""
 
 
 def _group_size(sharing: int, replica_bytes: int) -> int:
-    """The divisor of `sharing` whose weights come nearest to filling the cache."""
+    """The divisor of `sharing` with which the weights come closest to filling the cache."""
     fitting = CACHE_BYTES / max(replica_bytes, 1)
     divisors = [d for d in range(1, sharing + 1) if sharing % d == 0]
     return min(divisors, key=lambda d: abs(math.log(d / fitting)))
 
 
 def _replica_axes(tree: Any) -> Any:
-    """Where the replica axis stands in each stacked leaf: before the output axis of matrices."""
+    """The place of the replica axis in each stacked leaf: before the output axis of matrices."""
     return jax.tree.map(lambda leaf: max(leaf.ndim - 1, 0), tree)
 
 
-# Random numbers take longer to compile than training does and depend on less: the parameters of a
-# layer on its shape alone, orders on how many rows and epochs there are. Orders are a program of
-# their own, parameters are drawn outside of any: so both are compiled once for many sweeps.
+# Random numbers take longer to compile than training and depend on less: the parameters of a layer
+# only on its shape, orders only on the numbers of rows and epochs. So orders are a program of their
+# own, and parameters are drawn outside any program: many sweeps then compile both only once.
 
 
 def _drawn_before(key: jax.Array, in_shape: tuple[int, ...]) -> tuple[Params, tuple[int, ...]]:
-    raise TypeError("training takes parameters that were drawn before it")
+    raise TypeError("training takes parameters that were drawn before")
 
 
 def _initial(network: Layer, in_shape: tuple[int, ...], key: jax.Array) -> Params:
@@ -179,7 +183,7 @@ def _initial(network: Layer, in_shape: tuple[int, ...], key: jax.Array) -> Param
     return network.init(jax.random.split(key)[0], in_shape)[0]
 
 
-# Whole numbers do not depend on how the compiler orders sums, so that it may be quick.
+# Whole numbers do not depend on how the compiler orders sums, so it may optimise less.
 @functools.partial(
     jax.jit, static_argnums=(0, 1), compiler_options={"xla_backend_optimization_level": 1}
 )
@@ -199,7 +203,7 @@ def _sweep_group(
     data: tuple[jax.Array, Any],
     validation: tuple[jax.Array, Any] | None,
 ) -> tuple[Params, History]:
-    """Train replicas that share their batches; replica axis first in what is returned."""
+    """Train replicas that share their batches; the results have the replica axis first."""
     network, loss, optimizer, batch_size, metric, penalty, augment = settings
 
     def start(params: Params, arm: dict[str, jax.Array]) -> State:
@@ -210,7 +214,7 @@ def _sweep_group(
     states = jax.vmap(start, out_axes=axes)(params, hyperparams)
     fit_keys = jax.vmap(lambda key: jax.random.split(key)[1])(keys)
     layer_keys = jax.vmap(lambda key: jax.random.split(key)[1])(fit_keys)
-    # What the group shares is augmented with the first replica's key for all.
+    # The group shares its augmented batches, with the key of the first replica.
     drawn = augment_key(fit_keys[0])
 
     def one_step(

@@ -1,4 +1,4 @@
-"""Training one network by mini-batch gradient descent, compiled once."""
+"""Training one network by mini-batch gradient descent, as one compiled program."""
 
 import functools
 from typing import Any, NamedTuple
@@ -30,15 +30,15 @@ from nnjax.losses.reduction import split, weighted_mean
 from nnjax.losses.targets import are_labels
 
 Data = tuple[ArrayLike, Any]
-"""Inputs (rows, ...) and targets (rows, ...), or a tree of such targets as `Weighted` is."""
+"""Inputs (rows, ...) and targets (rows, ...), or a tree of targets such as `Weighted`."""
 
 
 def accuracy(scores: jax.Array, targets: Any) -> jax.Array:
-    """Fraction of rows whose largest score is at the target class.
+    """Fraction of rows whose largest score is that of the target class.
 
-        1/n sum_b [argmax_k scores_bk = class of row b]
+        1/n Σ_b [argmax_k scores_bk = class of row b]
 
-    With `Weighted` targets every hit counts its weight: sum_b w_b [...] / sum_b w_b.
+    With `Weighted` targets each hit counts with its weight: Σ_b w_b [...] / Σ_b w_b.
 
     Args:
         scores: (batch, ..., classes) with at least two classes.
@@ -94,33 +94,35 @@ def fit(
 ) -> tuple[Params, History]:
     """Train a network by mini-batch gradient descent.
 
-        params <- params + optimizer(dJ/dparams)    for every batch of every epoch
+        params ← params + optimizer(∂J/∂params)    for every batch of every epoch
 
-    After each epoch the batch normalisations of the network, if it has any, get the population
-    statistics of all training inputs (`population_statistics`).
+    After each epoch, batch normalisations receive the population statistics of all training inputs
+    (`population_statistics`). Equal networks, losses and settings share one compiled program; an
+    optimizer equals only itself.
 
     Args:
         network: the layer to train.
         loss: the loss on its output.
-        optimizer: any optax transformation, `optax.sgd(0.01, momentum=0.9)` for instance.
-        params: parameters to start from, as `network.init` returns them. They are not changed.
+        optimizer: any optax transformation, for instance `optax.sgd(0.01, momentum=0.9)`.
+        params: initial parameters, as `network.init` returns them. They are not changed.
         data: inputs (rows, ...) and targets (rows, ...), or `Weighted(targets, weights)`. A batch
-            without any weight has loss NaN, and so has its epoch in the history, and gradient 0.
-        epochs: passes over the data.
-        batch_size: rows in a batch. More than there are rows means all of them in one batch; rows
-            left over after the last whole batch are not used in that epoch.
-        key: source of the random numbers of shuffling and of layers such as dropout; None for
-            none.
-        shuffle: draw a new order of the rows for each epoch; default: whenever there is a key.
-            False keeps the order of the data.
-        validation: inputs and targets to measure after each epoch.
-        metric: what `validation_accuracy` records, a number or an array of them (counts by group,
-            for instance); None for nothing (regression).
-        penalty: a term on the parameters to be added to the loss, such as `l2`.
-        augment: `(key, x, targets) -> (x, targets)`, applied to every training batch inside the
-            compiled step with a new key in every step; `mixup` for instance. It may return targets
-            of another kind that the loss takes, such as distributions for labels. Validation data
-            and population statistics are not augmented. It needs a key.
+            whose weights are all 0 has the gradient 0 and the loss NaN, which makes the epoch's
+            training loss NaN.
+        epochs: number of passes over the data.
+        batch_size: rows in a batch, at most all rows. Rows left over after the last whole batch are
+            not used in that epoch.
+        key: source of the random numbers for shuffling and for layers such as dropout; None for
+            neither.
+        shuffle: whether to draw a new order of the rows for each epoch; by default if there is a
+            key. False keeps the order of the data.
+        validation: inputs and targets on which to measure after each epoch.
+        metric: what `validation_accuracy` records: a number or an array (for instance counts by
+            group); None for nothing, as in regression.
+        penalty: a term of the parameters to add to the loss, such as `l2`.
+        augment: `(key, x, targets) -> (x, targets)`, such as `augment.mixup`: applied to every
+            training batch inside the compiled step, with a new key in every step. It may return
+            another kind of targets that the loss takes, such as distributions for labels.
+            Validation data and population statistics are not augmented. It needs a key.
         progress: show a progress bar on standard error; default: only in a terminal, and only if
             training takes longer than two seconds.
 
@@ -128,9 +130,9 @@ def fit(
         The trained parameters and the `History`, its arrays of shape (epochs,).
 
     Raises:
-        ValueError: if the data does not fit the network or the loss, a label is outside the
-            classes, an index is out of an embedding's range, weights are not finite, negative or
-            all 0, or a setting is out of range; raised before anything is trained.
+        ValueError: if the data does not fit the network or the loss, a label is not a class, an
+            index is out of an embedding's range, weights are not finite, negative or all 0, or a
+            setting is out of range. It is raised before training starts.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn, optax
@@ -158,7 +160,7 @@ def fit(
     settings = (network, loss, optimizer, checked.batch_size, shuffle, metric, penalty, augment)
     state = State(params, optimizer.init(params))
     records = []
-    # disable=None is tqdm's word for "only in a terminal"; delay keeps short runs quiet.
+    # For tqdm, disable=None means "only in a terminal"; delay keeps short runs quiet.
     hide = None if progress is None else not progress
     for epoch in tqdm(range(epochs), desc="epochs", disable=hide, delay=2 if hide is None else 0):
         state, record = _fit_epoch(settings, state, checked.data, checked.validation, key, epoch)
@@ -177,14 +179,15 @@ def predict(
         network: the layer.
         params: its parameters.
         x: inputs (rows, ...).
-        batch_size: rows at a time, to bound memory; default all at once. The result is the same.
+        batch_size: rows to process at a time, to bound memory; default all at once. The result is
+            the same.
 
     Returns:
         Scores (rows, ...).
 
     Raises:
         ValueError: if x does not fit the network, an index is out of an embedding's range, or
-            batch_size is not positive.
+            batch_size is not a positive whole number.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn
@@ -234,7 +237,7 @@ def _fit_epoch(
     return state, measure(network, loss, metric, state, losses.mean(), validation)
 
 
-# --- checks at the boundary, before anything is traced --------------------------------------------
+# --- checks of the arguments, before anything is traced -------------------------------------------
 
 
 class Checked(NamedTuple):
@@ -256,7 +259,7 @@ def check_training(
     batch_size: int,
     augment: Augment | None = None,
 ) -> Checked:
-    """Data as arrays and a batch size no larger than them; a readable ValueError if they misfit."""
+    """Data as arrays and a batch size of at most their rows; ValueError if they do not fit."""
     check_whole(epochs, "epochs")
     check_whole(batch_size, "batch_size")
     arrays = _check_data("data", network, loss, params, data, None)
@@ -279,7 +282,7 @@ def _check_augment(
         raise ValueError(f"augment: expected (x, targets) to be returned, got {made!r}")
     if (made[0].shape, made[0].dtype) != (x.shape, x.dtype):
         raise ValueError(
-            f"augment: expected inputs of shape {x.shape} and dtype {x.dtype} as they were given, "
+            f"augment: expected inputs of unchanged shape {x.shape} and dtype {x.dtype}, "
             f"got {made[0].shape} and {made[0].dtype}"
         )
     try:
@@ -296,7 +299,7 @@ def _check_data(
         x = _inputs(pair[0])
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    # A plain list or tuple of numbers is an array, as ever; other trees are kept.
+    # A plain list or tuple of numbers becomes an array; other trees keep their structure.
     targets = jax.tree.map(jnp.asarray, pair[1], is_leaf=lambda node: type(node) in (list, tuple))
     lengths = {leaf.shape[:1] for leaf in jax.tree.leaves(targets)}
     if x.ndim < 2 or not len(x) or lengths != {x.shape[:1]}:
@@ -317,7 +320,7 @@ def _check_data(
     real = None if weights is None else _check_weights(name, np.asarray(weights))
     if isinstance(plain, jax.Array) and are_labels(scores, plain):
         labels = np.asarray(plain)
-        # An output code has more classes than the network has outputs, or fewer, and knows it.
+        # With an output code, the number of classes is not the number of outputs.
         classes = getattr(loss.forward, "classes", scores.shape[-1])
         unknown = (labels < 0) | (labels >= classes)
         wrong = np.argwhere(unknown if real is None else unknown & real)
@@ -330,19 +333,19 @@ def _check_data(
 
 
 def _inputs(x: ArrayLike) -> jax.Array:
-    """Inputs as an array; indices beyond 32 bits are refused, as JAX would cut them off."""
+    """Inputs as an array; ValueError for indices beyond 32 bits, which JAX would truncate."""
     if isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.dtype.itemsize > 4 and x.size:
         if max(-int(x.min()), int(x.max())) >= 2**31:
-            raise ValueError(f"indices are at most 2**31 - 1 in size, got {x.min()} to {x.max()}")
+            raise ValueError(f"expected indices of at most 2**31 - 1, got {x.min()} to {x.max()}")
         x = x.astype(np.int32)
     return jnp.asarray(x)
 
 
 def _check_indices(network: Layer, params: Params, x: jax.Array) -> None:
-    """Refuse indices that an embedding does not have, which no compiled program can.
+    """Refuse indices out of an embedding's range, which a compiled program cannot do.
 
-    The rows with the smallest and the largest index of each column are run outside of `jit`, where
-    an embedding sees values. The parameters matter by their shapes only.
+    Only outside `jit` does an embedding see values, so the rows with the smallest and the largest
+    index of each column are run there. Only the shapes of the parameters matter.
     """
     if isinstance(x, Tracer) or not jnp.issubdtype(x.dtype, jnp.integer) or not x.size:
         return
@@ -352,18 +355,18 @@ def _check_indices(network: Layer, params: Params, x: jax.Array) -> None:
     try:
         network.forward(zeros, x[extremes])
     except ValueError:
-        network.forward(zeros, x)  # says the place among all rows
+        network.forward(zeros, x)  # its message gives the place among all rows
         raise
 
 
 def _check_weights(name: str, weights: np.ndarray) -> np.ndarray:
-    """Which weights are not 0; ValueError unless all are finite, none negative and some not 0."""
+    """Which weights are not 0; ValueError for infinite, negative or only zero weights."""
     wrong = np.argwhere(~(np.isfinite(weights) & (weights >= 0)))
     if len(wrong):
         raise ValueError(
-            f"{name}: weights are finite and not negative, but row {wrong[0][0]} has "
+            f"{name}: expected finite weights of at least 0, but row {wrong[0][0]} has "
             f"{weights[tuple(wrong[0])]}"
         )
     if not weights.any():
-        raise ValueError(f"{name}: all weights are 0, so there is nothing to average over")
+        raise ValueError(f"{name}: all weights are 0, so there is nothing to average")
     return weights != 0

@@ -1,4 +1,4 @@
-"""The transformer's block, made of layers and combinators alone."""
+"""The transformer block, made of layers and combinators only."""
 
 from nnjax.calls import recorded
 from nnjax.combine import residual, serial
@@ -19,32 +19,31 @@ def transformer_block(
     causal: bool = True,
     dropout_rate: float = 0.0,
 ) -> Layer:
-    """Attention between the positions, then a small network at each; both beside a straight path.
+    """Attention between positions, then a small network at each position, both as residuals.
 
         a = x + dropout(multi_head_attention(layer_norm(x)))
         y = a + dropout(dense_2(gelu(dense_1(layer_norm(a)))))
 
-    There is nothing to derive: the block is `serial` and `residual` of layers, whose backward
-    passes run in the opposite order. It is the pre-norm form of GPT-2, in which the error signal
-    has a straight path from the last block to the first; the first article normalised after each
-    sum instead. A stack of blocks is closed by one more `layer_norm`. gelu is the exact one, the
-    library's default; GPT-2 uses the tanh form, 5e-4 away at most. Weights start as `glorot()`,
-    biases at zero.
+    There is nothing to derive: the block is a `serial` of `residual` layers, whose backward passes
+    run in reverse order. It is the pre-norm form of GPT-2, in which the error signal has a direct
+    path from the last block to the first; the original article normalised after each sum. End a
+    stack of blocks with one more `layer_norm`. The gelu is exact, the library's default; GPT-2 uses
+    the tanh form, which differs by at most 5e-4. Weights start as `glorot()`, biases at zero.
 
     Args:
         features: channels of input and output.
         heads: heads of the attention; divides `features`.
-        hidden: units of the small network; default 4 features.
-        causal: position q sees the positions k <= q only, as a model of the next token must.
-        dropout_rate: share of the numbers that are dropped at the end of each branch.
+        hidden: units of the small network; default 4 * features.
+        causal: whether position q sees only the positions k ≤ q, as next-token models need.
+        dropout_rate: fraction of numbers dropped at the end of each branch.
 
     Returns:
         A layer from (batch, time, features) to the same shape. Its params are those of the two
         branches: ((LayerNorm, attention's, ()), (LayerNorm, Dense, (), Dense, ())).
 
     Raises:
-        ValueError: if a number is not positive and whole, heads does not divide features or the
-            rate is not in [0, 1); (init, forward) if x does not have `features` channels.
+        ValueError: if a number is not a positive whole number, heads does not divide features, or
+            the rate is not in [0, 1); (init, forward) if x does not have `features` channels.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn

@@ -98,7 +98,7 @@ def test_warp_by_nothing_is_the_identity() -> None:
     [
         ([0, 1, 2], 0.1, r"\(spectra, bins\), got \(3,\)"),
         ([[0], [1]], 0.1, r"\(spectra, bins\), got \(2, 1\)"),
-        ([[0, 1], [1, 2]], 0.1, "two places"),
+        ([[0, 1], [1, 2]], 0.1, "occurs twice"),
         ([[0, 1]], 1.0, "amount"),
         ([[0, 1]], -0.1, "amount"),
         ([[0, 1]], float("nan"), "amount"),
@@ -131,7 +131,7 @@ def test_cepstral_noise_is_a_sum_of_cosines() -> None:
     ("spectra", "amount", "order", "message"),
     [
         ([0, 1, 2], 0.1, 1, r"\(spectra, bins\), got \(3,\)"),
-        ([[0, 1], [1, 2]], 0.1, 1, "two places"),
+        ([[0, 1], [1, 2]], 0.1, 1, "occurs twice"),
         ([[0, 1]], -0.1, 1, "amount"),
         ([[0, 1]], float("inf"), 1, "amount"),
         ([[0, 1]], 0.1, 0, "order"),

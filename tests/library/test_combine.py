@@ -242,7 +242,7 @@ NO_JOIN: Any = "add"
         (lambda: shared(serial(dense(1)), ()), ValueError, "two different places or more"),
         (lambda: shared(serial(dense(1)), (0, -1)), ValueError, "got the place -1"),
         (lambda: shared(serial(dense(1)), (0, ())), ValueError, "got the place ()"),
-        (lambda: l2(-1.0), ValueError, "expected a finite number from 0, got -1.0"),
+        (lambda: l2(-1.0), ValueError, "expected a finite number of at least 0, got -1.0"),
         (lambda: l2(float("nan")), ValueError, "got nan"),
     ],
 )

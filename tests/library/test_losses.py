@@ -422,7 +422,7 @@ def test_output_codes_depend_on_the_key_alone() -> None:
     ("classes", "bits", "message"),
     [
         (5, 2, "2 bits make 4 different words, got 5 classes"),
-        (3, 4, "3 classes can be divided in 3 different ways, got 4 bits"),
+        (3, 4, "3 classes allow 3 different columns, got 4 bits"),
         (1, 3, r"output_codes\(classes\).*at least 2, got 1"),
         (4, 0, r"output_codes\(bits\).*positive whole number, got 0"),
         (4, 3.0, "whole number"),
@@ -581,7 +581,7 @@ def test_a_batch_without_weight_does_not_poison_the_parameters() -> None:
     [
         (Weighted(PADDED, np.ones(12)), "data: labels go from 0 to 2 .* but row 0 has -1"),
         (Weighted(PADDED, REAL.astype(float) - 0.5), "data: weights .* but row 0 has -0.5"),
-        (Weighted(LABELS, np.full(12, np.nan)), "data: weights are finite .* row 0 has nan"),
+        (Weighted(LABELS, np.full(12, np.nan)), "data: expected finite weights .* row 0 has nan"),
         (Weighted(LABELS, np.zeros(12)), "data: all weights are 0"),
         (Weighted(LABELS, np.ones(11)), r"data: .*targets=\(12,\), weights=\(11,\)"),
         (Weighted(LABELS, np.ones((12, 3))), r"data: softmax_cross_entropy: .* need weights"),
