@@ -89,8 +89,20 @@ def checked(model: type[Model], values: dict[str, Any], section: str) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        lines = [_line(model, fault, section) for fault in error.errors()]
+        lines = [_line(model, fault, section) for fault in _faults(error)]
         raise SettingsError("\n".join(f"  {line}" for line in dict.fromkeys(lines))) from None
+
+
+def _faults(error: ValidationError) -> list[Any]:
+    """All mistakes, those too that a validator finds by building another model."""
+    faults = []
+    for fault in error.errors():
+        inner = fault.get("ctx", {}).get("error")
+        if isinstance(inner, ValidationError):
+            faults += [each | {"loc": (*fault["loc"], *each["loc"])} for each in _faults(inner)]
+        else:
+            faults.append(fault)
+    return faults
 
 
 def _line(model: type[BaseModel], fault: Any, section: str) -> str:
@@ -105,7 +117,9 @@ def _line(model: type[BaseModel], fault: Any, section: str) -> str:
         return f"{key}: unknown key; {hint}"
     message = fault["msg"].removeprefix("Value error, ")
     expected = f" (expected: {description})" if description else ""
-    return f"{key}: {fault['input']!r}: {message[:1].lower()}{message[1:]}{expected}"
+    # A message about a whole section does not repeat the section.
+    found = "" if isinstance(fault["input"], dict) else f"{fault['input']!r}: "
+    return f"{key}: {found}{message[:1].lower()}{message[1:]}{expected}"
 
 
 def _walk(model: type[BaseModel], place: list[str]) -> tuple[list[str], str, list[str]]:

@@ -1,56 +1,55 @@
-"""The declared search for the record's settings, by cross-validation over the training speakers.
+"""Search for the recipe by cross-validation over the training speakers.
 
-Stages follow one another: each has its own base, and tries one change of it after the other, with
-the same folds and seeds, so that every difference is paired by speaker and seed. What brought
-nothing stays in the table. The test speakers are not an input of this job.
+Each stage has a base and makes one change of it after the other, with the same folds and seeds, so
+that every difference is paired by speaker and seed. Changes without gain stay in the table. The job
+has no access to the test speakers.
 """
 
 import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import job
 import numpy as np
 import polars as pl
-from folds import scaled, speaker_folds
-from tables import write_csv
+from network import probabilities
+from settings import Network, Search
 
 from nnjax import stats
 from nnjax.datasets.isolet import Examples, examples
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job
+from workflow.lib.folds import scaled, speaker_folds
+from workflow.lib.tables import write_csv
 
 Counts = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Correct rows by seed and speaker, of the ensemble by speaker (1, speakers), rows by speaker."""
 
 
-def main(train: Path, record: Path, search: dict[str, Any], trials: Path) -> None:
+def main(train: Path, origin: Path, search: Search, trials: Path) -> None:
     """Run the search.
 
     Args:
         train: the training speakers' rows.
-        record: the data's source record (JSON).
-        search: the configuration's `record_search`.
+        origin: where the data came from (JSON).
+        search: the stages.
         trials: CSV to write, one row per trial of each stage, the stage's base first.
     """
     data = examples(pl.read_parquet(train))
-    source = {"data": json.loads(record.read_text(encoding="utf-8"))["data"]}
-    seeds, table = list(range(search["seeds"])), []
-    for number, stage in enumerate(search["stages"], start=1):
-        base = search["start"] | stage["base"]
-        arms = {words(stage["base"]) or "start": {}}
-        arms |= {words(change): change for change in stage["tried"]}
-        for row in compared(data, base, arms, search["folds"], seeds):
+    source = {"data": json.loads(origin.read_text(encoding="utf-8"))["data"]}
+    seeds, table = list(range(search.seeds)), []
+    for number, stage in enumerate(search.stages, start=1):
+        base = search.start.changed(stage.base)
+        arms = {words(stage.base) or "start": {}}
+        arms |= {words(change): change for change in stage.changes}
+        for row in compared(data, base, arms, search.folds, seeds):
             table.append({"stage": number, **row, **source})
             write_csv(pl.DataFrame(table), trials)
 
 
 def compared(
     data: Examples,
-    base: dict[str, Any],
+    base: Network,
     arms: dict[str, dict[str, Any]],
     k: int,
     seeds: list[int],
@@ -59,7 +58,7 @@ def compared(
     first = None
     for name, change in arms.items():
         begun = time.perf_counter()
-        alone, together, rows = cross_validated(data, base | change, k, seeds)
+        alone, together, rows = cross_validated(data, base.changed(change), k, seeds)
         seconds = (time.perf_counter() - begun) / (k * len(seeds))
         first = first or (alone, together)
         single = interval(alone, rows)
@@ -79,15 +78,13 @@ def compared(
         }
 
 
-def cross_validated(data: Examples, settings: dict[str, Any], k: int, seeds: list[int]) -> Counts:
-    """Every speaker judged by networks that were trained without him or her."""
-    from record_network import probabilities
-
+def cross_validated(data: Examples, recipe: Network, k: int, seeds: list[int]) -> Counts:
+    """Every speaker is classified by networks trained without that speaker."""
     judged = np.empty((len(seeds), len(data.labels), 26), np.float32)
     for fold in speaker_folds(data.speakers, k):
         (x, labels), (x_held_out, _) = scaled(data, fold)
         training = (x, labels, data.speakers[fold[0]])
-        judged[:, fold[1]] = probabilities(settings, training, x_held_out, seeds)
+        judged[:, fold[1]] = probabilities(recipe, training, x_held_out, seeds)
     names, index = np.unique(data.speakers, return_inverse=True)
     hits = np.stack([p.argmax(axis=1) == data.labels for p in [*judged, judged.mean(axis=0)]])
     correct = np.stack([np.bincount(index, h, minlength=len(names)) for h in hits])
@@ -102,10 +99,12 @@ def interval(correct: np.ndarray, rows: np.ndarray) -> stats.Interval:
 def words(change: dict[str, Any]) -> str:
     """A change of settings as text.
 
-    >>> words({"warp": 0.1, "tried": {"mixup": 0.2}})
+    >>> words({"warp": 0.1, "augmentations": {"mixup": 0.2}})
     'warp 0.1, mixup 0.2'
     """
-    flat = {k: v for k, v in change.items() if k != "tried"} | change.get("tried", {})
+    flat = {k: v for k, v in change.items() if k != "augmentations"} | change.get(
+        "augmentations", {}
+    )
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in flat.items())
 
 
@@ -113,11 +112,4 @@ def _prefixed(name: str, values: stats.Interval) -> dict[str, float]:
     return {name: values.value, f"{name}_lo": values.lo, f"{name}_hi": values.hi}
 
 
-if "snakemake" in globals():
-    job.begin(snakemake.log[0], snakemake.threads)
-    main(
-        Path(snakemake.input.train),
-        Path(snakemake.input.record),
-        snakemake.params["search"],
-        Path(snakemake.output.trials),
-    )
+job.run(main, globals().get("snakemake"))

@@ -1,49 +1,43 @@
-"""Train the record's members on the training speakers and let them judge the test speakers.
+"""Train the members of the ensemble on the training speakers and classify the test speakers.
 
-The settings were chosen by cross-validation over the training speakers (workflow/config/record.yaml
-says how).
+The recipe was chosen by cross-validation over the training speakers (settings.yaml says how).
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import job
 import numpy as np
 import polars as pl
-from tables import write_parquet
+from network import probabilities
+from settings import Network
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from nnjax.datasets.isolet import examples, standardise
+from workflow.lib import job
+from workflow.lib.tables import write_parquet
 
 ENSEMBLE = -1
-"""Stands for the ensemble in the column `seed`."""
+"""The ensemble in the column `seed`."""
 
 
 def main(
-    train: Path, test: Path, recipe: dict[str, Any], speakers: Path, predictions: Path
+    train: Path, test: Path, members: int, network: Network, speakers: Path, predictions: Path
 ) -> None:
-    """Train and write who was understood.
+    """Train, and write the predictions and how many of each speaker's rows are right.
 
     Args:
         train: rows to train on.
-        test: rows to judge.
-        recipe: the configuration's `record`: `network` and how many `members`.
+        test: rows to classify.
+        members: networks of the ensemble.
+        network: the recipe.
         speakers: Parquet to write, one row per seed and speaker of `test`: rows, how many are
             classified correctly, and whether the network diverged (its probabilities are not
             finite); seed -1 is the ensemble, the mean of the members' probabilities.
         predictions: Parquet to write, one row per seed and row of `test`: row from 0, speaker,
             letter and predicted letter 1 ... 26, and the probability of the latter.
     """
-    from record_network import probabilities
-
-    from nnjax.datasets.isolet import examples, standardise
-
     trained, judged = (examples(pl.read_parquet(path)) for path in (train, test))
     x, x_judged = standardise(trained.x, judged.x)
-    seeds = list(range(recipe["members"]))
-    members = probabilities(
-        recipe["network"], (x, trained.labels, trained.speakers), x_judged, seeds
-    )
+    seeds = list(range(members))
+    of_seeds = probabilities(network, (x, trained.labels, trained.speakers), x_judged, seeds)
     table = pl.concat(
         pl.DataFrame(
             {
@@ -55,7 +49,7 @@ def main(
                 "probability": scores.max(axis=1),
             }
         )
-        for seed, scores in zip([*seeds, ENSEMBLE], [*members, members.mean(axis=0)], strict=True)
+        for seed, scores in zip([*seeds, ENSEMBLE], [*of_seeds, of_seeds.mean(axis=0)], strict=True)
     )
     write_parquet(table, predictions)
     write_parquet(counted(table), speakers)
@@ -74,12 +68,4 @@ def counted(predictions: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-if "snakemake" in globals():
-    job.begin(snakemake.log[0], snakemake.threads)
-    main(
-        Path(snakemake.input.train),
-        Path(snakemake.input.test),
-        snakemake.params["recipe"],
-        Path(snakemake.output.speakers),
-        Path(snakemake.output.predictions),
-    )
+job.run(main, globals().get("snakemake"))

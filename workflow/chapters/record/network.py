@@ -11,12 +11,13 @@ correlate 0.8.
 from typing import Any
 
 import numpy as np
-from networks import ACTIVATIONS, INITIALIZERS
-from tried import tried
+from augmentations import named
+from settings import Network
 
 import nnjax as nn
 from nnjax import augment
 from nnjax.datasets.isolet import LETTERS
+from workflow.lib.networks import ACTIVATIONS, INITIALIZERS
 
 STARTS = [*range(0, 320, 32), 480, 512, 544, 585]
 """First columns, from 0, of the 14 spectra: seven in the vowel, three around it, three before it,
@@ -25,57 +26,54 @@ SPECTRA = np.array(STARTS)[:, None] + np.arange(32)
 
 HIDDEN = ACTIVATIONS | {"gelu": nn.gelu}
 
-Settings = dict[str, Any]
-"""The configuration's `record.network`."""
 
-
-def network(settings: Settings) -> nn.Layer:
+def network(recipe: Network) -> nn.Layer:
     """Dropout on the input, hidden layers with dropout, and a linear head."""
-    if isinstance(settings["init"], str):
-        weights = INITIALIZERS[settings["init"]]()
+    if isinstance(recipe.init, str):
+        weights = INITIALIZERS[recipe.init]()
     else:
-        weights = nn.initializers.normal(settings["init"])
-    layers = [nn.dropout(settings["input_dropout"])]
-    for _ in range(settings["layers"]):
-        layers.append(nn.dense(settings["units"], weights))
-        layers += [nn.batch_norm()] if settings["batch_norm"] else []
-        layers += [HIDDEN[settings["activation"]](), nn.dropout(settings["dropout"])]
-    bits = settings["code_bits"] or LETTERS
+        weights = nn.initializers.normal(recipe.init)
+    layers = [nn.dropout(recipe.input_dropout)]
+    for _ in range(recipe.hidden_layers):
+        layers.append(nn.dense(recipe.hidden_units, weights))
+        layers += [nn.batch_norm()] if recipe.batch_norm else []
+        layers += [HIDDEN[recipe.activation](), nn.dropout(recipe.dropout)]
+    bits = recipe.code_bits or LETTERS
     return nn.serial(*layers, nn.dense(bits, weights))
 
 
-def codes(settings: Settings) -> Any:
+def codes(recipe: Network) -> Any:
     """The words of an error-correcting output code, or None for one score per letter."""
     import jax
 
-    bits = settings["code_bits"]
+    bits = recipe.code_bits
     return nn.codes.output_codes(LETTERS, bits, jax.random.key(0)) if bits else None
 
 
-def loss(settings: Settings) -> nn.Loss:
+def loss(recipe: Network) -> nn.Loss:
     """Softmax cross-entropy with smoothed labels; with a code one sigmoid per bit."""
-    if settings["code_bits"]:
-        return nn.codes.coded_cross_entropy(codes(settings))
-    return nn.label_smoothing(nn.softmax_cross_entropy, settings["label_smoothing"])
+    if recipe.code_bits:
+        return nn.codes.coded_cross_entropy(codes(recipe))
+    return nn.label_smoothing(nn.softmax_cross_entropy, recipe.label_smoothing)
 
 
-def augmentation(settings: Settings, training: tuple[np.ndarray, ...]) -> Any:
-    """What every training batch goes through; None for nothing.
+def augmentation(recipe: Network, training: tuple[np.ndarray, ...]) -> Any:
+    """The augmentation of every training batch; None for none.
 
     Args:
-        settings: amounts, 0 for none.
+        recipe: amounts, 0 for none.
         training: x, labels and speakers of the training rows, for what is fitted to them.
     """
     steps = []
-    if settings["warp"]:
-        steps.append(augment.frequency_warp(SPECTRA, settings["warp"]))
-    if settings["cepstral_noise"]:
-        steps.append(augment.cepstral_noise(SPECTRA, settings["cepstral_noise"]))
-    steps += tried(settings["tried"], SPECTRA, training)
+    if recipe.warp:
+        steps.append(augment.frequency_warp(SPECTRA, recipe.warp))
+    if recipe.cepstral_noise:
+        steps.append(augment.cepstral_noise(SPECTRA, recipe.cepstral_noise))
+    steps += named(recipe.augmentations, SPECTRA, training)
     return augment.chained(steps) if steps else None
 
 
-def optimizer(settings: Settings, rows: int) -> Any:
+def optimizer(recipe: Network, rows: int) -> Any:
     """AdamW under a cosine with warm-up, or, with momentum, plain SGD at a constant rate.
 
     Returns:
@@ -83,23 +81,23 @@ def optimizer(settings: Settings, rows: int) -> Any:
     """
     import optax
 
-    steps = settings["epochs"] * max(1, rows // settings["batch_size"])
+    steps = recipe.epochs * max(1, rows // recipe.batch_size)
 
     def adamw(learning_rate: Any) -> optax.GradientTransformation:
-        warm = max(1, round(settings["warmup"] * steps))
+        warm = max(1, round(recipe.warmup * steps))
         course = optax.warmup_cosine_decay_schedule(0.0, 1.0, warm, steps)
         return optax.adamw(
-            lambda step: learning_rate * course(step), weight_decay=settings["weight_decay"]
+            lambda step: learning_rate * course(step), weight_decay=recipe.weight_decay
         )
 
     def momentum(learning_rate: Any) -> optax.GradientTransformation:
-        return optax.sgd(learning_rate, momentum=settings["momentum"])
+        return optax.sgd(learning_rate, momentum=recipe.momentum)
 
-    return momentum if settings["momentum"] else adamw
+    return momentum if recipe.momentum else adamw
 
 
 def probabilities(
-    settings: Settings,
+    recipe: Network,
     training: tuple[np.ndarray, ...],
     x_held_out: np.ndarray,
     seeds: list[int],
@@ -107,7 +105,7 @@ def probabilities(
     """Train one network per seed and let each judge held-out rows.
 
     Args:
-        settings: of the network.
+        recipe: network and training.
         training: scaled x, labels and speakers.
         x_held_out: scaled with the training rows' mean and spread, (rows, features).
         seeds: one network each.
@@ -118,21 +116,21 @@ def probabilities(
     import jax
 
     x, labels, _ = training
-    net = network(settings)
+    net = network(recipe)
     params, _ = nn.sweep(
         net,
-        loss(settings),
-        optimizer(settings, len(x)),
+        loss(recipe),
+        optimizer(recipe, len(x)),
         (x, labels),
         seeds=seeds,
-        arms={"learning_rate": [settings["learning_rate"]]},
-        epochs=settings["epochs"],
-        batch_size=settings["batch_size"],
-        shuffle=settings["shuffle"],
-        augment=augmentation(settings, training),
+        arms={"learning_rate": [recipe.learning_rate]},
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        shuffle=recipe.shuffle,
+        augment=augmentation(recipe, training),
         metric=None,
     )
-    words = codes(settings)
+    words = codes(recipe)
     judged = []
     for s in range(len(seeds)):
         scores = nn.predict(net, jax.tree.map(lambda leaf, s=s: leaf[0, s], params), x_held_out)

@@ -1,11 +1,13 @@
-"""Augmentations that the search tries beside those of the library, so that what brought nothing
-can be run again. Amounts are in standard deviations of a feature unless their name says otherwise.
+"""Further augmentations of the search, kept so that a trial without gain can be repeated.
+
+Amounts are in standard deviations of a feature unless their name says otherwise.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from settings import Augmentations
 
 from nnjax import augment as library
 from nnjax.datasets.isolet import LETTERS
@@ -15,14 +17,10 @@ Training = tuple[np.ndarray, ...]
 Augment = Callable[[Any, Any, Any], tuple[Any, Any]]
 
 
-def tried(amounts: dict[str, float], spectra: np.ndarray, training: Training) -> list[Augment]:
-    """The augmentations asked for by name, in the order of `TRIED`."""
-    unknown = set(amounts) - set(TRIED)
-    if unknown:
-        raise ValueError(f"no augmentation {sorted(unknown)}; there are {list(TRIED)}")
-    return [
-        make(amounts[name], spectra, training) for name, make in TRIED.items() if name in amounts
-    ]
+def named(amounts: Augmentations, spectra: np.ndarray, training: Training) -> list[Augment]:
+    """The augmentations that have an amount, in the order of `MAKERS`."""
+    given = amounts.model_dump(exclude_none=True)
+    return [make(given[name], spectra, training) for name, make in MAKERS.items() if name in given]
 
 
 def residuals(training: Training) -> tuple[np.ndarray, np.ndarray]:
@@ -42,7 +40,7 @@ def white_noise(amount: float, spectra: np.ndarray, training: Training) -> Augme
 
 
 def residual_noise(amount: float, spectra: np.ndarray, training: Training) -> Augment:
-    """A share of what another row has beyond its letter's mean."""
+    """Adds a share of another row's residual from its letter's mean."""
     rest, _ = residuals(training)
     return _added(rest, amount)
 
@@ -100,11 +98,11 @@ def spectrum_dropout(rate: float, spectra: np.ndarray, training: Training) -> Au
 
 
 def mixup(alpha: float, spectra: np.ndarray, training: Training) -> Augment:
-    """Mixup of rows of all letters; it must stand last, as it makes targets of labels."""
+    """Mixup of rows of all letters; must be the last, because it turns labels into targets."""
     return library.mixup(alpha, LETTERS)
 
 
-TRIED: dict[str, Callable[[float, np.ndarray, Training], Augment]] = {
+MAKERS: dict[str, Callable[[float, np.ndarray, Training], Augment]] = {
     "white_noise": white_noise,
     "residual_noise": residual_noise,
     "speaker_shift": speaker_shift,
