@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from workflow.lib.settings import Count, Decay, Name, Positive, Rate, Strict
+from workflow.lib.settings import Count, Decay, Name, Positive, Rate, Strict, checked
 
 Activation = Literal["relu", "sigmoid", "tanh"]
 Initializer = Literal["uniform_fan_in", "glorot", "he", "lecun"] | Positive
@@ -101,4 +101,4 @@ class Experiment(Strict):
         # Subclasses say more than a program needs.
         fixed = self.model_dump(include=set(Program.model_fields), exclude_none=True)
         values = [{name: value} for name, values in self.vary.items() for value in values]
-        return [(varied, Program(**fixed | varied)) for varied in values or [{}]]
+        return [(varied, checked(Program, fixed | varied, "")) for varied in values or [{}]]

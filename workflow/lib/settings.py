@@ -89,37 +89,28 @@ def checked(model: type[Model], values: dict[str, Any], section: str) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        lines = [_line(model, fault, section) for fault in _faults(error)]
+        lines = [line for fault in error.errors() for line in _lines(model, fault, section)]
         raise SettingsError("\n".join(f"  {line}" for line in dict.fromkeys(lines))) from None
 
 
-def _faults(error: ValidationError) -> list[Any]:
-    """All mistakes, those too that a validator finds by building another model."""
-    faults = []
-    for fault in error.errors():
-        inner = fault.get("ctx", {}).get("error")
-        if isinstance(inner, ValidationError):
-            faults += [each | {"loc": (*fault["loc"], *each["loc"])} for each in _faults(inner)]
-        else:
-            faults.append(fault)
-    return faults
-
-
-def _line(model: type[BaseModel], fault: Any, section: str) -> str:
-    """One mistake as a line."""
+def _lines(model: type[BaseModel], fault: Any, section: str) -> list[str]:
+    """One mistake as a line; several where a validator has checked another model."""
     place, description, known = _walk(model, [str(part) for part in fault["loc"]])
     key = ".".join(filter(None, [section, *place]))
+    inner = fault.get("ctx", {}).get("error")
+    if isinstance(inner, SettingsError):
+        return [f"{key}.{line.strip()}" for line in str(inner).splitlines()]
     if fault["type"] == "missing":
-        return f"{key}: is missing"
+        return [f"{key}: is missing"]
     if fault["type"] == "extra_forbidden":
         near = difflib.get_close_matches(place[-1], known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(sorted(known))}"
-        return f"{key}: unknown key; {hint}"
+        return [f"{key}: unknown key; {hint}"]
     message = fault["msg"].removeprefix("Value error, ")
     expected = f" (expected: {description})" if description else ""
     # A message about a whole section does not repeat the section.
     found = "" if isinstance(fault["input"], dict) else f"{fault['input']!r}: "
-    return f"{key}: {found}{message[:1].lower()}{message[1:]}{expected}"
+    return [f"{key}: {found}{message[:1].lower()}{message[1:]}{expected}"]
 
 
 def _walk(model: type[BaseModel], place: list[str]) -> tuple[list[str], str, list[str]]:

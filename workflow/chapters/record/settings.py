@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from workflow.lib.experiments import Initializer, Layers
-from workflow.lib.settings import Count, Decay, Name, Positive, Strict
+from workflow.lib.settings import Count, Decay, Name, Positive, Strict, checked
 
 Share = Decay
 
@@ -49,9 +49,9 @@ class Network(Strict):
         """The recipe with some settings replaced.
 
         Raises:
-            ValidationError: if the change names no setting, or gives a value that is not allowed.
+            SettingsError: if the change names no setting, or gives a value that is not allowed.
         """
-        return Network.model_validate(self.model_dump() | change)
+        return checked(Network, self.model_dump() | change, "")
 
 
 class Stage(Strict):

@@ -83,7 +83,7 @@ def main(
         pl.col("difference").alias("value"),
         pl.col("difference_lo").alias("lo"),
         pl.col("difference_hi").alias("hi"),
-        *("n", "errors", "rows", "recipe", "data"),
+        *("n", "recipe", "data"),
     )
     write_csv(pl.concat([frame, changes], how="diagonal_relaxed"), record)
     measured = [found for row in table if "lo" in row for found in numbers_of(row)]
