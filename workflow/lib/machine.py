@@ -1,11 +1,12 @@
-"""Timing many programs in one run: in turn, again and again, and in both directions.
+"""Time many programs in one run: in turn, repeatedly, and in both directions.
 
-A machine whose speed drifts slows all alike, and who comes after whom changes from one repeat to
-the next.
+Where the machine's speed drifts, all are slowed alike, and the order changes from repeat to repeat.
 """
 
+import platform
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 Run = Callable[[int], None]
@@ -55,3 +56,11 @@ def interleaved(cells: list[Cell], repeats: int, seconds: float) -> list[dict[st
             found = {"repeat": repeat, "times": times, "seconds": seconds_each}
             measured.append(cell.labels | found)
     return measured
+
+
+def processor() -> str:
+    """The processor's name where the system tells it, and its kind."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor() or 'processor'} ({platform.machine()})"

@@ -46,4 +46,5 @@ class Study(Strict):
     data: Data
     ledger: Ledger
     reference: Experiment = Field(description="the network of the source")
+    batch_sizes: Experiment = Field(description="the same training at several batch sizes")
     headline: list[Name] = Field(description="keys of the numbers that the front page begins with")

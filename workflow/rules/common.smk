@@ -29,7 +29,11 @@ CLAIMS = {claim: c for c in CHAPTERS.values() for claim in c.claims}
 
 # How many seeds every setting asks for, for the record of where the numbers come from.
 SEEDS = chapters.seeds(
-    {"reference": STUDY.reference, **{n: c.settings for n, c in CHAPTERS.items()}}
+    {
+        "reference": STUDY.reference,
+        "batch_sizes": STUDY.batch_sizes,
+        **{name: chapter.settings for name, chapter in CHAPTERS.items()},
+    }
 )
 
 

@@ -1,27 +1,32 @@
-# The network of the source, trained once with and without momentum: what several chapters compare
-# with.
+# Trainings that several chapters read: the network of the source, with and without momentum, and the
+# same network at several batch sizes.
 
+SHARED_RUNS = {"reference": STUDY.reference, "batch_sizes": STUDY.batch_sizes}
 
-rule train_reference:
-    input:
-        train=rules.fetch_isolet.output.train,
-        test=rules.fetch_isolet.output.test,
-    output:
-        epochs="results/reference/epochs.parquet",
-        speakers="results/reference/speakers.parquet",
-    log:
-        "logs/train_reference.log",
-    benchmark:
-        "logs/train_reference.tsv"
-    conda:
-        ENV
-    threads: 1
-    resources:
-        mem_mb=2000,
-        gpu=1,
-    params:
-        experiment=STUDY.reference.model_dump(),
-        code=code_digest("workflow/scripts/train.py"),
-        versions=VERSIONS,
-    script:
-        "../scripts/train.py"
+for RUN, EXPERIMENT in SHARED_RUNS.items():
+
+    rule:
+        name:
+            f"train_{RUN}"
+        input:
+            train=rules.fetch_isolet.output.train,
+            test=rules.fetch_isolet.output.test,
+        output:
+            epochs=f"results/{RUN}/epochs.parquet",
+            speakers=f"results/{RUN}/speakers.parquet",
+        log:
+            f"logs/train_{RUN}.log",
+        benchmark:
+            f"logs/train_{RUN}.tsv"
+        conda:
+            ENV
+        threads: 1
+        resources:
+            mem_mb=2000,
+            gpu=1,
+        params:
+            experiment=EXPERIMENT.model_dump(),
+            code=code_digest("workflow/scripts/train.py"),
+            versions=VERSIONS,
+        script:
+            "../scripts/train.py"

@@ -24,30 +24,6 @@ OURS, TORCH = "hand-derived", "PyTorch"
 ABSENT = "PyTorch is not installed"
 
 
-def median_interval(values: np.ndarray) -> stats.Interval:
-    """The median with the interval between two order statistics.
-
-        P(x_(k) <= median <= x_(n+1-k)) >= 1 - 2 P(Binomial(n, 1/2) < k) >= 0.95
-
-    with the largest k for which that holds. It needs no distribution, and values that are infinite
-    (never reached) are ordered like any other. Fewer than six values have no such k: the ends of
-    the interval are not known (NaN).
-
-    Example:
-        >>> median_interval(np.array([1.0, 2.0, 3.0, 4.0, 5.0, np.inf]))
-        Interval(value=3.5, lo=1.0, hi=inf, n=6)
-    """
-    ordered = np.sort(np.asarray(values, float))
-    n = len(ordered)
-    k = int(np.searchsorted(bdtr(np.arange(n), n, 0.5), 0.025, side="right"))
-    low, high = ordered[(n - 1) // 2], ordered[n // 2]
-    # Not the mean of two infinities, which is no number.
-    value = float(low if low == high else (low + high) / 2)
-    if k == 0:
-        return stats.Interval(value, float("nan"), float("nan"), n)
-    return stats.Interval(value, float(ordered[k - 1]), float(ordered[n - k]), n)
-
-
 def epoch_seconds(measured: pl.DataFrame) -> list[dict[str, Any]]:
     """Seconds of one epoch: the median of the repeats for each arm and batch size."""
     return [
