@@ -1,6 +1,7 @@
 """Tables: written complete or not at all, and read back for figures."""
 
 import io
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,11 @@ STAND_INS = {
     "own-text": "STAND-IN DATA: a text of our own, not Shakespeare",
 }
 """Data that replace what could not be reached, and the mark on everything made from them."""
+
+
+def data_of(origin: Path) -> str:
+    """The column `data` of tables made from a data set, as its origin.json has it."""
+    return json.loads(origin.read_text(encoding="utf-8"))["data"]
 
 
 class TableError(JobError):

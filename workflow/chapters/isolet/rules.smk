@@ -4,6 +4,20 @@
 PUBLISHED = CHAPTER.settings.experiments
 CLEAN = CHAPTER.settings.clean.experiments
 
+# Which runs each table is made from.
+RUNS = f"results/{CHAPTER.name}/runs"
+TABLES = {
+    **dict.fromkeys(("fig1", "fig2", "fig3", "fig4"), ["results/reference"]),
+    **{figure: [f"{RUNS}/{figure}"] for figure in ("fig5", "fig6", "fig7", "fig8")},
+    "experiments": [
+        "results/reference",
+        *(
+            f"{RUNS}/{name}"
+            for name in ("long", "high_rate", "sigmoid", "standard_normal")
+        ),
+    ],
+}
+
 
 rule:
     name:
@@ -12,8 +26,8 @@ rule:
         train=rules.fetch_isolet.output.train,
         test=rules.fetch_isolet.output.test,
     output:
-        epochs=f"results/{CHAPTER.name}/runs/{{name}}/epochs.parquet",
-        speakers=f"results/{CHAPTER.name}/runs/{{name}}/speakers.parquet",
+        epochs=f"{RUNS}/{{name}}/epochs.parquet",
+        speakers=f"{RUNS}/{{name}}/speakers.parquet",
     log:
         f"logs/{CHAPTER.name}/train/{{name}}.log",
     benchmark:
@@ -123,3 +137,69 @@ rule:
         versions=VERSIONS,
     script:
         "refit.py"
+
+
+rule:
+    name:
+        f"summarise_{CHAPTER.name}"
+    input:
+        epochs=lambda wildcards, of=TABLES: [
+            f"{folder}/epochs.parquet" for folder in of[wildcards.table]
+        ],
+        speakers=lambda wildcards, of=TABLES: [
+            f"{folder}/speakers.parquet" for folder in of[wildcards.table]
+        ],
+        origin=rules.fetch_isolet.output.origin,
+    output:
+        output="reports/tables/{table}.csv",
+    log:
+        f"logs/{CHAPTER.name}/summarise/{{table}}.log",
+    wildcard_constraints:
+        table="|".join(TABLES),
+    conda:
+        ENV
+    params:
+        printed=CHAPTER.settings.printed["k3.test_accuracy"],
+        code=CHAPTER.code("summarise"),
+    script:
+        "summarise.py"
+
+
+rule:
+    name:
+        f"summarise_{CHAPTER.name}_tuning"
+    input:
+        speakers=f"results/{CHAPTER.name}/tuning/optimizers/speakers.parquet",
+        choices=f"results/{CHAPTER.name}/tuning/optimizers/choices.parquet",
+        origin=rules.fetch_isolet.output.origin,
+    output:
+        output="reports/tables/tuning.csv",
+    log:
+        f"logs/{CHAPTER.name}/summarise_tuning.log",
+    conda:
+        ENV
+    params:
+        code=CHAPTER.code("summarise_tuning"),
+    script:
+        "summarise_tuning.py"
+
+
+rule:
+    name:
+        f"summarise_{CHAPTER.name}_optimizers"
+    input:
+        published=f"{RUNS}/fig8/epochs.parquet",
+        published_speakers=f"{RUNS}/fig8/speakers.parquet",
+        clean=f"results/{CHAPTER.name}/clean/optimizers/epochs.parquet",
+        clean_speakers=f"results/{CHAPTER.name}/clean/optimizers/speakers.parquet",
+        origin=rules.fetch_isolet.output.origin,
+    output:
+        output="reports/tables/optimizers.csv",
+    log:
+        f"logs/{CHAPTER.name}/summarise_optimizers.log",
+    conda:
+        ENV
+    params:
+        code=CHAPTER.code("summarise_optimizers"),
+    script:
+        "summarise_optimizers.py"

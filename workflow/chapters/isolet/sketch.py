@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch
+
+from workflow.lib import style
 
 RADIUS = 0.3
 INPUT, HIDDEN, OUTPUT = "#E8EEF4", "#CFE3F3", "#FBE0CC"
@@ -84,6 +85,6 @@ def connect(axes: Axes, left: Sequence[Point], right: Sequence[Point]) -> None:
             arrow(axes, start, end)
 
 
-def label(axes: Axes, at: Point, text: str, size: float = 9, stands: str = "top") -> None:
-    """A text centred below a point, or standing on it with `stands="baseline"`."""
-    axes.text(*at, text, ha="center", va=stands, fontsize=size, linespacing=1.35)
+def label(axes: Axes, at: Point, text: str, size: float = 9, vertical: str = "top") -> None:
+    """A text centred below a point, or resting on it with `vertical="baseline"`."""
+    axes.text(*at, text, ha="center", va=vertical, fontsize=size, linespacing=1.35)

@@ -1,22 +1,17 @@
 """Figure 8: test accuracy by optimizer, every seed shown."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import figtable
 import numpy as np
-import plotjob
 import polars as pl
-import style
+from boxes import COLOURS, NAMES, box
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from optimizers import COLOURS, NAMES, box
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style
+from workflow.lib.tables import read_figure
 
 TITLE = "Figure 8. Test accuracy by optimizer"
-COLUMNS = {"optimizer": pl.String, "seed": pl.Int64, "test_accuracy": pl.Float64}
 # Medians this close to the best (percentage points) share the enlarged panel.
 CLOSE = 3.0
 
@@ -25,19 +20,11 @@ def main(table: Path, svg: Path, png: Path) -> None:
     """Draw a box and all seeds for every optimizer, the best ones enlarged beside.
 
     Args:
-        table: CSV with optimizer, seed, test_accuracy (fraction; empty or NaN = diverged), data.
+        table: CSV with optimizer, seed, test_accuracy (fraction; empty = diverged), data.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong, or names an unknown optimizer.
     """
-    read = figtable.read(table, COLUMNS, key=["optimizer", "seed"])
-    unknown = set(read.rows["optimizer"]) - set(NAMES)
-    if unknown:
-        raise figtable.TableError(
-            f"{table}: unknown optimizer {sorted(unknown)}; expected some of {list(NAMES)}"
-        )
+    read = read_figure(table, {"test_accuracy": pl.Float64})
     seeds = read.rows.group_by("optimizer").len()["len"]
     footer = (
         f"{read.footer(seeds)}. Dots: seeds; box: quartiles; whiskers: farthest seed within "
@@ -123,5 +110,4 @@ def _any(values: np.ndarray) -> bool:
     return bool(np.isfinite(values).any())
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

@@ -1,60 +1,34 @@
 """Optimizers at the rate they share and at their tuned rates, and profiles of the tuned ones."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import figtable
 import numpy as np
-import plotjob
 import polars as pl
-import style
+from boxes import COLOURS, DASHES, NAMES, box
 from errorscale import spread_errors
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from optimizers import COLOURS, DASHES, NAMES, box
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style
+from workflow.lib.tables import read_figure
 
 TITLE = "Optimizers at one shared learning rate, and with the rate tuned for each"
-COLUMNS = {
-    "part": pl.String,
-    "arm": pl.String,
-    "optimizer": pl.String,
-    "learning_rate": pl.Float64,
-    "seed": pl.Float64,  # empty but in runs
-    "threshold": pl.Float64,
-    "value": pl.Float64,
-    "lo": pl.Float64,
-    "hi": pl.Float64,
-    "n": pl.Int64,
-    "diverged": pl.Int64,
-}
-KEY = ["part", "arm", "optimizer", "seed", "threshold"]
-# Place of an arm's box beside its optimizer.
-ARMS = {"shared": -0.21, "tuned": 0.21}
+# Place of a protocol's box beside its optimizer.
+PLACES = {"published": -0.21, "clean": 0.21}
 UNDER: dict[str, Any] = {"ha": "center", "va": "top"}
-PARTS = ["run", "mean", "interquartile_mean", "profile"]
 
 
 def main(table: Path, svg: Path, png: Path) -> None:
-    """Draw the runs of both arms, and the performance profiles of the tuned one.
+    """Draw the runs at both rates, and the performance profiles of those at tuned rates.
 
     Args:
         table: CSV as `summarise_optimizers` writes it.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong, or names an unknown part, arm or optimizer.
     """
-    read = figtable.read(table, COLUMNS, key=KEY)
-    for column, known in (("optimizer", list(NAMES)), ("arm", list(ARMS)), ("part", PARTS)):
-        unknown = set(read.rows[column]) - set(known)
-        if unknown:
-            raise figtable.TableError(
-                f"{table}: unknown {column} {sorted(unknown)}; expected some of {known}"
-            )
+    floats = ("learning_rate", "seed", "threshold", "value", "lo", "hi")
+    read = read_figure(table, dict.fromkeys(floats, pl.Float64))
     means = read.rows.filter(part="mean")
     footer = (
         f"{read.footer(means['n'])}. Pairs: shared rate, and rate tuned on training speakers. "
@@ -71,11 +45,11 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
 
     Args:
         figure: receives two axes.
-        rows: the columns above.
+        rows: of the table.
     """
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     _boxes(left, rows.filter(pl.col("part") != "profile"))
-    _profiles(right, rows.filter(arm="tuned"))
+    _profiles(right, rows.filter(protocol="clean"))
 
 
 def _boxes(axes: Axes, rows: pl.DataFrame) -> None:
@@ -87,8 +61,8 @@ def _boxes(axes: Axes, rows: pl.DataFrame) -> None:
         axes.text(
             middle, -0.14, NAMES[name], transform=axes.get_xaxis_transform(), fontsize=8.5, **UNDER
         )
-        for arm, beside in ARMS.items():
-            cell = rows.filter(optimizer=name, arm=arm)
+        for protocol, beside in PLACES.items():
+            cell = rows.filter(optimizer=name, protocol=protocol)
             if not cell.is_empty():
                 _cell(axes, cell, middle + beside, COLOURS[name])
     axes.set_xlim(-0.6, len(names) - 0.4)
@@ -144,5 +118,4 @@ def _profiles(axes: Axes, rows: pl.DataFrame) -> None:
     axes.legend(fontsize=8, frameon=False, loc="upper right")
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

@@ -1,4 +1,4 @@
-"""Annotated heat map of the test accuracy over two settings: the drawing of figures 5 to 7.
+"""Figures 5 to 7: an annotated heat map of the test accuracy over two settings.
 
 Most cells lie between 90 and 96 % while a few stay near chance. Colour therefore follows
 1 / sqrt(error rate), which gives half of the scale to accuracies above 90 % and still tells 50 %
@@ -6,7 +6,9 @@ from chance. The map, viridis, rises evenly in lightness: it survives a grey pri
 colour-blind eyes.
 """
 
-from typing import Any, NamedTuple
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -17,15 +19,10 @@ from matplotlib.colors import FuncNorm, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from workflow.lib import style
-from workflow.lib.tables import FigureTable
+from workflow.lib import job, style
+from workflow.lib.settings import Name, Strict
+from workflow.lib.tables import FigureTable, read_figure
 
-VALUES: dict[str, type[pl.DataType]] = {
-    "mean": pl.Float64,
-    "sd": pl.Float64,
-    "n": pl.Int64,
-    "diverged": pl.Int64,
-}
 CELL_WIDTH, CELL_HEIGHT = 0.66, 0.5
 COLOURS = matplotlib.colormaps["viridis"]
 # By contrast ratio black and white tie at luminance 0.18; on print white reads better a bit longer.
@@ -33,19 +30,52 @@ INK_TURNS = 0.22
 BAR_TICKS = (0, 50, 70, 80, 85, 90, 93, 95, 96, 97, 98, 99, 99.5, 99.7, 99.9)
 
 
-class Setting(NamedTuple):
+# Sixty lines of cells cannot be read; twelve can.
+MOST_LINES = 12
+
+
+class Setting(Strict):
     """One direction of a heat map: its column in the table, its name and unit on the axis."""
 
-    column: str
-    name: str
+    column: Name
+    name: Name
     unit: str = ""
 
 
-def page(table: FigureTable, title: str, across: Setting, up: Setting) -> style.Page:
+class Drawing(Strict):
+    """What a figure shows."""
+
+    title: Name
+    across: Setting
+    up: Setting
+
+
+def main(table: Path, drawing: Drawing, svg: Path, png: Path) -> None:
+    """Draw the table, of many lines of cells a choice with the first and last among them.
+
+    Args:
+        table: CSV with the columns of both settings, mean, sd, n, diverged and data (fractions).
+        drawing: what the figure shows.
+        svg: vector file to write.
+        png: raster file to write.
+    """
+    # Where all runs diverged or there is one seed, the values do not tell their type.
+    read = read_figure(table, dict.fromkeys(("mean", "sd"), pl.Float64))
+    up = drawing.up
+    values = sorted(read.rows[up.column].unique().to_list())
+    shown = chosen(values, MOST_LINES)
+    if len(shown) < len(values):
+        read = replace(read, rows=read.rows.filter(pl.col(up.column).is_in(shown)))
+        up = up.model_copy(update={"unit": f"{len(shown)} of {len(values)} shown"})
+    page = page_of(read, drawing.title, drawing.across, up)
+    style.render(page, lambda figure: draw(figure, read.rows, drawing.across, up), svg, png)
+
+
+def page_of(table: FigureTable, title: str, across: Setting, up: Setting) -> style.Page:
     """The page around a heat map, sized so that every cell holds its text.
 
     Args:
-        table: the columns of both settings and those of VALUES.
+        table: the columns of both settings, and n and diverged.
         title: title of the figure.
         across: setting along the x axis.
         up: setting along the y axis.
@@ -208,3 +238,6 @@ def _colour_bar(figure: Figure, axes: Axes, mesh: QuadMesh, top: float) -> None:
     if bar.solids is not None:
         bar.solids.set_edgecolor("face")
     bar.set_label("mean test accuracy (%)\ncolour is linear in 1 / √(error rate)", labelpad=8)
+
+
+job.run(main, globals().get("snakemake"))

@@ -1,37 +1,19 @@
 """Tuning: what each optimizer reaches by learning rate, and after how many trials."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import figtable
-import plotjob
 import polars as pl
-import style
+from boxes import COLOURS, DASHES, NAMES
 from errorscale import spread_errors
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from optimizers import COLOURS, DASHES, NAMES
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style
+from workflow.lib.tables import read_figure
 
 TITLE = "Tuning: accuracy by learning rate, and the best of several trials"
-COLUMNS = {
-    "part": pl.String,
-    "optimizer": pl.String,
-    "learning_rate": pl.Float64,
-    "trials": pl.Int64,
-    "value": pl.Float64,
-    "lo": pl.Float64,
-    "hi": pl.Float64,
-    "n": pl.Int64,
-    "chosen": pl.Boolean,
-    "edge": pl.Boolean,
-    "guessing": pl.Int64,
-    "runs": pl.Int64,
-}
-KEY = ["part", "optimizer", "learning_rate", "trials"]
 
 
 def main(table: Path, svg: Path, png: Path) -> None:
@@ -41,17 +23,8 @@ def main(table: Path, svg: Path, png: Path) -> None:
         table: CSV as `summarise_tuning` writes it.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong, or names an unknown optimizer or part.
     """
-    read = figtable.read(table, COLUMNS, key=KEY)
-    for column, known in (("optimizer", list(NAMES)), ("part", ["rate", "best"])):
-        unknown = set(read.rows[column]) - set(known)
-        if unknown:
-            raise figtable.TableError(
-                f"{table}: unknown {column} {sorted(unknown)}; expected some of {known}"
-            )
+    read = read_figure(table)
     rates = read.rows.filter(part="rate")
     guessing, runs = (int(rates[column].sum()) for column in ("guessing", "runs"))
     at_edge = rates.filter(pl.col("chosen") & pl.col("edge")).height
@@ -70,7 +43,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
 
     Args:
         figure: receives two axes.
-        rows: the columns above.
+        rows: of the table.
     """
     left, right = figure.subplots(1, 2, sharey=True)
     for name in NAMES:
@@ -117,5 +90,4 @@ def _marks(axes: Axes, rows: pl.DataFrame, colour: str) -> None:
             axes.plot(*place, marker="x", markersize=8, mew=1.8, **look)
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

@@ -1,25 +1,21 @@
 """The optimizers at the rate they share and at their tuned rates: runs, means, profiles."""
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import job
 import polars as pl
-from cells import Runs, rng
 from summarise import boxes
-from tables import write_csv
 
 from nnjax import stats
+from workflow.lib import job
+from workflow.lib.runs import Runs, rng
+from workflow.lib.tables import data_of, write_csv
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
 
+def protocol_rows(runs: Runs) -> list[dict[str, Any]]:
+    """All parts of the table for one protocol.
 
-def arm_rows(runs: Runs) -> list[dict[str, Any]]:
-    """All parts of the table for one arm.
-
-    The profile is exact: its thresholds are the accuracies that any run of the arm reached, and
+    The profile is exact: its thresholds are the accuracies that any run reached, and
     between two of them no fraction changes.
     """
     rates = runs.final().select("optimizer", "seed", "learning_rate")
@@ -49,40 +45,27 @@ def arm_rows(runs: Runs) -> list[dict[str, Any]]:
     return rows
 
 
-def table(arms: dict[str, Runs]) -> pl.DataFrame:
-    """All parts for every arm.
-
-    Args:
-        arms: name of the arm to its runs, one cell per optimizer.
-    """
-    rows = [{"arm": arm} | row for arm, runs in arms.items() for row in arm_rows(runs)]
-    columns = ["part", "arm", "optimizer", "learning_rate", "seed", "threshold"]
-    columns += ["value", "lo", "hi", "n", "diverged"]
-    return pl.DataFrame(rows, infer_schema_length=None).select(columns)
-
-
-def main(published: Path, clean: Path, record: Path, output: Path) -> None:
+def main(published: Path, clean: Path, origin: Path, output: Path) -> None:
     """Write the table.
 
     Args:
-        published: folder of the runs at the shared rate.
-        clean: folder of the refits at the rates chosen by cross-validation.
-        record: the data's source record (JSON).
-        output: CSV to write, the arms "shared" and "tuned". part "run": final test accuracy of
+        published: Parquet with the runs at the shared rate, with the speakers' table beside it.
+        clean: the same of the refits at the rates chosen by cross-validation.
+        origin: where the data came from (JSON).
+        output: CSV to write, by protocol ("published", "clean"). part "run": final test accuracy of
             every seed, empty where it diverged; "mean": over speakers and seeds; that and
             "interquartile_mean" with interval, n seeds and how many of them diverged; "profile":
             fraction of the seeds that reach the threshold; data.
     """
-    data = json.loads(record.read_text(encoding="utf-8"))["data"]
-    made = table({"shared": Runs(published), "tuned": Runs(clean)})
-    write_csv(made.with_columns(data=pl.lit(data)), output)
+    rows = [
+        {"protocol": protocol} | row
+        for protocol, epochs in (("published", published), ("clean", clean))
+        for row in protocol_rows(Runs(epochs.parent))
+    ]
+    columns = ["part", "protocol", "optimizer", "learning_rate", "seed", "threshold"]
+    columns += ["value", "lo", "hi", "n", "diverged"]
+    made = pl.DataFrame(rows, infer_schema_length=None).select(columns)
+    write_csv(made.with_columns(data=pl.lit(data_of(origin))), output)
 
 
-if "snakemake" in globals():
-    job.begin(snakemake.log[0])
-    main(
-        Path(snakemake.input.runs[0]).parent,
-        Path(snakemake.input.refits[0]).parent,
-        Path(snakemake.input.record),
-        Path(snakemake.output.table),
-    )
+job.run(main, globals().get("snakemake"))

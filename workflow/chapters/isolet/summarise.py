@@ -1,26 +1,28 @@
-"""One tidy table per figure, from the runs: means, spreads, intervals, and how many seeds."""
+"""The tables of figures 1 to 8 and of the single experiments, from the runs as published."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import job
 import polars as pl
-from cells import Runs, diverged
-from tables import write_csv
 
 from nnjax import stats
+from workflow.lib import job
+from workflow.lib.runs import Runs, diverged
+from workflow.lib.tables import data_of, write_csv
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+
+def losses(runs: Runs, momentum: float) -> pl.DataFrame:
+    """Figures 1 and 3: loss by epoch."""
+    return curves(runs, momentum, {"train": "train_loss", "test": "test_loss"})
 
 
-def curves(runs: Runs, momentum: float, quantity: str, published: float | None) -> pl.DataFrame:
-    """Figures 1-4: loss or accuracy by epoch, the mean and the middle 90 % of the seeds."""
-    columns = {"train": "train_loss", "test": "test_loss"}
-    if quantity == "accuracy":
-        columns = {"test": "test_accuracy"}
+def accuracies(runs: Runs, momentum: float, printed: float) -> pl.DataFrame:
+    """Figures 2 and 4: test accuracy by epoch, with the accuracy that the source prints."""
+    return curves(runs, momentum, {"test": "test_accuracy"}).with_columns(printed=pl.lit(printed))
+
+
+def curves(runs: Runs, momentum: float, columns: dict[str, str]) -> pl.DataFrame:
+    """The mean and the middle 90 % of the seeds by epoch; columns: split to column."""
     rows = runs.epochs.filter(pl.col("momentum") == momentum)
     parts = [
         rows.group_by("epoch")
@@ -34,25 +36,16 @@ def curves(runs: Runs, momentum: float, quantity: str, published: float | None) 
         .sort("epoch")
         for split, column in columns.items()
     ]
-    table = pl.concat(parts)
-    if quantity == "accuracy":
-        table = table.with_columns(published=pl.lit(published, dtype=pl.Float64))
-    return table
+    return pl.concat(parts)
 
 
-def cells(runs: Runs, keys: dict[str, str]) -> pl.DataFrame:
-    """Figures 5 and 7: final test accuracy in every cell of a grid.
-
-    Args:
-        runs: the runs.
-        keys: column of the runs to column of the table.
-    """
+def cells(runs: Runs, *settings: str) -> pl.DataFrame:
+    """Figures 5 and 7: final test accuracy in every cell of a grid."""
     rows = []
-    for key, cell in runs.final().group_by(*keys, maintain_order=True):
-        names = dict(zip(keys, key, strict=True))
-        interval = runs.accuracy(**names)
-        rows.append({keys[name]: value for name, value in names.items()} | _spread(cell, interval))
-    return pl.DataFrame(rows).sort(*keys.values())
+    for key, cell in runs.final().group_by(*settings, maintain_order=True):
+        names = dict(zip(settings, key, strict=True))
+        rows.append(names | _spread(cell, runs.accuracy(**names)))
+    return pl.DataFrame(rows).sort(*settings)
 
 
 def epoch_cells(runs: Runs, key: str) -> pl.DataFrame:
@@ -98,7 +91,7 @@ def boxes(runs: Runs) -> pl.DataFrame:
 
 
 def experiments(all_runs: dict[str, Runs]) -> pl.DataFrame:
-    """The experiments that have no figure of their own: final accuracy and loss of every arm."""
+    """The experiments with learning rate and momentum: final accuracy and loss of every arm."""
     rows = []
     for name, runs in all_runs.items():
         for (rate, momentum), cell in runs.final().group_by(
@@ -116,45 +109,31 @@ def experiments(all_runs: dict[str, Runs]) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-def main(
-    figure: str,
-    sources: dict[str, str],
-    record: Path | None,
-    settings: dict[str, Any],
-    output: Path,
-) -> None:
-    """Write the table of one figure.
+def main(table: str, epochs: list[Path], printed: float, origin: Path, output: Path) -> None:
+    """Write one table.
 
     Args:
-        figure: its name.
-        sources: experiment to the folder of its runs; for XOR the file.
-        record: the data's source record (JSON); None for XOR, which needs no data.
-        settings: `accuracy` (the published test accuracy) and `xor` (the reference setting).
+        table: its name.
+        epochs: Parquet with the runs of each experiment, in a folder named like it, where the
+            speakers' table is too.
+        printed: the test accuracy that the source prints for momentum 0.9.
+        origin: where the data came from (JSON).
         output: CSV to write.
     """
-    runs = {name: Runs(Path(folder)) for name, folder in sources.items() if name != "xor"}
-    published = settings["accuracy"]
+    runs = {path.parent.name: Runs(path.parent) for path in epochs}
+    first, *_ = runs.values()
     tables: dict[str, Callable[[], pl.DataFrame]] = {
-        "fig1": lambda: curves(runs["momentum"], 0.0, "loss", None),
-        "fig2": lambda: curves(runs["momentum"], 0.0, "accuracy", published),
-        "fig3": lambda: curves(runs["momentum"], 0.9, "loss", None),
-        "fig4": lambda: curves(runs["momentum"], 0.9, "accuracy", published),
-        "fig5": lambda: cells(runs["fig5"], {"learning_rate": "learning_rate", "units": "hidden"}),
-        "fig6": lambda: epoch_cells(runs["fig6"], "batch_size"),
-        "fig7": lambda: cells(runs["fig7"], {"layers": "hidden_layers", "b1": "beta1"}),
-        "fig8": lambda: boxes(runs["fig8"]),
+        "fig1": lambda: losses(first, 0.0),
+        "fig2": lambda: accuracies(first, 0.0, printed),
+        "fig3": lambda: losses(first, 0.9),
+        "fig4": lambda: accuracies(first, 0.9, printed),
+        "fig5": lambda: cells(first, "learning_rate", "hidden_units"),
+        "fig6": lambda: epoch_cells(first, "batch_size"),
+        "fig7": lambda: cells(first, "hidden_layers", "beta1"),
+        "fig8": lambda: boxes(first),
         "experiments": lambda: experiments(runs),
     }
-    data = "xor" if record is None else json.loads(record.read_text(encoding="utf-8"))["data"]
-    write_csv(tables[figure]().with_columns(data=pl.lit(data)), output)
+    write_csv(tables[table]().with_columns(data=pl.lit(data_of(origin))), output)
 
 
-if "snakemake" in globals():
-    job.begin(snakemake.log[0])
-    main(
-        snakemake.wildcards["figure"],
-        snakemake.params["sources"],
-        Path(snakemake.input.record) if "record" in snakemake.input.keys() else None,  # noqa: SIM118
-        snakemake.params["settings"],
-        Path(snakemake.output.table),
-    )
+job.run(main, globals().get("snakemake"))

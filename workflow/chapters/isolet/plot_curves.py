@@ -1,4 +1,7 @@
-"""Curves by epoch with a band across seeds: the drawing of figures 1 to 4."""
+"""Figures 1 to 4: loss or accuracy by epoch, with a band across seeds."""
+
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -6,29 +9,48 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
+from pydantic import Field
 
-from workflow.lib import style
-from workflow.lib.tables import FigureTable
+from workflow.lib import job, style
+from workflow.lib.settings import Name, Strict
+from workflow.lib.tables import read_figure
 
-COLUMNS: dict[str, type[pl.DataType]] = {
-    "epoch": pl.Int64,
-    "split": pl.String,
-    "mean": pl.Float64,
-    "q05": pl.Float64,
-    "q95": pl.Float64,
-    "n": pl.Int64,
-}
-KEY = ["epoch", "split"]
 LINES = {"train": (style.BLUE, (0, (4, 2))), "test": (style.ORANGE, "solid")}
 SIZE = (6.6, 4.2)
 # An untrained network spreads its belief evenly over the 26 letters: loss ln 26.
 CHANCE_LOSS = float(np.log(26))
 
 
-def page(table: FigureTable, title: str) -> style.Page:
-    """The page around a curve figure."""
-    footer = f"{table.footer()}. Line: mean; band: 5\N{EN DASH}95 % of the seeds."
-    return style.Page(*SIZE, title, footer, table.stand_in)
+class Drawing(Strict):
+    """What a figure shows."""
+
+    title: Name
+    quantity: Literal["loss", "accuracy"]
+    printed: str = Field("", description="what the dashed line of the printed accuracy says")
+
+
+def main(table: Path, drawing: Drawing, svg: Path, png: Path) -> None:
+    """Draw the table's means and bands.
+
+    Args:
+        table: CSV with epoch, split ("train" or "test"), mean, q05, q95 and n; of accuracies also
+            the `printed` one; data.
+        drawing: what the figure shows.
+        svg: vector file to write.
+        png: raster file to write.
+    """
+    # Where all runs diverged, the values do not tell their type.
+    read = read_figure(table, dict.fromkeys(("mean", "q05", "q95"), pl.Float64))
+    footer = f"{read.footer()}. Line: mean; band: 5\N{EN DASH}95 % of the seeds."
+    page = style.Page(*SIZE, drawing.title, footer, read.stand_in)
+
+    def draw(figure: Figure) -> None:
+        if drawing.quantity == "loss":
+            draw_loss(figure, read.rows)
+        else:
+            draw_accuracy(figure, read.rows, drawing.printed)
+
+    style.render(page, draw, svg, png)
 
 
 def draw_loss(figure: Figure, rows: pl.DataFrame) -> None:
@@ -57,20 +79,19 @@ def draw_loss(figure: Figure, rows: pl.DataFrame) -> None:
     axes.set_ylabel("cross-entropy loss (nats)")
 
 
-def draw_accuracy(figure: Figure, rows: pl.DataFrame, published: str) -> None:
-    """Accuracy by epoch in percent, the published value dashed, the later epochs enlarged.
+def draw_accuracy(figure: Figure, rows: pl.DataFrame, printed: str) -> None:
+    """Accuracy by epoch in percent, the printed value dashed, the later epochs enlarged.
 
     Args:
         figure: receives the axes and an inset.
-        rows: columns epoch, split, mean, q05, q95 and published (fractions; NaN = none).
-        published: what the dashed line says, without its number.
+        rows: columns epoch, split, mean, q05, q95 and printed (fractions).
+        printed: what the dashed line says, without its number.
     """
     axes = figure.add_subplot()
     axes.set_ylim(0, 100)
     _lines(axes, rows, scale=100, form="{:.1f} %")
-    target = 100 * _largest(rows["published"])
-    if target > 0:
-        _published_line(axes, target, f"{published}: {round(target, 2):g} %")
+    target = 100 * rows["printed"][0]
+    _printed_line(axes, target, f"{printed}: {round(target, 2):g} %")
     names = rows["split"].unique().to_list()
     axes.set_ylabel(f"{names[0]} accuracy (%)" if len(names) == 1 else "accuracy (%)")
     _enlarge(axes, rows, target)
@@ -101,7 +122,7 @@ def _lines(axes: Axes, rows: pl.DataFrame, scale: float, form: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=9))
 
 
-def _published_line(axes: Axes, target: float, label: str) -> None:
+def _printed_line(axes: Axes, target: float, label: str = "") -> None:
     axes.axhline(target, color=style.INK, linewidth=1.0, linestyle=(0, (6, 3)))
     if label:
         axes.annotate(
@@ -135,12 +156,11 @@ def _enlarge(axes: Axes, rows: pl.DataFrame, target: float) -> None:
         low, high = 100 * part["q05"].to_numpy(), 100 * part["q95"].to_numpy()
         inset.fill_between(epoch, low, high, color=colour, alpha=0.22, linewidth=0)
         inset.plot(epoch, mean, color=colour, linestyle=dash)
-    shown = [*values, target] if target > 0 else list(values)
+    shown = [*values, target]
     room = 0.12 * (max(shown) - min(shown)) + 0.05
     inset.set_ylim(min(shown) - room, max(shown) + room)
     inset.set_xlim(last // 2, last)
-    if target > 0:
-        _published_line(inset, target, "")
+    _printed_line(inset, target)
     inset.set_title(f"enlarged: epochs {last // 2}\N{EN DASH}{last}", fontsize=8, loc="left")
     inset.tick_params(labelsize=7.5)
     inset.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
@@ -152,3 +172,6 @@ def _largest(*columns: pl.Series) -> float:
     values = np.concatenate([column.to_numpy() for column in columns])
     values = values[np.isfinite(values)]
     return float(values.max()) if values.size else 0.0
+
+
+job.run(main, globals().get("snakemake"))

@@ -1,19 +1,15 @@
 """How much tuning each optimizer needs: accuracy by learning rate, and the best of k trials."""
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import job
 import numpy as np
 import polars as pl
-from cells import GUESSING, rng
-from tables import write_csv
 
 from nnjax import stats
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job
+from workflow.lib.runs import GUESSING, rng
+from workflow.lib.tables import data_of, write_csv
 
 RESAMPLES = 10_000
 
@@ -74,7 +70,7 @@ def table(speakers: pl.DataFrame, choices: pl.DataFrame) -> pl.DataFrame:
     """Both parts for every optimizer.
 
     Args:
-        speakers: what `tune_isolet` counted.
+        speakers: what `tune` counted.
         choices: what `choose` chose.
     """
     last = speakers.filter(pl.col("epoch") == pl.col("epoch").max())
@@ -86,29 +82,21 @@ def table(speakers: pl.DataFrame, choices: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None).select("part", pl.exclude("part"))
 
 
-def main(speakers: Path, choices: Path, record: Path, output: Path) -> None:
+def main(speakers: Path, choices: Path, origin: Path, output: Path) -> None:
     """Write the table.
 
     Args:
-        speakers: every trial's counts per held-out speaker, as `tune_isolet` writes them.
+        speakers: every trial's counts per held-out speaker, as `tune` writes them.
         choices: the chosen trials, as `choose` writes them.
-        record: the data's source record (JSON).
+        origin: where the data came from (JSON).
         output: CSV to write. part "rate": the cross-validated accuracy of every learning_rate,
             whether it is the chosen one or at an edge of the grid; part "best": the expected best
             accuracy of as many trials drawn at random. value, lo, hi (over speakers and seeds),
             n (seeds), guessing (runs that ended no better than a guess: diverged, or hardly moved)
             of runs (one per fold and seed), data.
     """
-    data = json.loads(record.read_text(encoding="utf-8"))["data"]
     made = table(pl.read_parquet(speakers), pl.read_parquet(choices))
-    write_csv(made.with_columns(data=pl.lit(data)), output)
+    write_csv(made.with_columns(data=pl.lit(data_of(origin))), output)
 
 
-if "snakemake" in globals():
-    job.begin(snakemake.log[0])
-    main(
-        Path(snakemake.input.speakers),
-        Path(snakemake.input.choices),
-        Path(snakemake.input.record),
-        Path(snakemake.output.table),
-    )
+job.run(main, globals().get("snakemake"))
