@@ -38,6 +38,11 @@ class Page(Strict):
     figures: dict[str, Figure]
     order: int = Field(100, description="chapters come in this order, then by name")
     front: list[Name] = Field([], description="figures that the front page shows small")
+    tables: list[Name] = Field([], description="tables that the page shows and no figure draws")
+
+    def all_tables(self) -> list[str]:
+        """The tables that the page or one of its figures shows."""
+        return [*(name for name, figure in self.figures.items() if figure.table), *self.tables]
 
 
 @dataclass(frozen=True)

@@ -45,9 +45,7 @@ rule write_page:
     input:
         numbers="reports/tables/numbers_{chapter}.csv",
         tables=lambda wildcards: [
-            f"reports/tables/{name}.csv"
-            for name, figure in chapter_of(wildcards).page.figures.items()
-            if figure.table
+            f"reports/tables/{name}.csv" for name in chapter_of(wildcards).page.all_tables()
         ],
         figures=lambda wildcards: [
             f"reports/figures/{name}.svg"
@@ -73,6 +71,7 @@ rule write_page:
     params:
         about=lambda wildcards: chapter_of(wildcards).page.model_dump(),
         settings=lambda wildcards: chapter_of(wildcards).params(),
+        runs={name: run.model_dump() for name, run in SHARED_RUNS.items()},
         declared=lambda wildcards: {
             name: claim.model_dump()
             for name, claim in chapter_of(wildcards).claims.items()

@@ -17,6 +17,7 @@ def main(
     chapter: str,
     about: Page,
     settings: dict[str, Any],
+    runs: dict[str, Any],
     declared: dict[str, Claim],
     ledger: Ledger,
     study: str,
@@ -31,6 +32,7 @@ def main(
         chapter: the chapter's name.
         about: title, source and figures.
         settings: the chapter's settings.
+        runs: the settings of the trainings that several chapters read.
         declared: its claims by id.
         ledger: the constants of the rules of verdict.
         study: "full" or "quick".
@@ -47,6 +49,7 @@ def main(
             chapter=chapter,
             about=about,
             settings=settings,
+            runs=runs,
             numbers=found,
             constants=ledger,
             verdict_rules=claims.RULE_TEXTS,

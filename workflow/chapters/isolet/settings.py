@@ -20,7 +20,6 @@ PUBLISHED: Experiments = {
     "sigmoid": {"learning_rate": {0.01}},
     "standard_normal": {},
     "fig5": {"learning_rate": {0.001}, "hidden_units": {16}},
-    "fig6": {"batch_size": set()},
     "fig7": {"hidden_layers": {0, 1}, "beta1": {0.0, 0.9}},
     "fig8": {"optimizer": ALL},
 }
