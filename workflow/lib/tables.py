@@ -62,7 +62,7 @@ SOURCES = {
     "points": "points in the plane, drawn at random",
     "random": "drawn at random",
     "iris": "iris (Fisher 1936)",
-    "sentences": "sentences of our own",
+    "sentences": "sentences written for this chapter",
     "mnist": "MNIST",
     "digits": "the 8 x 8 digits of scikit-learn, not MNIST",
     "shakespeare": "tiny Shakespeare",

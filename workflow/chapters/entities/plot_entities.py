@@ -1,29 +1,15 @@
 """Named entities: F1 by tag and model, and ambiguous names by the width of the window."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import figtable
-import plotjob
 import polars as pl
-import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
 TITLE = "Named entities by the words around them"
-COLUMNS = {
-    "measure": pl.String,
-    "model": pl.String,
-    "window": pl.Int64,
-    "tag": pl.String,
-    "value": pl.Float64,
-    "lo": pl.Float64,
-    "hi": pl.Float64,
-    "n": pl.Int64,
-}
 TAGS = ["PER", "LOC", "GPE", "DATE", "ORG", "macro"]
 HIDDEN = "network, words hidden"
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -39,14 +25,11 @@ def main(table: Path, svg: Path, png: Path) -> None:
     """Draw both panels.
 
     Args:
-        table: CSV with measure, model, window, tag, value, lo, hi, n, data.
+        table: CSV as `summarise.main` describes `scores`.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong.
     """
-    read = figtable.read(table, COLUMNS, key=["measure", "model", "window", "tag"])
+    read = tables.read_figure(table)
     networks = read.rows.filter(pl.col("model").str.starts_with("network"))
     footer = (
         f"{read.footer(networks['n'])}. Intervals: 95 % over sentences and, for networks, seeds. "
@@ -135,5 +118,4 @@ def _by_column(axes: Axes, order: list[int]) -> tuple[list[Any], list[Any]]:
     return [handles[k] for k in order], [labels[k] for k in order]
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

@@ -1,31 +1,16 @@
-"""One ambiguous name: the tags it was given in each of its sentences."""
+"""One ambiguous name: the tags that it gets in each of its sentences."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import figtable
 import numpy as np
-import plotjob
 import polars as pl
-import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
 TITLE = "One name, two roles: what the words around it say"
-COLUMNS = {
-    "test": pl.String,
-    "sentence": pl.Int64,
-    "place": pl.Int64,
-    "text": pl.String,
-    "tag": pl.String,
-    "guess": pl.String,
-    "probability": pl.Float64,
-    "n": pl.Int64,
-}
-# Two more of Okabe and Ito's colours: six tags need as many.
+# Six tags need two more of Okabe and Ito's colours.
 COLOURS = {
     "PER": style.BLUE,
     "LOC": style.ORANGE,
@@ -41,14 +26,11 @@ def main(table: Path, svg: Path, png: Path) -> None:
     """Draw a bar for each sentence and test, divided by the mean probabilities.
 
     Args:
-        table: CSV with test, sentence, place, text, tag, guess, probability, n, data.
+        table: CSV as `summarise.main` describes `by_sentence`.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong.
     """
-    read = figtable.read(table, COLUMNS, key=["test", "sentence", "place", "guess"])
+    read = tables.read_figure(table)
     sentences = read.rows.select("sentence", "place").n_unique()
     footer = (
         f"{read.footer()}. Bars: mean probability of each tag over the seeds, sentences held out; "
@@ -94,5 +76,4 @@ def _bars(axes: Axes, rows: pl.DataFrame, named: pl.DataFrame) -> None:
     axes.grid(visible=False)
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

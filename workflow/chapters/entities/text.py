@@ -6,24 +6,26 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from workflow.lib.job import JobError
+
 OUTSIDE = "O"
 TAGS = [OUTSIDE, "PER", "ORG", "LOC", "GPE", "DATE"]
 """The tags in the order of the network's outputs."""
 
 PAD, UNKNOWN = 0, 1
-"""Ids of the place before a sentence's first or after its last word, and of a rare word."""
+"""Ids of a place beyond either end of a sentence, and of a rare word."""
 
 
-class TextError(ValueError):
-    """A line of the text that cannot be read; the message names it."""
+class TextError(JobError):
+    """A text that cannot be read; the message names the line."""
 
 
 @dataclass(frozen=True)
 class Words:
     """All words of a text, one after the other.
 
-    sentence, place: (words,), of the sentence and within it, from 0; word: (words,), small letters;
-    tag: (words,), an index into `TAGS`.
+    sentence, place: number of the sentence and place in it, from 0, (words,); word: in small
+    letters, (words,); tag: an index into `TAGS`, (words,).
     """
 
     sentence: np.ndarray
@@ -35,7 +37,7 @@ class Words:
 def read(path: Path) -> Words:
     """Read a text: one sentence a line, `word/TAG` or plain `word` (outside), `#` for comments.
 
-    Letters are made small: a name then looks like any other word.
+    Capitals become small letters, so that a name looks like any other word.
 
     Args:
         path: the file.
@@ -55,13 +57,13 @@ def read(path: Path) -> Words:
             word, slash, tag = item.partition("/")
             if not word or (slash and tag not in TAGS):
                 raise TextError(
-                    f"{path}, line {number}: {item!r} is neither a word nor word/TAG with a tag of "
-                    f"{', '.join(TAGS)}."
+                    f"{path}, line {number}: {item!r} is neither a word nor word/TAG; tags: "
+                    f"{', '.join(TAGS)}"
                 )
             rows.append((sentences, place, word.lower(), TAGS.index(tag or OUTSIDE)))
         sentences += 1
     if not rows:
-        raise TextError(f"{path} holds no sentence.")
+        raise TextError(f"{path}: has no sentence; write one a line")
     sentence, place, word, tag = zip(*rows, strict=True)
     return Words(np.array(sentence), np.array(place), np.array(word), np.array(tag, np.int32))
 
@@ -71,7 +73,7 @@ def ambiguous(words: Words, least: int) -> dict[str, str]:
 
     Args:
         words: the text.
-        least: how often each of both tags must occur.
+        least: how often each of the two tags must occur.
 
     Returns:
         Word to its more frequent other tag, in alphabetical order.
@@ -98,12 +100,12 @@ def windows(words: Words, known: set[str], width: int) -> np.ndarray:
 
     Args:
         words: the text.
-        known: words with an id of their own; all others are `UNKNOWN`.
+        known: words that keep their id; all others are `UNKNOWN`.
         width: words on each side.
 
     Returns:
-        Ids (words, 2 width + 1), int32. The vocabulary is that of the whole text, so an id means
-        the same word whatever is known.
+        Ids (words, 2 width + 1), int32. They number the words of the whole text, so an id means the
+        same word whichever words are known.
     """
     vocabulary, ids = np.unique(words.word, return_inverse=True)
     ids = np.where(np.isin(vocabulary, sorted(known))[ids], ids + 2, UNKNOWN).astype(np.int32)
