@@ -63,7 +63,7 @@ def test_mixup_refuses(alpha: float, classes: Any, message: str) -> None:
 def test_mixup_refuses_targets() -> None:
     with pytest.raises(ValueError, match=r"labels \(5,\) or distributions \(5, 3\)"):
         nn.augment.mixup(1.0, 3)(KEY, jnp.asarray(X), jnp.asarray(X))
-    with pytest.raises(ValueError, match="weights"):
+    with pytest.raises(ValueError, match="weighted rows"):
         nn.augment.mixup(1.0, 3)(KEY, jnp.asarray(X), nn.Weighted(jnp.asarray(LABELS), jnp.ones(5)))
 
 
@@ -135,7 +135,7 @@ def test_cepstral_noise_is_a_sum_of_cosines() -> None:
         ([[0, 1]], -0.1, 1, "amount"),
         ([[0, 1]], float("inf"), 1, "amount"),
         ([[0, 1]], 0.1, 0, "order"),
-        ([[0, 1]], 0.1, 3, r"order.*1 \.\.\. 2"),
+        ([[0, 1]], 0.1, 3, r"order.*from 1 to 2"),
     ],
 )
 def test_cepstral_noise_refuses(spectra: Any, amount: float, order: int, message: str) -> None:

@@ -84,9 +84,11 @@ def test_layer_put_together_by_hand_is_written_as_such() -> None:
         lambda: nn.label_smoothing(nn.sigmoid_cross_entropy, 0.1),
         lambda: nn.codes.coded_cross_entropy(np.eye(3)),
         lambda: nn.l2(0.5),
-        lambda: nn.initializers.normal(0.1),
+        *(nn.initializers.normal, nn.initializers.glorot, nn.initializers.he),
+        *(nn.initializers.lecun, nn.initializers.uniform_fan_in, nn.initializers.zeros),
         lambda: nn.augment.chained([nn.augment.mixup(1.0, 2)]),
         lambda: nn.augment.frequency_warp(np.arange(6).reshape(2, 3), 0.1),
+        lambda: nn.augment.cepstral_noise(np.arange(6).reshape(2, 3), 0.1, order=2),
     ],
 )
 def test_equal_calls_make_equal_rules(make: Callable[[], Any]) -> None:

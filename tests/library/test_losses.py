@@ -580,7 +580,7 @@ def test_a_batch_without_weight_does_not_poison_the_parameters() -> None:
     ("targets", "message"),
     [
         (Weighted(PADDED, np.ones(12)), "data: labels go from 0 to 2 .* but row 0 has -1"),
-        (Weighted(PADDED, REAL.astype(float) - 0.5), "data: weights .* but row 0 has -0.5"),
+        (Weighted(PADDED, REAL.astype(float) - 0.5), "at least 0, but row 0 has -0.5"),
         (Weighted(LABELS, np.full(12, np.nan)), "data: expected finite weights .* row 0 has nan"),
         (Weighted(LABELS, np.zeros(12)), "data: all weights are 0"),
         (Weighted(LABELS, np.ones(11)), r"data: .*targets=\(12,\), weights=\(11,\)"),
