@@ -1,33 +1,9 @@
-"""The numbers of the baselines, the audit and the leak, from their tables."""
+"""The numbers of the audit and the leak, from their tables."""
 
 from typing import Any
 
 import polars as pl
 from covers import RUNS_WILSON, SPEAKERS, SPEAKERS_AND_SEEDS, SPEAKERS_T
-
-
-def from_baselines(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    """`baseline.<model>_accuracy` and `_errors`, of the models that were fitted here."""
-    numbers = {}
-    for row in table.filter(kind="ours").iter_rows(named=True):
-        words = f"{row['name']} ({row['setting']}), test"
-        numbers[f"baseline.{row['model']}_accuracy"] = {
-            **{end: row[name] for end, name in (("value", "accuracy"), ("lo", "lo"), ("hi", "hi"))},
-            "n": row["n"],
-            "unit": "fraction",
-            "interval": row["interval"],
-            "what": f"{words} accuracy",
-        }
-        numbers[f"baseline.{row['model']}_errors"] = {
-            "value": row["errors"],
-            "lo": row["rows"] * (1 - row["hi"]),
-            "hi": row["rows"] * (1 - row["lo"]),
-            "n": row["n"],
-            "unit": "rows",
-            "interval": row["interval"],
-            "what": f"{words} errors of {row['rows']} rows",
-        }
-    return numbers
 
 
 def from_leak(table: pl.DataFrame) -> dict[str, dict[str, Any]]:

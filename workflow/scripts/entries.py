@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from baseline_numbers import from_audit, from_baselines, from_leak
+from baseline_numbers import from_audit, from_leak
 from covers import SEEDS_T, SPEAKERS_AND_SEEDS
 from peer_numbers import from_parity, from_record, from_timing
 
@@ -129,7 +129,6 @@ FROM: dict[str, Callable[[pl.DataFrame], Entries]] = {
     "fig5": from_fig5,
     "fig7": from_fig7,
     "fig8": from_fig8,
-    "baselines": from_baselines,
     "leak": from_leak,
     "audit_counts": from_audit,
     "parity": from_parity,

@@ -1,18 +1,13 @@
-"""The baselines as chosen, fitted to all training rows; here, and once, the test is opened."""
+"""The classifiers as chosen, fitted to all training rows; only here is the test opened, once."""
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import baselines
-import job
 import polars as pl
-from tables import write_parquet
 
 from nnjax.datasets import isolet
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import classifiers, job
+from workflow.lib.tables import write_parquet
 
 
 def main(train: Path, test: Path, choices: Path, speakers: Path) -> None:
@@ -21,7 +16,7 @@ def main(train: Path, test: Path, choices: Path, speakers: Path) -> None:
     Args:
         train: the training rows.
         test: the test rows.
-        choices: JSON, model to its hyperparameters.
+        choices: JSON, model to its hyper-parameters.
         speakers: Parquet to write, one row per model and test speaker: setting (in words), seed
             (0: nothing is drawn), rows and correct.
     """
@@ -29,11 +24,11 @@ def main(train: Path, test: Path, choices: Path, speakers: Path) -> None:
     x, x_test = isolet.standardise(known.x, unknown.x)
     parts = []
     for model, point in json.loads(choices.read_text(encoding="utf-8")).items():
-        hits = baselines.hits(model, point, (x, known.labels), (x_test, unknown.labels))
+        hits = classifiers.hits(model, point, (x, known.labels), (x_test, unknown.labels))
         parts.append(
-            baselines.per_speaker(hits, speaker=unknown.speakers).select(
+            classifiers.per_speaker(hits, speaker=unknown.speakers).select(
                 pl.lit(model).alias("model"),
-                pl.lit(baselines.words(point)).alias("setting"),
+                pl.lit(classifiers.words(point)).alias("setting"),
                 pl.lit(0).alias("seed"),
                 pl.all(),
             )
@@ -41,11 +36,4 @@ def main(train: Path, test: Path, choices: Path, speakers: Path) -> None:
     write_parquet(pl.concat(parts), speakers)
 
 
-if "snakemake" in globals():
-    job.begin(snakemake.log[0], snakemake.threads)
-    main(
-        Path(snakemake.input.train),
-        Path(snakemake.input.test),
-        Path(snakemake.input.choices),
-        Path(snakemake.output.speakers),
-    )
+job.run(main, globals().get("snakemake"))

@@ -1,31 +1,18 @@
-"""Test accuracy of the baselines, of published networks and of this study's, with intervals."""
+"""Test accuracy of the classifiers, the source's network and the literature, with intervals."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import figtable
-import plotjob
 import polars as pl
-import style
 from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
 TITLE = "Baselines: test accuracy on the official split"
-COLUMNS = {
-    "name": pl.String,
-    "kind": pl.String,
-    "accuracy": pl.Float64,
-    "lo": pl.Float64,
-    "hi": pl.Float64,
-    "errors": pl.Float64,
-    "rows": pl.Int64,
-}
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
-    "study": ("this study", {"color": style.ORANGE, "marker": "s"}),
-    "ours": ("baseline, fitted here", {"color": style.BLUE, "marker": "o"}),
-    "published": ("published", {"color": style.GREY, "marker": "D", "markerfacecolor": "white"}),
+    "network": ("network, trained here", {"color": style.ORANGE, "marker": "s"}),
+    "baseline": ("baseline, fitted here", {"color": style.BLUE, "marker": "o"}),
+    "literature": ("literature", {"color": style.GREY, "marker": "D", "markerfacecolor": "white"}),
 }
 
 
@@ -33,23 +20,15 @@ def main(table: Path, svg: Path, png: Path) -> None:
     """Draw one dot and its interval per result, the best on top.
 
     Args:
-        table: CSV with name, kind, accuracy, lo, hi (fractions), errors, rows, data.
+        table: CSV as `summarise.main` describes it.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong, or names an unknown kind.
     """
-    read = figtable.read(table, COLUMNS, key=["name"])
-    unknown = set(read.rows["kind"]) - set(KINDS)
-    if unknown:
-        raise figtable.TableError(
-            f"{table}: unknown kind {sorted(unknown)}; expected some of {list(KINDS)}"
-        )
-    source = figtable.SOURCES[read.source] + ("; published: ISOLET" if read.stand_in else "")
+    read = tables.read_figure(table)
+    source = tables.SOURCES[read.source] + ("; literature: ISOLET" if read.stand_in else "")
     footer = (
         f"Data: {source}. Bars: 95 %; solid: over the test speakers; dashed: rows as if "
-        "independent, too narrow (who was misheard was not published). Right: errors of all rows."
+        "independent, too narrow (errors by speaker were not published). Right: errors of all rows."
     )
     height = 1.4 + 0.3 * read.rows.height
     page = style.Page(8.2, height, TITLE, footer, read.stand_in)
@@ -61,7 +40,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
 
     Args:
         figure: receives one axes.
-        rows: name, kind, accuracy, lo, hi, errors, rows; one row per result.
+        rows: as `main` reads them.
     """
     axes = figure.add_subplot()
     ranked = rows.sort("accuracy", "name").with_row_index("place")
@@ -69,7 +48,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
         part = ranked.filter(kind=kind)
         if part.is_empty():
             continue
-        dash = "--" if kind == "published" else "-"
+        dash = "--" if kind == "literature" else "-"
         place = part["place"].to_numpy()
         value, lo, hi = (100 * part[column].to_numpy() for column in ("accuracy", "lo", "hi"))
         axes.hlines(place, lo, hi, color=look["color"], linestyle=dash, linewidth=1.3)
@@ -91,5 +70,4 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
     axes.legend(loc="upper left", frameon=False, fontsize=8)
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))
