@@ -20,7 +20,7 @@ SMALL = settings(
     "quadrants",
     seeds=3,
     zero_target={"widths": [2, 2, 1], "learning_rate": 0.1, "steps": 20, "summed": 5, "every": 10},
-    printed={"before": 1.0, "after": 0.01},
+    printed={"m1.before": 1.0, "m1.after": 0.01},
     quadrants={"steps": 20, "tested": 30, "every": 10, "grid": 5},
     gradient_check={"networks": 1},
 )

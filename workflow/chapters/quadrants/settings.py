@@ -1,6 +1,6 @@
 """What the settings of the chapter mean, with their bounds."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -33,13 +33,6 @@ class ZeroTarget(Descent):
     summed: Count = Field(description="samples whose losses are summed")
 
 
-class Printed(Strict):
-    """The summed losses that the source prints for the zero target."""
-
-    before: Positive
-    after: Positive
-
-
 class Quadrants(Descent):
     """The second program: tell points whose coordinates have the same sign from the others."""
 
@@ -62,6 +55,8 @@ class Settings(Strict):
     seeds: int = Field(ge=3, description="a whole number from 3")
     slope: float = Field(ge=0, le=1, description="of LeakyReLU on the negative side, 0 to 1")
     zero_target: ZeroTarget
-    printed: Printed
+    printed: dict[Literal["m1.before", "m1.after"], Positive] = Field(
+        min_length=2, description="what the source prints, by the number's key"
+    )
     quadrants: Quadrants
     gradient_check: GradientCheck

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from settings import Printed
 
 from nnjax import stats
 from workflow.lib import job
@@ -33,7 +32,7 @@ def share(hits: np.ndarray) -> stats.Interval:
     return stats.proportion_interval(int(hits.sum()), len(hits))
 
 
-def zero_target_numbers(runs: pl.DataFrame, printed: Printed) -> list[dict[str, Any]]:
+def zero_target_numbers(runs: pl.DataFrame, printed: dict[str, float]) -> list[dict[str, Any]]:
     """M1: losses before and after training, and the printed run among them."""
     first, last = (runs.filter(step=step).sort("seed") for step in (0, runs["step"].max()))
     before, after = first["loss"].to_numpy(), last["loss"].to_numpy()
@@ -43,7 +42,7 @@ def zero_target_numbers(runs: pl.DataFrame, printed: Printed) -> list[dict[str, 
         geometric = geometric_mean(ratio)
     large, negative = before >= np.median(before), first["negative"].to_numpy()
     geometric_large = geometric_mean(ratio[large])
-    once = printed.after / printed.before
+    once = printed["m1.after"] / printed["m1.before"]
     return [
         number("m1.before", "summed loss before training, mean", mean(before), "number", SEEDS_T),
         number("m1.after", "summed loss after training, mean", mean(after), "number", SEEDS_T),
@@ -66,9 +65,9 @@ def zero_target_numbers(runs: pl.DataFrame, printed: Printed) -> list[dict[str, 
         number("m1.fell_hundredfold", "seeds whose loss falls to less than a hundredth",
                share(ratio < 0.01), "fraction", SEEDS_WILSON),
         number("m1.before_below_published", "seeds that begin below the published run",
-               share(before < printed.before), "fraction", SEEDS_WILSON),
+               share(before < printed["m1.before"]), "fraction", SEEDS_WILSON),
         number("m1.after_below_published", "seeds that end below the published run",
-               share(after < printed.after), "fraction", SEEDS_WILSON),
+               share(after < printed["m1.after"]), "fraction", SEEDS_WILSON),
         number("m1.step_lowers_loss_before", "samples whose own loss one step lowers, before "
                "training, mean", mean(first["lowered"].to_numpy()), "fraction", SEEDS_T),
         number("m1.step_lowers_loss_after", "samples whose own loss one step lowers, after "
@@ -163,7 +162,7 @@ def quadrants_figure(curve: pl.DataFrame, pictures: pl.DataFrame, tested: int) -
     return pl.concat(parts)
 
 
-def zero_target_figure(runs: pl.DataFrame, printed: Printed) -> pl.DataFrame:
+def zero_target_figure(runs: pl.DataFrame, printed: dict[str, float]) -> pl.DataFrame:
     """The figure's rows: quantiles over the seeds by step, and the printed values."""
     last = runs["step"].max()
     quantiles = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
@@ -176,9 +175,9 @@ def zero_target_figure(runs: pl.DataFrame, printed: Printed) -> pl.DataFrame:
         .sort("step")
         .with_columns(
             pl.when(pl.col("step") == 0)
-            .then(printed.before)
+            .then(printed["m1.before"])
             .when(pl.col("step") == last)
-            .then(printed.after)
+            .then(printed["m1.after"])
             .alias("printed")
         )
     )
@@ -186,7 +185,7 @@ def zero_target_figure(runs: pl.DataFrame, printed: Printed) -> pl.DataFrame:
 
 def main(
     tested: int,
-    printed: Printed,
+    printed: dict[str, float],
     runs: Path,
     zero_target: Path,
     quadrants: Path,
@@ -198,7 +197,7 @@ def main(
 
     Args:
         tested: points on which guesses were counted.
-        printed: the losses that the source prints.
+        printed: the losses that the source prints, by the keys of their numbers.
         runs: folder that `train` wrote.
         zero_target: CSV of the figure of the target zero.
         quadrants: CSV of the figure of the quadrants.
