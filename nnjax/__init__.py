@@ -17,15 +17,17 @@ from nnjax.layers.activations import (
     tanh,
 )
 from nnjax.layers.attention import attention, multi_head_attention
+from nnjax.layers.avg_pool import avg_pool, global_avg_pool
 from nnjax.layers.batch_norm import BatchNorm, batch_norm, population_statistics
-from nnjax.layers.conv import Convolution, conv1d, conv1d_transpose, conv2d, conv2d_transpose
+from nnjax.layers.conv import Convolution, conv1d, conv2d
+from nnjax.layers.conv_transpose import conv1d_transpose, conv2d_transpose
 from nnjax.layers.dense import Dense, dense
 from nnjax.layers.dropout import dropout
 from nnjax.layers.embedding import Embedding, PositionEmbedding, embedding, position_embedding
 from nnjax.layers.gru import GRU, gru
 from nnjax.layers.lstm import LSTM, lstm
+from nnjax.layers.max_pool import global_max_pool, max_pool
 from nnjax.layers.norm import GroupNorm, LayerNorm, RMSNorm, group_norm, layer_norm, rms_norm
-from nnjax.layers.pool import avg_pool, global_avg_pool, global_max_pool, max_pool
 from nnjax.layers.rnn import RNN, rnn
 from nnjax.layers.shape import flatten, reshape
 from nnjax.layers.softmax import log_softmax, softmax

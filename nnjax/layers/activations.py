@@ -1,7 +1,7 @@
-"""Activation functions: layers without parameters that act on each element alone.
+"""Activation functions: elementwise layers without parameters.
 
-For an elementwise function y = f(x), J depends on x_i only through y_i, so dx = dy * f'(x). What is
-left to derive is f', and to say how it is computed where the textbook form loses its digits.
+For an elementwise function y = f(x), J depends on x_i only through y_i, so dx = dy ⊙ f′(x). Each
+function therefore derives f′, and explains how to compute it where the textbook form loses digits.
 """
 
 import math
@@ -16,13 +16,10 @@ from nnjax.core import Layer, Params, Residuals, Shape
 
 def _elementwise(
     f: Callable[[jax.Array], jax.Array],
-    save: Callable[[jax.Array], jax.Array],
     derivative: Callable[[jax.Array], jax.Array],
+    save: Callable[[jax.Array], jax.Array] = lambda x: x,
 ) -> Layer:
-    """y = f(x), dx = dy * derivative(save(x)): a layer without parameters that keeps the shape."""
-
-    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
-        return (), in_shape
+    """y = f(x), dx = dy ⊙ derivative(save(x)): a layer without parameters that keeps the shape."""
 
     def forward(
         params: Params, x: jax.Array, key: jax.Array | None = None
@@ -32,6 +29,9 @@ def _elementwise(
     def backward(params: Params, residuals: Residuals, dy: jax.Array) -> tuple[Params, jax.Array]:
         return (), dy * derivative(residuals).astype(dy.dtype)
 
+    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
+        return (), in_shape
+
     return Layer(init, forward, backward)
 
 
@@ -39,10 +39,10 @@ def _elementwise(
 def relu() -> Layer:
     """Rectified linear unit.
 
-        y = max(x, 0)        f'(x) = 1 for x > 0, else 0
+        y = max(x, 0)        f′(x) = 1 for x > 0, else 0
 
-    At x = 0 the function has no derivative; f'(0) = 0 is taken (any value in [0, 1] is a
-    subgradient), as in JAX, PyTorch and TensorFlow. NaN stays NaN.
+    The function has no derivative at x = 0, where any value in [0, 1] is a subgradient; f′(0) = 0
+    here, as in JAX, PyTorch and TensorFlow. NaN stays NaN.
 
     Returns:
         A layer that keeps the shape, with params `()`. The residual is the mask x > 0.
@@ -54,27 +54,27 @@ def relu() -> Layer:
         [[0. 0. 2.]] [[0. 0. 1.]]
 
     Source: Nair & Hinton, Rectified linear units improve restricted Boltzmann machines, ICML 2010;
-    the value at 0: Bertoin, Bolte, Gerchinovitz & Pauwels, Numerical influence of ReLU'(0) on
+    the value at 0: Bertoin, Bolte, Gerchinovitz & Pauwels, Numerical influence of ReLU′(0) on
     backpropagation, NeurIPS 2021.
     """
     return _elementwise(
         f=lambda x: jnp.where(x <= 0, jnp.zeros_like(x), x),
-        save=lambda x: x > 0,
         derivative=lambda positive: positive,
+        save=lambda x: x > 0,
     )
 
 
 @recorded
 def leaky_relu(slope: float = 0.01) -> Layer:
-    """Rectified linear unit that lets a fraction of negative inputs through.
+    """Rectified linear unit with a small slope for negative inputs.
 
-        y = x for x > 0, else slope x        f'(x) = 1 for x > 0, else slope
+        y = x for x > 0, else slope x        f′(x) = 1 for x > 0, else slope
 
-    At x = 0 the derivative is taken as `slope`, so that slope = 0 gives `relu` and its f'(0) = 0;
-    PyTorch does the same, `jax.nn.leaky_relu` takes 1.
+    f′(0) = slope, so slope = 0 gives `relu` with f′(0) = 0; PyTorch does the same,
+    `jax.nn.leaky_relu` uses 1.
 
     Args:
-        slope: the derivative on the negative side (0.1 in some texts, 0.01 in others).
+        slope: the derivative for negative inputs (0.1 in some texts, 0.01 in others).
 
     Returns:
         A layer that keeps the shape, with params `()`. The residual is the mask x > 0.
@@ -94,11 +94,11 @@ def leaky_relu(slope: float = 0.01) -> Layer:
     """
     if not math.isfinite(slope):
         raise ValueError(f"leaky_relu(slope): expected a finite number, got {slope}")
-    slope = float(slope)  # a numpy scalar would bring its own dtype along
+    slope = float(slope)  # a NumPy scalar would change the dtype of the output
     return _elementwise(
         f=lambda x: jnp.where(x > 0, x, slope * x),
-        save=lambda x: x > 0,
         derivative=lambda positive: jnp.where(positive, 1.0, slope),
+        save=lambda x: x > 0,
     )
 
 
@@ -106,12 +106,12 @@ def leaky_relu(slope: float = 0.01) -> Layer:
 def sigmoid() -> Layer:
     """Logistic sigmoid.
 
-        y = s(x) = 1 / (1 + exp(-x))        f'(x) = s(x) (1 - s(x)) = s(x)^2 exp(-x)
+        y = s(x) = 1 / (1 + exp(-x))        f′(x) = s(x) (1 - s(x)) = s(x)² exp(-x)
 
-    Derivation. f'(x) = exp(-x) / (1 + exp(-x))^2 = s(x)^2 exp(-x), and s(x) exp(-x) is
-    exp(-x) / (1 + exp(-x)) = 1 - s(x). The textbook form s (1 - s) is computed for x < 0; for
-    x >= 0 it is s^2 exp(-x), because once s(x) has rounded to 1 (x > 17 in float32, x > 37 in
-    float64) 1 - s(x) is 0, while exp(-x) keeps all its digits.
+    Derivation. f′(x) = exp(-x) / (1 + exp(-x))² = s(x)² exp(-x), and s(x) exp(-x) =
+    exp(-x) / (1 + exp(-x)) = 1 - s(x). The textbook form s (1 - s) is used for x < 0 and
+    s² exp(-x) for x ≥ 0: if s(x) is rounded to 1 (x > 17 in float32, x > 37 in float64), 1 - s(x)
+    is 0 but exp(-x) keeps all its digits.
 
     Returns:
         A layer that keeps the shape, with params `()`. The residual is x.
@@ -128,22 +128,22 @@ def sigmoid() -> Layer:
 
     def derivative(x: jax.Array) -> jax.Array:
         s = jax.nn.sigmoid(x)
-        # exp(-|x|): the branch that is not taken must not overflow, or second derivatives are NaN.
+        # exp(-|x|), because an overflow in the unused branch makes second derivatives NaN.
         return s * jnp.where(x < 0, 1 - s, s * jnp.exp(-jnp.abs(x)))
 
-    return _elementwise(f=jax.nn.sigmoid, save=lambda x: x, derivative=derivative)
+    return _elementwise(jax.nn.sigmoid, derivative)
 
 
 @recorded
 def tanh() -> Layer:
     """Hyperbolic tangent.
 
-        y = tanh(x)        f'(x) = 1 - y^2 = (1 + |y|)^2 exp(-2 |x|)
+        y = tanh(x)        f′(x) = 1 - y² = (1 + |y|)² exp(-2 |x|)
 
     Derivation. With u = |x|, tanh(u) = (1 - exp(-2u)) / (1 + exp(-2u)), so
     1 - tanh(u) = 2 exp(-2u) / (1 + exp(-2u)) = exp(-2u) (1 + tanh(u)). Hence
-    1 - y^2 = (1 - |y|) (1 + |y|) = exp(-2 |x|) (1 + |y|)^2. That form is the one computed, because
-    1 - y^2 is 0 once y has rounded to 1 (x > 9 in float32).
+    1 - y² = (1 - |y|) (1 + |y|) = exp(-2 |x|) (1 + |y|)². The last form is used, because 1 - y² is
+    0 if y is rounded to 1 (x > 9 in float32).
 
     Returns:
         A layer that keeps the shape, with params `()`. The residual is x.
@@ -161,25 +161,25 @@ def tanh() -> Layer:
     def derivative(x: jax.Array) -> jax.Array:
         return (1 + jnp.abs(jnp.tanh(x))) ** 2 * jnp.exp(-2 * jnp.abs(x))
 
-    return _elementwise(f=jnp.tanh, save=lambda x: x, derivative=derivative)
+    return _elementwise(jnp.tanh, derivative)
 
 
 @recorded
 def elu(alpha: float = 1.0) -> Layer:
     """Exponential linear unit.
 
-        y = x for x > 0, else alpha (exp(x) - 1)        f'(x) = 1 for x > 0, else alpha exp(x)
+        y = x for x > 0, else α (exp(x) - 1)        f′(x) = 1 for x > 0, else α exp(x)
 
-    Derivation. Each branch is differentiated by itself. With alpha = 1 both meet at x = 0 with
-    slope 1; with another alpha the function has a kink there, and f'(0) = alpha is taken, the
-    slope on the negative side as in `leaky_relu`, `jax.nn.elu` and PyTorch.
+    Derivation. Each branch is differentiated separately. For α = 1 both have slope 1 at x = 0; for
+    other α the function has a kink there, and f′(0) = α, the slope on the negative side, as in
+    `leaky_relu`, `jax.nn.elu` and PyTorch.
 
-    exp(x) - 1 is computed by expm1, which keeps its digits near 0, and f' from x as alpha exp(x).
-    The textbook form y + alpha is the same number, but 0 once y has rounded to -alpha (x < -17 in
-    float32, x < -37 in float64).
+    exp(x) - 1 is computed by expm1, which keeps its digits near 0, and f′ as α exp(x). The textbook
+    form y + α is mathematically equal, but 0 if y is rounded to -α (x < -17 in float32, x < -37 in
+    float64).
 
     Args:
-        alpha: y tends to -alpha far on the negative side.
+        alpha: α; y tends to -α for large negative x.
 
     Returns:
         A layer that keeps the shape, with params `()`. The residual is x.
@@ -199,14 +199,13 @@ def elu(alpha: float = 1.0) -> Layer:
     """
     if not math.isfinite(alpha):
         raise ValueError(f"elu(alpha): expected a finite number, got {alpha}")
-    alpha = float(alpha)  # a numpy float64 would turn float32 inputs into float64
+    alpha = float(alpha)  # a NumPy scalar would change the dtype of the output
 
     def negative_part(x: jax.Array) -> jax.Array:
-        return jnp.where(x > 0, jnp.zeros_like(x), x)  # exp of a large x would be inf
+        return jnp.where(x > 0, jnp.zeros_like(x), x)  # exp(x) overflows for large x
 
     return _elementwise(
         f=lambda x: jnp.where(x > 0, x, alpha * jnp.expm1(negative_part(x))),
-        save=lambda x: x,
         derivative=lambda x: jnp.where(x > 0, 1.0, alpha * jnp.exp(negative_part(x))),
     )
 
@@ -215,13 +214,13 @@ def elu(alpha: float = 1.0) -> Layer:
 def softplus() -> Layer:
     """Smooth rectifier.
 
-        y = log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|))        f'(x) = s(x)
+        y = log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|))        f′(x) = s(x)
 
-    Derivation. f'(x) = exp(x) / (1 + exp(x)) = 1 / (1 + exp(-x)), the logistic sigmoid. The second
-    form of y is the one computed: exp(-|x|) cannot overflow, and log1p keeps the digits of
-    exp(-|x|) where it is far below 1. At x = 200 y is 200 and f' is 1; at x = -200 both are
-    exp(-200) = 1.4e-87 (0 in float32). The definition gives inf at x > 89 in float32, and a
-    switch to y = x beyond a threshold, as in PyTorch, a small step there.
+    Derivation. f′(x) = exp(x) / (1 + exp(x)) = 1 / (1 + exp(-x)), the logistic sigmoid. The second
+    form of y is used: exp(-|x|) cannot overflow, and log1p keeps the digits of exp(-|x|) if it is
+    far below 1. At x = 200 y is 200 and f′ is 1; at x = -200 both are exp(-200) = 1.4e-87 (0 in
+    float32). The first form overflows for x > 89 in float32; switching to y = x above a threshold,
+    as PyTorch does, causes a small step there.
 
     Returns:
         A layer that keeps the shape, with params `()`. The residual is x.
@@ -239,13 +238,12 @@ def softplus() -> Layer:
     """
 
     def falling(x: jax.Array) -> jax.Array:
-        # |x| as a choice between x and -x: its derivative at 0 is then that of one branch, not 0.
+        # |x| written as a choice, so that its derivative at 0 is that of one branch, not 0.
         return jnp.exp(jnp.where(x > 0, -x, x))
 
     return _elementwise(
         f=lambda x: jnp.where(x > 0, x, jnp.zeros_like(x)) + jnp.log1p(falling(x)),
-        save=lambda x: x,
-        # s(x) in terms of the same exp(-|x|), so that a compiler computes it once for both passes.
+        # s(x) in terms of the same exp(-|x|), so that the compiler computes it only once.
         derivative=lambda x: jnp.where(x > 0, 1.0, falling(x)) / (1 + falling(x)),
     )
 
@@ -254,26 +252,26 @@ def softplus() -> Layer:
 def gelu(approximate: bool = False) -> Layer:
     """Gaussian error linear unit, exact or by the tanh approximation.
 
-    With Phi and phi the distribution function and density of the standard normal distribution:
+    With Φ and φ the distribution function and density of the standard normal distribution:
 
-        exact:  y = x Phi(x)      Phi(x) = (1 + erf(x / sqrt(2))) / 2 = erfc(-x / sqrt(2)) / 2
-                f'(x) = Phi(x) + x phi(x),        phi(x) = exp(-x^2 / 2) / sqrt(2 pi)
+        exact:  y = x Φ(x),                    Φ(x) = (1 + erf(x / √2)) / 2 = erfc(-x / √2) / 2
+                f′(x) = Φ(x) + x φ(x),         φ(x) = exp(-x² / 2) / √(2π)
 
-        tanh:   y = x (1 + tanh(u)) / 2 = x s(2u)        u = c (x + 0.044715 x^3), c = sqrt(2 / pi)
-                f'(x) = s(2u) + 2 x u' s(2u) s(-2u),     u' = c (1 + 3 * 0.044715 x^2)
+        tanh:   y = x (1 + tanh(u)) / 2 = x s(2u),       u = c (x + 0.044715 x³), c = √(2 / π)
+                f′(x) = s(2u) + 2 x u′ s(2u) s(-2u),     u′ = c (1 + 3 · 0.044715 x²)
 
-    Derivation. Both are products, x times a function that rises from 0 to 1. Exact: Phi' = phi is
-    the definition of the density. Tanh: (1 + tanh(u)) / 2 is the logistic sigmoid s(2u), whose
-    derivative by its argument is s(2u) s(-2u), and the argument's by x is 2 u'.
+    Derivation. Both are products of x and a function that rises from 0 to 1. Exact: Φ′ = φ by
+    definition of the density. Tanh: (1 + tanh(u)) / 2 is the logistic sigmoid s(2u), whose
+    derivative is s(2u) s(-2u), multiplied by 2 u′, the derivative of its argument.
 
-    The forms with erfc and s are the ones computed: 1 + erf and 1 + tanh are 0 once erf and tanh
-    have rounded to -1. For s(-2u) the computed 1 - s(2u) will do: the digits it loses where s has
-    rounded to 1 are added to 1. Far out, x^2 and x^3 would overflow and 0 * inf be NaN, so x is cut
-    off in those terms at a point where they have long since reached their limits.
+    The forms with erfc and s are used, because 1 + erf and 1 + tanh are 0 if erf and tanh are
+    rounded to -1. s(-2u) may be computed as 1 - s(2u): digits lost if s is rounded to 1 do not
+    matter, because the term is added to 1. For large |x| the powers would overflow and 0 * inf
+    would be NaN, so x is clipped in those terms at a point where they have reached their limits.
 
-    The default is the exact form, as in the paper's definition and PyTorch; `jax.nn.gelu` takes the
-    approximation unless told otherwise. They differ by up to 5e-4: at x = 1 exact gives 0.841345,
-    the approximation 0.841192.
+    The default is the exact form, as in the paper and PyTorch; `jax.nn.gelu` uses the approximation
+    by default. They differ by up to 5e-4: at x = 1 the exact form gives 0.841345, the approximation
+    0.841192.
 
     Args:
         approximate: False for the exact form, True for the tanh form.
@@ -301,52 +299,50 @@ def gelu(approximate: bool = False) -> Layer:
 
 
 def _gelu_exact() -> Layer:
-    def z(x: jax.Array) -> jax.Array:
-        return -math.sqrt(0.5) * x
+    def f(x: jax.Array) -> jax.Array:
+        return jnp.maximum(x, -40.0) * (0.5 * jax.lax.erfc(z(x)))  # -inf * 0 is NaN
 
     def derivative(x: jax.Array) -> jax.Array:
-        near = jnp.clip(x, -40.0, 40.0)  # phi(40) is 0 even in float64
+        near = jnp.clip(x, -40.0, 40.0)  # φ(40) is 0 even in float64
         phi = jnp.exp(-jnp.square(z(x))) / math.sqrt(2 * math.pi)
         return 0.5 * jax.lax.erfc(z(x)) + near * phi
 
-    return _elementwise(
-        f=lambda x: jnp.maximum(x, -40.0) * (0.5 * jax.lax.erfc(z(x))),  # -inf * 0 would be NaN
-        save=lambda x: x,
-        derivative=derivative,
-    )
+    def z(x: jax.Array) -> jax.Array:
+        return -math.sqrt(0.5) * x
+
+    return _elementwise(f, derivative)
 
 
 def _gelu_tanh() -> Layer:
     c, cubic = math.sqrt(2 / math.pi), 0.044715
 
-    def twice_u(x: jax.Array) -> jax.Array:
-        return 2 * c * (x + cubic * x * x * x)
-
-    def cut(x: jax.Array) -> jax.Array:
-        return jnp.maximum(x, -32.0)  # s(2u) is 0 there, and -32^3 a number even in float16
+    def f(x: jax.Array) -> jax.Array:
+        return cut(x) * jax.nn.sigmoid(twice_u(cut(x)))
 
     def derivative(x: jax.Array) -> jax.Array:
         near = jnp.clip(x, -32.0, 32.0)
         s, slope = jax.nn.sigmoid(twice_u(cut(x))), 2 * c * (1 + 3 * cubic * near * near)
         return s + near * slope * s * (1 - s)
 
-    return _elementwise(
-        f=lambda x: cut(x) * jax.nn.sigmoid(twice_u(cut(x))),
-        save=lambda x: x,
-        derivative=derivative,
-    )
+    def twice_u(x: jax.Array) -> jax.Array:
+        return 2 * c * (x + cubic * x * x * x)
+
+    def cut(x: jax.Array) -> jax.Array:
+        return jnp.maximum(x, -32.0)  # s(2u) is 0 there, and (-32)³ is finite even in float16
+
+    return _elementwise(f, derivative)
 
 
 @recorded
 def silu() -> Layer:
     """Sigmoid linear unit, also called swish.
 
-        y = x s(x)        f'(x) = s(x) + x s(x) s(-x) = s(x) (1 + x s(-x))
+        y = x s(x)        f′(x) = s(x) + x s(x) s(-x) = s(x) (1 + x s(-x))
 
-    with s the logistic sigmoid. Derivation. The product rule with s'(x) = s(x) s(-x) of `sigmoid`.
-    For s(-x) the computed 1 - s(x) will do here: the digits it loses where s has rounded to 1 are
-    added to 1. Far out f' tends to 1 and 0; x is cut off where it multiplies an s that has reached
-    0, as 0 * inf would be NaN.
+    with s the logistic sigmoid. Derivation. The product rule with s′(x) = s(x) s(-x), see
+    `sigmoid`. s(-x) may be computed as 1 - s(x): digits lost if s is rounded to 1 do not matter,
+    because the term is added to 1. x is clipped where it multiplies an s that is 0, because
+    0 * inf is NaN.
 
     Returns:
         A layer that keeps the shape, with params `()`. The residual is x.
@@ -363,12 +359,11 @@ def silu() -> Layer:
     Searching for activation functions, arXiv 1710.05941.
     """
 
+    def f(x: jax.Array) -> jax.Array:
+        return jnp.maximum(x, -1000.0) * jax.nn.sigmoid(x)  # s(-1000) is 0 even in float64
+
     def derivative(x: jax.Array) -> jax.Array:
-        s, near = jax.nn.sigmoid(x), jnp.clip(x, -1000.0, 1000.0)  # s(-1000) is 0 even in float64
+        s, near = jax.nn.sigmoid(x), jnp.clip(x, -1000.0, 1000.0)
         return s * (1 + near * (1 - s))
 
-    return _elementwise(
-        f=lambda x: jnp.maximum(x, -1000.0) * jax.nn.sigmoid(x),
-        save=lambda x: x,
-        derivative=derivative,
-    )
+    return _elementwise(f, derivative)

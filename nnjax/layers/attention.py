@@ -1,4 +1,4 @@
-"""Attention: every position of a sequence gathers from the others what it finds relevant."""
+"""Attention: the output at each position is a weighted mean over positions."""
 
 import math
 from typing import NamedTuple
@@ -13,11 +13,11 @@ from nnjax.combine import serial
 from nnjax.core import Layer, Params, Residuals, Shape
 from nnjax.initializers import Initializer, glorot
 from nnjax.layers.dense import dense
-from nnjax.layers.norm import wide
+from nnjax.layers.parts.precision import wide
 
 
 class _Residuals(NamedTuple):
-    """What attention saves: its input, its weights (batch, heads, queries, keys), its output."""
+    """The input, the weights (batch, heads, queries, keys) and the output."""
 
     x: jax.Array
     weights: jax.Array
@@ -28,42 +28,42 @@ class _Residuals(NamedTuple):
 def attention(heads: int = 1, causal: bool = False, masked: bool = False) -> Layer:
     """Scaled dot-product attention, without parameters.
 
-        Y = A V,    A = softmax(S) over the keys,    S = Q K' / sqrt(d)
+        Y = A V,    A = softmax(S) over the keys,    S = Q Kᵀ / √d
 
-    for each example and each head alone, with queries Q, keys K, values V of shape (time, d) and S,
-    A of shape (time, time): y_q is a mean of the values v_k with weights A_qk, large where key k
-    points where query q does, the more so the longer both are. The input holds queries, keys and
-    values side by side, in this order; each is split into `heads` neighbouring parts of d =
-    features / heads channels.
+    separately for each example and head, with queries Q, keys K and values V of shape (time, d) and
+    S and A of shape (time, time): y_q is the mean of the values v_k with weights A_qk, which are
+    large if the scalar product of query q and key k is large. The channels of the input are the
+    queries, the keys and the values, in this order, each split into `heads` contiguous parts of
+    d = features / heads channels.
 
-    Derivation. The three lines are undone from the left. With G = dJ/dY, (time, d):
+    Derivation. The three equations are differentiated from left to right. With G = dY, (time, d):
 
-    1. Y = A V is a product of matrices, as in `dense`:
+    1. Y = A V is a matrix product, as in `dense`:
 
-        dV = A' G                   dA = G V'
+        dV = Aᵀ G                   dA = G Vᵀ
 
-    2. Each row of A is a softmax of the row of S, whose rule is (see `softmax`)
+    2. Each row of A is the softmax of a row of S, whose rule is (see `softmax`)
 
-        dS_qk = A_qk (dA_qk - D_q),    D_q = sum_k dA_qk A_qk
+        dS_qk = A_qk (dA_qk - D_q),    D_q = Σ_k dA_qk A_qk
 
-       and D_q = sum_k A_qk sum_i G_qi V_ki = sum_i G_qi Y_qi: it is found from the output, without
-       another pass over (time, time).
-    3. S = Q K' / sqrt(d) is a product again, S_qk = sum_i Q_qi K_ki / sqrt(d):
+       where D_q = Σ_k A_qk Σ_i G_qi V_ki = Σ_i G_qi Y_qi follows from the output, without another
+       pass over (time, time).
+    3. S = Q Kᵀ / √d is a matrix product again, S_qk = Σ_i Q_qi K_ki / √d:
 
-        dQ = dS K / sqrt(d)         dK = dS' Q / sqrt(d)
+        dQ = dS K / √d              dK = dSᵀ Q / √d
 
-    Where a key is not allowed, S is replaced by -inf, so A = 0 there; hence dS = 0 there by its
-    rule, and no mask is needed going back. A query without any allowed key has no softmax: its
-    weights, output and gradients are declared to be 0. Before exp, the row's largest score is
-    subtracted, which changes nothing and cannot overflow. The softmax is taken in float32 at least.
+    If a key is not allowed, its S is replaced by -inf, so A = 0; then dS = 0 too by its rule, and
+    backward needs no mask. A query without any allowed key has no softmax: its weights, output and
+    gradients are defined as 0. The largest score of each row is subtracted before exp; this does
+    not change A and avoids overflow. The softmax is computed at least in float32.
 
     Args:
-        heads: into how many parts the features are split, each with weights of its own.
-        causal: position q sees the keys k <= q only, nothing that comes after it.
-        masked: x has one more channel, the last, which is 1 at real positions and 0 at padding
-            (compared with 0.5). Padded positions must be finite. They are not seen as keys; as
-            queries they get an output like others, which a loss should leave out. The channel's
-            own gradient is 0.
+        heads: number of parts of the features, each with separate weights.
+        causal: position q attends to the keys k ≤ q only.
+        masked: x has one more channel, the last: 1 at real positions, 0 at padding (compared with
+            0.5). Values at padded positions must be finite. Padded positions are ignored as keys;
+            as queries they get an output, which the loss should mask. The gradient of the channel
+            is 0.
 
     Returns:
         A layer from (batch, time, 3 features) to (batch, time, features), with params `()`. With
@@ -90,28 +90,6 @@ def attention(heads: int = 1, causal: bool = False, masked: bool = False) -> Lay
     check_whole(heads, "attention(heads)")
     name = f"attention(heads={heads}{', masked=True' if masked else ''})"
 
-    def features_of(channels: int, shape: Shape) -> int:
-        rest = channels - masked
-        if rest < 1 or rest % (3 * heads):
-            extra = " and a mask channel" if masked else ""
-            raise ValueError(
-                f"{name} takes query, key and value side by side: 3 * features channels{extra}, "
-                f"with features a multiple of {heads}; got the shape {shape}"
-            )
-        return rest // 3
-
-    def split(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Queries, keys and values, each (batch, time, heads, d)."""
-        n, time, channels = x.shape
-        d = (channels - masked) // (3 * heads)
-        parts = x[..., : channels - masked].reshape(n, time, 3, heads, d)
-        return parts[:, :, 0], parts[:, :, 1], parts[:, :, 2]
-
-    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
-        if len(in_shape) != 2:
-            raise ValueError(f"{name} takes examples of shape (time, channels), got {in_shape}")
-        return (), (in_shape[0], features_of(in_shape[1], in_shape))
-
     def forward(
         params: Params, x: jax.Array, key: jax.Array | None = None
     ) -> tuple[jax.Array, _Residuals]:
@@ -133,16 +111,38 @@ def attention(heads: int = 1, causal: bool = False, masked: bool = False) -> Lay
         x, weights, y = residuals
         q, k, v = split(x)
         g = dy.reshape(q.shape)
-        d_values = jnp.einsum("nhqk,nqhd->nkhd", weights, g)
-        d_weights = jnp.einsum("nqhd,nkhd->nhqk", g, v)
-        row = jnp.einsum("nqhd,nqhd->nhq", g, y.reshape(q.shape))[..., None]
-        d_scores = weights * (d_weights - row) / math.sqrt(q.shape[-1])
-        d_queries = jnp.einsum("nhqk,nkhd->nqhd", d_scores, k)
-        d_keys = jnp.einsum("nhqk,nqhd->nkhd", d_scores, q)
-        parts = [d.reshape(dy.shape) for d in (d_queries, d_keys, d_values)]
+        dv = jnp.einsum("nhqk,nqhd->nkhd", weights, g)
+        dweights = jnp.einsum("nqhd,nkhd->nhqk", g, v)
+        D = jnp.einsum("nqhd,nqhd->nhq", g, y.reshape(q.shape))[..., None]
+        dscores = weights * (dweights - D) / math.sqrt(q.shape[-1])
+        dq = jnp.einsum("nhqk,nkhd->nqhd", dscores, k)
+        dk = jnp.einsum("nhqk,nqhd->nkhd", dscores, q)
+        parts = [d.reshape(dy.shape) for d in (dq, dk, dv)]
         if masked:
             parts.append(jnp.zeros((*dy.shape[:2], 1), dy.dtype))
         return (), jnp.concatenate(parts, axis=-1).astype(x.dtype)
+
+    def split(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Queries, keys and values, each (batch, time, heads, d)."""
+        n, time, channels = x.shape
+        d = (channels - masked) // (3 * heads)
+        parts = x[..., : channels - masked].reshape(n, time, 3, heads, d)
+        return parts[:, :, 0], parts[:, :, 1], parts[:, :, 2]
+
+    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
+        if len(in_shape) != 2:
+            raise ValueError(f"{name} takes examples of shape (time, channels), got {in_shape}")
+        return (), (in_shape[0], features_of(in_shape[1], in_shape))
+
+    def features_of(channels: int, shape: Shape) -> int:
+        rest = channels - masked
+        if rest < 1 or rest % (3 * heads):
+            extra = " and a mask channel" if masked else ""
+            raise ValueError(
+                f"{name} takes queries, keys and values: 3 * features channels{extra}, with "
+                f"features a multiple of {heads}; got shape {shape}"
+            )
+        return rest // 3
 
     return Layer(init, forward, backward)
 
@@ -159,18 +159,18 @@ def multi_head_attention(
 
         y = attention(x W_in + b_in) W_out + b_out
 
-    The first dense layer makes queries, keys and values of every position from x, the second mixes
-    what the heads have found. It is `serial(dense(3 features), attention(heads), dense(features))`
-    and so is its derivation: the error signal passes the three backward passes in turn.
+    The first dense layer computes the queries, keys and values of each position, the second
+    combines the heads. The layer is `serial(dense(3 features), attention(heads), dense(features))`,
+    so the error signal passes through the three backward passes in turn.
 
     Args:
-        features: channels of the output, and of the queries, of the keys and of the values.
-        heads: into how many parts these are split; divides `features`.
-        causal: position q sees the positions k <= q only.
-        masked: x has one more channel, the last, which is 1 at real positions and 0 at padding; it
-            goes around the first dense layer to the attention and gets the gradient 0.
-        init: initialiser of the weights of both dense layers; default `glorot()`. (The fused matrix
-            of queries, keys and values counts as one.) Biases start at zero.
+        features: channels of the output, and of the queries, the keys and the values each.
+        heads: number of heads; divides `features`.
+        causal: position q attends to the positions k ≤ q only.
+        masked: x has one more channel, the last: 1 at real positions, 0 at padding. It bypasses the
+            first dense layer and gets the gradient 0.
+        init: initialiser of the weights of both dense layers; default `glorot()`, where the fused
+            matrix for queries, keys and values counts as one. Biases start at zero.
 
     Returns:
         A layer from (batch, time, n_in) to (batch, time, features) with params
@@ -179,7 +179,7 @@ def multi_head_attention(
 
     Raises:
         ValueError: if features or heads is not a positive whole number or heads does not divide
-            features, or (init, forward) if x does not fit.
+            features, or (init, forward) if x has the wrong shape.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn
@@ -196,20 +196,20 @@ def multi_head_attention(
     check_whole(features, "multi_head_attention(features)")
     if features % heads:
         raise ValueError(
-            "multi_head_attention: expected features to be a multiple of the heads, "
+            "multi_head_attention: expected features to be a multiple of heads, "
             f"got {features} features and {heads} heads"
         )
     init = glorot() if init is None else init
     project = dense(3 * features, init)
     return serial(
-        _beside_last_channel(project) if masked else project,
+        _except_last_channel(project) if masked else project,
         attention(heads, causal, masked),
         dense(features, init),
     )
 
 
 def _softmax(scores: jax.Array, allowed: jax.Array | np.ndarray | None) -> jax.Array:
-    """Softmax over the last axis among what is allowed; 0 where nothing is."""
+    """Softmax over the allowed entries of the last axis; 0 if none is allowed."""
     if allowed is not None:
         scores = jnp.where(allowed, scores, jnp.asarray(-jnp.inf, scores.dtype))
     top = jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True, initial=-jnp.inf))
@@ -219,12 +219,8 @@ def _softmax(scores: jax.Array, allowed: jax.Array | np.ndarray | None) -> jax.A
     return e / jnp.where(total == 0, jnp.ones_like(total), total)
 
 
-def _beside_last_channel(layer: Layer) -> Layer:
-    """The layer on all channels but the last, which goes by unchanged."""
-
-    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
-        params, out_shape = layer.init(key, (*in_shape[:-1], in_shape[-1] - 1))
-        return params, (*out_shape[:-1], out_shape[-1] + 1)
+def _except_last_channel(layer: Layer) -> Layer:
+    """Apply the layer to all channels but the last, which is passed on unchanged."""
 
     def forward(
         params: Params, x: jax.Array, key: jax.Array | None = None
@@ -235,5 +231,9 @@ def _beside_last_channel(layer: Layer) -> Layer:
     def backward(params: Params, residuals: Residuals, dy: jax.Array) -> tuple[Params, jax.Array]:
         grads, dx = layer.backward(params, residuals, dy[..., :-1])
         return grads, jnp.concatenate([dx, dy[..., -1:]], axis=-1)
+
+    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
+        params, out_shape = layer.init(key, (*in_shape[:-1], in_shape[-1] - 1))
+        return params, (*out_shape[:-1], out_shape[-1] + 1)
 
     return Layer(init, forward, backward)

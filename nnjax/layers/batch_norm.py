@@ -1,4 +1,4 @@
-"""Batch normalisation, without hidden state: its population statistics are ordinary parameters."""
+"""Batch normalisation without hidden state: its population statistics are ordinary parameters."""
 
 import functools
 import math
@@ -12,14 +12,15 @@ from jax.typing import ArrayLike
 from nnjax.calls import recorded
 from nnjax.checks import check_whole
 from nnjax.core import Layer, Params, Shape
-from nnjax.layers.norm import along_last, check_eps, check_input, features_of, moments, wide
+from nnjax.layers.parts.moments import along_last, check_eps, check_input, features_of, moments
+from nnjax.layers.parts.precision import wide
 
 
 class BatchNorm(NamedTuple):
     """Parameters of a batch normalisation, each of shape (channels,).
 
-    scale and shift are learned; mean and variance are those of the population, used in evaluation
-    and set by `population_statistics`.
+    scale and shift are learned; mean and variance are population statistics, used in evaluation and
+    set by `population_statistics`.
 
     Example:
         >>> import jax, nnjax as nn
@@ -35,7 +36,7 @@ class BatchNorm(NamedTuple):
 
 
 class BatchNormResiduals(NamedTuple):
-    """Residuals of a batch normalisation: its input and, in training, mean and variance of it.
+    """Residuals of a batch normalisation: the input and, in training, its mean and variance.
 
     In evaluation `statistics` is None.
 
@@ -52,65 +53,64 @@ class BatchNormResiduals(NamedTuple):
 
 @recorded
 def batch_norm(eps: float = 1e-5) -> Layer:
-    """Batch normalisation: each channel gets mean 0 and variance 1 over the batch.
+    """Batch normalisation: give each channel mean 0 and variance 1 over the batch.
 
-        y = scale xhat + shift,    xhat = (x - mean) r,    r = 1 / sqrt(var + eps)
+        y = scale xhat + shift,    xhat = (x - mean) r,    r = 1 / √(var + eps)
 
-    for each channel alone. In training (forward gets a key) mean and var are those of the batch,
-    over the m = batch * places numbers of the channel (places: all axes between batch and
-    channels); in evaluation (no key) they are the population's, which stand in the parameters.
+    separately for each channel. In training (forward gets a key) mean and var are those of the
+    batch, over the m = batch * positions numbers of the channel (positions: all axes between batch
+    and channels); in evaluation (no key) they are the population statistics in the parameters.
 
-        training:    mean = 1/m sum_j x_j,    var = 1/m sum_j (x_j - mean)^2
-        evaluation:  mean = params.mean,      var = params.variance
+        training:    mean = 1/m Σ_j x_j,    var = 1/m Σ_j (x_j - mean)²
+        evaluation:  mean = params.mean,    var = params.variance
 
-    Derivation, for one channel with numbers j = 1..m and dy_j = dJ/dy_j.
+    Derivation, for one channel with numbers j = 1 ... m.
 
     1. In both modes, from y_j = scale xhat_j + shift:
 
-        dscale = sum_j dy_j xhat_j            dshift = sum_j dy_j            dxhat_j = scale dy_j
+        dscale = Σ_j dy_j xhat_j            dshift = Σ_j dy_j            dxhat_j = scale dy_j
 
-    2. Training. x_k moves every xhat_j: directly, through the mean and through r. With
-       c_j = x_j - mean, dmean/dx_k = 1/m. In dvar/dx_k = 1/m sum_j 2 c_j ([j = k] - 1/m) =
-       2 c_k / m the mean's share has vanished, because sum_j c_j = 0. Then dr/dvar = -1/2 r^3, so
-       dr/dx_k = -r^3 c_k / m = -r^2 xhat_k / m, and
-       dxhat_j/dx_k = r ([j = k] - 1/m) + c_j dr/dx_k = r ([j = k] - 1/m - xhat_j xhat_k / m).
-       Summing the paths, sum_j scale dy_j dxhat_j/dx_k, finds the two sums of step 1 again:
+    2. Training. Every xhat_j depends on x_k directly, through the mean and through r. Let
+       c_j = x_j - mean. ∂mean/∂x_k = 1/m. ∂var/∂x_k = 1/m Σ_j 2 c_j ([j = k] - 1/m) = 2 c_k / m,
+       because Σ_j c_j = 0. With ∂r/∂var = -1/2 r³, ∂r/∂x_k = -r³ c_k / m = -r² xhat_k / m, and
+       ∂xhat_j/∂x_k = r ([j = k] - 1/m) + c_j ∂r/∂x_k = r ([j = k] - 1/m - xhat_j xhat_k / m).
+       Summed over all paths, dx_k = Σ_j scale dy_j ∂xhat_j/∂x_k contains the sums of step 1:
 
-        dx_k = scale r/m (m dy_k - sum_j dy_j - xhat_k sum_j dy_j xhat_j)
+        dx_k = scale r/m (m dy_k - Σ_j dy_j - xhat_k Σ_j dy_j xhat_j)
              = scale r (dy_k - dshift / m - xhat_k dscale / m)
 
-       The parameters mean and variance are not used: their gradient is 0.
-    3. Evaluation. mean and var do not depend on x, so dx = scale r dy. As parameters they have
-       derivatives: dxhat_j/dmean = -r, and dxhat_j/dvar = c_j (-1/2 r^3) = -1/2 r^2 xhat_j, so
+       The parameters mean and variance are not used, so their gradients are 0.
+    3. Evaluation. mean and var do not depend on x, so dx = scale r dy. They are parameters with
+       ∂xhat_j/∂mean = -r and ∂xhat_j/∂var = c_j (-1/2 r³) = -1/2 r² xhat_j, so
 
-        dmean = -scale r dshift               dvariance = -1/2 scale r^2 dscale
+        dmean = -scale r dshift             dvariance = -1/2 scale r² dscale
 
-    With m = 1 the training output is shift and dx is 0. The variance is the biased one in both
-    modes, taken in two passes, in float32 at least.
+    For m = 1 the training output is shift and dx is 0. In both modes the variance is the biased
+    one, computed in two passes and at least in float32.
 
-    PyTorch, TensorFlow and Flax keep running averages instead: each training step mixes a share of
-    the batch's statistics into hidden state (PyTorch a share `momentum` = 0.1, the others of
-    1 - momentum; PyTorch and TensorFlow's fused kernel with the unbiased variance, over m - 1, Flax
-    with the biased one). Those averages trail behind the weights they were taken with, and make a
-    pure function carry state. Here `population_statistics` measures them instead, for the weights
-    as they are, as the article's algorithm 2 does. An optimiser that shrinks every parameter
-    shrinks mean and variance too, until they are measured again.
+    PyTorch, TensorFlow and Flax use running averages instead: each training step mixes the batch
+    statistics into hidden state (PyTorch with weight `momentum` = 0.1, the others with weight
+    1 - momentum; PyTorch and TensorFlow's fused kernel with the unbiased variance, Flax with the
+    biased one). Running averages lag behind the weights and make the layer stateful. Here
+    `population_statistics` computes them for the current weights, as algorithm 2 of the article
+    does. Weight decay of all parameters shrinks mean and variance too, until they are computed
+    again.
 
     Args:
-        eps: what is added to the variance, so that a constant channel can be divided by something.
+        eps: added to the variance; avoids division by zero for a constant channel.
 
     Returns:
         A layer from (batch, ..., channels) to the same shape with params
-        `BatchNorm(scale, shift, mean, variance)`, at first ones, zeros, zeros and ones. The
+        `BatchNorm(scale, shift, mean, variance)`, initially ones, zeros, zeros and ones. The
         residuals are `BatchNormResiduals`.
 
     Raises:
-        ValueError: if eps is not positive, or (forward) if x has other channels than the params;
-            the message names both shapes.
+        ValueError: if eps is not positive, or (forward) if the channels of x and params differ; the
+            message gives both shapes.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn
-        >>> layer = nn.batch_norm(eps=5.0)  # so that the root is 4: mean 2, variance 11
+        >>> layer = nn.batch_norm(eps=5.0)  # r = 1/4 for mean 2 and variance 11
         >>> x = jnp.array([[-3.0], [1.0], [5.0], [5.0]])
         >>> params, _ = layer.init(jax.random.key(0), (1,))
         >>> y, residuals = layer.forward(params, x, key=jax.random.key(1))
@@ -120,14 +120,9 @@ def batch_norm(eps: float = 1e-5) -> Layer:
         >>> print(dx.ravel(), grads.scale, grads.shift)
         [ 0.359375 -0.328125 -0.015625 -0.015625] [-5.] [4.]
 
-    Source: Ioffe & Szegedy, Batch normalization, ICML 2015 (there the population's variance is the
-    unbiased one).
+    Source: Ioffe & Szegedy, Batch normalization, ICML 2015 (with the unbiased population variance).
     """
     check_eps(eps, "batch_norm")
-
-    def init(key: jax.Array, in_shape: Shape) -> tuple[BatchNorm, Shape]:
-        n = features_of(in_shape, "batch_norm")
-        return BatchNorm(jnp.ones(n), jnp.zeros(n), jnp.zeros(n), jnp.ones(n)), in_shape
 
     def forward(
         params: BatchNorm, x: jax.Array, key: jax.Array | None = None
@@ -160,17 +155,21 @@ def batch_norm(eps: float = 1e-5) -> Layer:
         grads = (g.reshape(p.shape).astype(p.dtype) for g, p in zip(found, params, strict=True))
         return BatchNorm(*grads), dx.astype(x.dtype)
 
+    def init(key: jax.Array, in_shape: Shape) -> tuple[BatchNorm, Shape]:
+        n = features_of(in_shape, "batch_norm")
+        return BatchNorm(jnp.ones(n), jnp.zeros(n), jnp.zeros(n), jnp.ones(n)), in_shape
+
     return Layer(init, forward, backward)
 
 
 def has_batch_norm(params: Params) -> bool:
-    """Whether a network has batch normalisations, by its parameters.
+    """Whether the parameters of a network contain batch normalisations.
 
     Args:
         params: parameters of any network.
 
     Returns:
-        True if a `BatchNorm` is among them.
+        True if they contain a `BatchNorm`.
 
     Example:
         >>> import jax, nnjax as nn
@@ -184,41 +183,41 @@ def has_batch_norm(params: Params) -> bool:
 def population_statistics(
     network: Layer, params: Params, x: ArrayLike, *, batch_size: int | None = None
 ) -> Params:
-    """Set the mean and variance of every batch normalisation to those of its input on data.
+    """Set the mean and variance of each batch normalisation to those of its input on given data.
 
-        mean = 1/m sum_j x_j,    variance = 1/m sum_j (x_j - mean)^2
+        mean = 1/m Σ_j x_j,    variance = 1/m Σ_j (x_j - mean)²
 
-    over the whole data, in evaluation (dropout off). Evaluation on x afterwards equals training on
-    x as one batch, but for dropout.
+    over all of x, in evaluation (without dropout). Evaluation on x then equals training on x as one
+    batch, except for dropout.
 
-    What a normalisation sees depends on the statistics of those before it. So there are as many
-    passes through the network as it has normalisations: after the first pass those that no other
-    precedes are right, after the second those with one before them, and so on.
+    The input of a normalisation depends on the statistics of those before it, so the network is
+    evaluated as many times as it has normalisations: the first pass gives the statistics of those
+    without any other before them, the second those with one before them, and so on.
 
-    With `batch_size` the data are passed in pieces b of m_b numbers a channel, and the pieces'
-    statistics are put together exactly: each deviation x - mean is (x - mean_b) + (mean_b - mean),
-    whose cross terms sum to zero over the piece, so that
+    With `batch_size` the data are processed in pieces b with m_b numbers per channel. The
+    statistics of the pieces are combined exactly: x - mean = (x - mean_b) + (mean_b - mean), and
+    the cross terms sum to zero over a piece, so
 
-        mean = sum_b m_b/m mean_b,    variance = sum_b m_b/m (variance_b + (mean_b - mean)^2)
+        mean = Σ_b m_b/m mean_b,    variance = Σ_b m_b/m (variance_b + (mean_b - mean)²)
 
-    Unlike running averages (PyTorch, TensorFlow, Flax) the result is of these weights and these
-    data alone, whatever the training was, and the variance is the biased one throughout. It is a
-    pure function, for `jit`, `vmap` and `grad`.
+    Unlike running averages (PyTorch, TensorFlow, Flax) the result depends only on the current
+    weights and the given data, and the variance is always the biased one. This is a pure function,
+    for `jit`, `vmap` and `grad`.
 
     Args:
         network: any layer whose combinators keep residuals in the order of params, as those of this
             library do.
         params: its parameters.
         x: inputs (rows, ...), usually the training data.
-        batch_size: rows at a time, to bound memory; default all at once.
+        batch_size: number of rows per piece, to limit memory; default: all rows at once.
 
     Returns:
-        The params with new mean and variance; all else is as it was.
+        The params with the new means and variances; everything else is unchanged.
 
     Raises:
-        ValueError: if x has no rows or does not fit the network, if batch_size is not positive, or
-            if a batch normalisation with shared parameters is used at two places, where it has two
-            populations.
+        ValueError: if x has no rows or does not match the network, if batch_size is not positive,
+            or if a batch normalisation with shared parameters is used more than once and thus has
+            several populations.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn
@@ -228,8 +227,8 @@ def population_statistics(
         >>> print(params.mean, params.variance)
         [3.] [3.5]
 
-    Source: Ioffe & Szegedy 2015, algorithm 2; putting pieces together: Chan, Golub & LeVeque, The
-    American Statistician 37, 1983.
+    Source: Ioffe & Szegedy 2015, algorithm 2; combining pieces: Chan, Golub & LeVeque, The American
+    Statistician 37, 1983.
     """
     x = jnp.asarray(x)
     if x.ndim == 0 or len(x) == 0:
@@ -243,12 +242,12 @@ def population_statistics(
 @functools.partial(jax.jit, static_argnums=(0, 3))
 def _population_statistics(network: Layer, params: Params, x: jax.Array, rows: int) -> Params:
     passes = len(_nodes(params, BatchNorm))
-    # All are set in every pass: those set too early are set again, and one program serves all.
+    # Every pass sets all of them; statistics set too early are corrected by later passes.
     return jax.lax.fori_loop(0, passes, lambda _, p: _measured(network, p, x, rows), params)
 
 
 def _measured(network: Layer, params: Params, x: jax.Array, rows: int) -> Params:
-    """The params with the statistics that one pass finds, `rows` rows of x at a time."""
+    """The params with the statistics of one pass, `rows` rows of x at a time."""
     full = len(x) // rows
 
     def piece(carry: tuple[()], x: jax.Array) -> tuple[tuple[()], list[Any]]:
@@ -264,8 +263,9 @@ def _measured(network: Layer, params: Params, x: jax.Array, rows: int) -> Params
     leaves, tree = jax.tree.flatten(params, is_leaf=lambda node: isinstance(node, BatchNorm))
     if len(found) != len(_nodes(params, BatchNorm)):
         raise ValueError(
-            f"population_statistics: params hold {len(_nodes(params, BatchNorm))} batch_norm, "
-            f"which the network uses at {len(found)} places; each needs its own mean and variance"
+            f"population_statistics: params contain {len(_nodes(params, BatchNorm))} batch_norm, "
+            f"but the network uses batch_norm {len(found)} times; each use needs its own mean and "
+            "variance"
         )
     measured = iter(found)
     leaves = [
@@ -276,7 +276,7 @@ def _measured(network: Layer, params: Params, x: jax.Array, rows: int) -> Params
 
 
 def _pooled(node: BatchNorm, found: tuple[jax.Array, jax.Array], shares: np.ndarray) -> BatchNorm:
-    """The parameters with the statistics of all pieces put together."""
+    """The parameters with the combined statistics of all pieces."""
     means, variances = (a.reshape(len(shares), *node.mean.shape) for a in found)
     share = jnp.asarray(shares, means.dtype)[:, None]
     mean = (share * means).sum(0)
@@ -287,11 +287,11 @@ def _pooled(node: BatchNorm, found: tuple[jax.Array, jax.Array], shares: np.ndar
 
 
 def _statistics(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Mean and biased variance of each channel; the other axes stay with length 1."""
+    """Mean and biased variance of each channel; the other axes are kept with length 1."""
     return moments(wide(x), tuple(range(x.ndim - 1)))
 
 
 def _nodes(tree: Any, kind: type) -> list[Any]:
-    """The nodes of a kind, in the order of the tree."""
+    """All nodes of one type, in the order of the tree."""
     leaves = jax.tree.leaves(tree, is_leaf=lambda node: isinstance(node, kind))
     return [leaf for leaf in leaves if isinstance(leaf, kind)]

@@ -10,6 +10,7 @@ from nnjax.calls import recorded
 from nnjax.checks import check_whole
 from nnjax.core import Layer, Shape
 from nnjax.initializers import Initializer, normal, zeros
+from nnjax.layers.parts.precision import as_dtype_of
 
 
 class Dense(NamedTuple):
@@ -28,19 +29,19 @@ class Dense(NamedTuple):
 
 @recorded
 def dense(n_out: int, init: Initializer | None = None, bias: Initializer | None = None) -> Layer:
-    """Every output is a weighted sum of all inputs plus a bias.
+    """Fully connected layer: each output is a weighted sum of all inputs plus a bias.
 
-        y = x W + b                          y_bj = sum_i x_bi W_ij + b_j
+        y = x W + b                          y_bj = Σ_i x_bi W_ij + b_j
 
-    Derivation. J depends on W_ij only through the outputs y_bj of each example b, and
-    dy_bj/dW_ij = x_bi; on b_j through the same outputs, with dy_bj/db_j = 1; on x_bi through all
-    outputs of example b, with dy_bj/dx_bi = W_ij. Summing over the paths, with dy = dJ/dy:
+    Derivation. J depends on W_ij through the output y_bj of each example b, with
+    ∂y_bj/∂W_ij = x_bi; on b_j through the same outputs, with ∂y_bj/∂b_j = 1; and on x_bi through
+    all outputs of example b, with ∂y_bj/∂x_bi = W_ij. Summed over all paths:
 
-        dW_ij = sum_b x_bi dy_bj      dW = x' dy       (n_in, n_out)
-        db_j  = sum_b dy_bj           db = 1' dy       (n_out,)
-        dx_bi = sum_j dy_bj W_ij      dx = dy W'       (batch, n_in)
+        dW_ij = Σ_b x_bi dy_bj      dW = xᵀ dy       (n_in, n_out)
+        db_j  = Σ_b dy_bj           db = 1ᵀ dy       (n_out,)
+        dx_bi = Σ_j dy_bj W_ij      dx = dy Wᵀ       (batch, n_in)
 
-    Gradients are summed over the batch; the 1/batch of the mean is already inside dy.
+    Gradients are summed over the batch; dy already contains the 1/batch of the mean.
 
     Args:
         n_out: number of outputs (units).
@@ -49,7 +50,7 @@ def dense(n_out: int, init: Initializer | None = None, bias: Initializer | None 
 
     Returns:
         A layer from (batch, ..., n_in) to (batch, ..., n_out) with params `Dense(weights, bias)`.
-        Axes between the batch and the features are treated as more examples.
+        Axes between batch and features count as further examples. The residual is x.
 
     Raises:
         ValueError: if n_out is not a positive whole number, or (forward) if x does not have n_in
@@ -73,15 +74,6 @@ def dense(n_out: int, init: Initializer | None = None, bias: Initializer | None 
     init_weights = normal(0.01) if init is None else init
     init_bias = zeros() if bias is None else bias
 
-    def init_params(key: jax.Array, in_shape: Shape) -> tuple[Dense, Shape]:
-        if not in_shape:
-            raise ValueError(f"dense({n_out}) needs an input with a feature axis, got shape ()")
-        weights_key, bias_key = jax.random.split(key)
-        params = Dense(
-            init_weights(weights_key, (in_shape[-1], n_out)), init_bias(bias_key, (n_out,))
-        )
-        return params, (*in_shape[:-1], n_out)
-
     def forward(
         params: Dense, x: jax.Array, key: jax.Array | None = None
     ) -> tuple[jax.Array, jax.Array]:
@@ -95,12 +87,21 @@ def dense(n_out: int, init: Initializer | None = None, bias: Initializer | None 
 
     def backward(params: Dense, residuals: jax.Array, dy: jax.Array) -> tuple[Dense, jax.Array]:
         x, examples = residuals, tuple(range(dy.ndim - 1))
-        # All examples in one axis: contracting over several would transpose the larger operand.
+        # All examples in one axis, because a contraction over several transposes an operand.
         rows, drows = (a.reshape(math.prod(a.shape[:-1]), a.shape[-1]) for a in (x, dy))
         dweights = jnp.tensordot(rows, drows, axes=(0, 0))
         dbias, dx = dy.sum(examples), dy @ params.weights.T
-        # Where dtypes were mixed going forward, each gradient goes back to its own.
+        # Each gradient gets the dtype of its value, even if forward mixed dtypes.
         grads = Dense(dweights.astype(params.weights.dtype), dbias.astype(params.bias.dtype))
-        return grads, dx.astype(x.dtype) if jnp.issubdtype(x.dtype, jnp.floating) else dx
+        return grads, as_dtype_of(x, dx)
+
+    def init_params(key: jax.Array, in_shape: Shape) -> tuple[Dense, Shape]:
+        if not in_shape:
+            raise ValueError(f"dense({n_out}) needs an input with a feature axis, got shape ()")
+        weights_key, bias_key = jax.random.split(key)
+        params = Dense(
+            init_weights(weights_key, (in_shape[-1], n_out)), init_bias(bias_key, (n_out,))
+        )
+        return params, (*in_shape[:-1], n_out)
 
     return Layer(init_params, forward, backward)

@@ -1,4 +1,4 @@
-"""Tables of learned vectors: of whole-number ids, and of positions in a sequence."""
+"""Tables of learned vectors, for whole-number ids and for positions in a sequence."""
 
 from typing import NamedTuple
 
@@ -11,10 +11,11 @@ from nnjax.calls import recorded
 from nnjax.checks import check_whole
 from nnjax.core import Layer, Shape
 from nnjax.initializers import Initializer, normal
+from nnjax.layers.parts.precision import as_dtype_of
 
 
 class Embedding(NamedTuple):
-    """Parameters of an embedding: a table (vocabulary, features), one row for each id.
+    """Parameters of an embedding: a table (vocabulary, features), one row per id.
 
     Example:
         >>> import jax, nnjax as nn
@@ -26,7 +27,7 @@ class Embedding(NamedTuple):
 
 
 class PositionEmbedding(NamedTuple):
-    """Parameters of a position embedding: a table (length, features), one row for each position.
+    """Parameters of a position embedding: a table (length, features), one row per position.
 
     Example:
         >>> import jax, nnjax as nn
@@ -39,24 +40,23 @@ class PositionEmbedding(NamedTuple):
 
 @recorded
 def embedding(vocabulary: int, features: int, init: Initializer | None = None) -> Layer:
-    """Each id becomes the row of a learned table.
+    """Replace each id by a row of a learned table.
 
-        y_b = E[x_b]            dE[i] = sum of dy_b over all places b with x_b = i
+        y_b = E[x_b]            dE[i] = Σ_b [x_b = i] dy_b
 
-    Derivation. The row of an id is that id's one-hot row times the table, y = H E with
-    H_bi = [x_b = i]: a dense layer without bias on one-hot inputs. Hence dE = H' dy, which is
-    dE_ij = sum_b [x_b = i] dy_bj: the error signals of all places where an id stands are added to
-    its row. An id that occurs twice gets the sum of both, one that does not occur gets 0. H is not
-    formed: forward picks rows, backward adds to rows. Sums of half-precision numbers are taken in
-    float32, as an id may stand in thousands of places.
+    Derivation. The row of an id is its one-hot row times the table, y = H E with H_bi = [x_b = i]:
+    a dense layer without bias on one-hot inputs. Hence dE = Hᵀ dy, that is
+    dE_ij = Σ_b [x_b = i] dy_bj: each row gets the sum of the error signals of all positions of its
+    id, which is 0 for an id that does not occur. H is not computed: forward selects rows, backward
+    adds to rows. Half-precision numbers are summed in float32, because an id may occur thousands of
+    times.
 
     Ids have no derivative: dx is zeros of the shape of x in the dtype of dy, so that forks can add
-    them up.
+    error signals.
 
-    An id outside 0..vocabulary-1 has no row. It raises an error where values can be seen. While
-    tracing (`jit`, `vmap`, `scan`) they cannot: there its row is NaN, since the row of another id,
-    which JAX would pick (-1 the last, too large ones the last too), would be learned from silently.
-    Its error signal is added to no row.
+    An id outside 0 ... vocabulary - 1 raises an error. Under tracing (`jit`, `vmap`, `scan`) ids
+    are unknown; there such an id gives NaN, because JAX would select another row (the last) and the
+    network would silently learn from it. Its error signal is added to no row.
 
     Args:
         vocabulary: number of ids.
@@ -68,9 +68,9 @@ def embedding(vocabulary: int, features: int, init: Initializer | None = None) -
         `Embedding(table)`. The residual is x in 32 bits, -1 for ids out of range.
 
     Raises:
-        ValueError: if `vocabulary` or `features` is not a positive whole number; (forward) if x is
-            not of a whole-number dtype, if an id is out of range and not traced, naming the id and
-            its place, or if the table has another shape.
+        ValueError: if `vocabulary` or `features` is not a positive whole number; (forward) if x
+            does not have a whole-number dtype, if an id is out of range and not traced (the message
+            gives the id and its position), or if the table has another shape.
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn
@@ -91,9 +91,6 @@ def embedding(vocabulary: int, features: int, init: Initializer | None = None) -
     check_whole(vocabulary, f"{name}: vocabulary")
     check_whole(features, f"{name}: features")
     init_table = normal(0.02) if init is None else init
-
-    def init_params(key: jax.Array, in_shape: Shape) -> tuple[Embedding, Shape]:
-        return Embedding(init_table(key, (vocabulary, features))), (*in_shape, features)
 
     def forward(
         params: Embedding, x: jax.Array, key: jax.Array | None = None
@@ -126,21 +123,24 @@ def embedding(vocabulary: int, features: int, init: Initializer | None = None) -
         dtable = dtable.at[ids].add(dy.astype(wide), mode="drop", wrap_negative_indices=False)
         return Embedding(dtable.astype(table.dtype)), jnp.zeros(ids.shape, dy.dtype)
 
+    def init_params(key: jax.Array, in_shape: Shape) -> tuple[Embedding, Shape]:
+        return Embedding(init_table(key, (vocabulary, features))), (*in_shape, features)
+
     return Layer(init_params, forward, backward)
 
 
 @recorded
 def position_embedding(length: int, init: Initializer | None = None) -> Layer:
-    """Adds a learned vector to each position of a sequence.
+    """Add a learned vector to each position of a sequence.
 
-        y_bt = x_bt + P[t]          dP[t] = sum_b dy_bt,  0 for t >= time          dx = dy
+        y_bt = x_bt + P[t]          dP[t] = Σ_b dy_bt,  0 for t ≥ time          dx = dy
 
-    Derivation. A sum hands the error signal to both of its terms. Row t of the table stands at
-    place t of every sequence of the batch, so its gradient is the sum over the batch. Rows beyond
-    the time of x were not used.
+    Derivation. A sum passes the error signal to both of its terms. Row t of the table is added at
+    position t of every sequence of the batch, so its gradient is the sum over the batch. Rows
+    beyond the time of x are not used.
 
     Args:
-        length: number of positions, the longest sequence that can be taken.
+        length: number of positions, the length of the longest sequence.
         init: initialiser of the table; default normal with standard deviation 0.02.
 
     Returns:
@@ -168,14 +168,6 @@ def position_embedding(length: int, init: Initializer | None = None) -> Layer:
     check_whole(length, f"{name}: length")
     init_table = normal(0.02) if init is None else init
 
-    def init_params(key: jax.Array, in_shape: Shape) -> tuple[PositionEmbedding, Shape]:
-        if len(in_shape) != 2 or in_shape[0] > length:
-            raise ValueError(
-                f"{name} takes examples of shape (time, features) with time <= {length}, "
-                f"got {in_shape}"
-            )
-        return PositionEmbedding(init_table(key, (length, in_shape[1]))), in_shape
-
     def forward(
         params: PositionEmbedding, x: jax.Array, key: jax.Array | None = None
     ) -> tuple[jax.Array, jax.Array]:
@@ -190,11 +182,18 @@ def position_embedding(length: int, init: Initializer | None = None) -> Layer:
     def backward(
         params: PositionEmbedding, residuals: jax.Array, dy: jax.Array
     ) -> tuple[PositionEmbedding, jax.Array]:
-        table, x_dtype = params.table, residuals.dtype
+        table = params.table
         unused = table.shape[0] - dy.shape[1]
         dtable = jnp.pad(dy.sum(0).astype(table.dtype), ((0, unused), (0, 0)))
-        dx = dy.astype(x_dtype) if jnp.issubdtype(x_dtype, jnp.floating) else dy
-        return PositionEmbedding(dtable), dx
+        return PositionEmbedding(dtable), as_dtype_of(residuals, dy)
+
+    def init_params(key: jax.Array, in_shape: Shape) -> tuple[PositionEmbedding, Shape]:
+        if len(in_shape) != 2 or in_shape[0] > length:
+            raise ValueError(
+                f"{name} takes examples of shape (time, features) with time <= {length}, "
+                f"got {in_shape}"
+            )
+        return PositionEmbedding(init_table(key, (length, in_shape[1]))), in_shape
 
     return Layer(init_params, forward, backward)
 
@@ -204,15 +203,15 @@ def _all_known(ids: np.ndarray, vocabulary: int, name: str) -> None:
     if len(unknown):
         place = tuple(int(i) for i in unknown[0])
         raise ValueError(
-            f"{name}: expected ids 0..{vocabulary - 1}, got {ids[place]} at place {place}"
+            f"{name}: expected ids 0 ... {vocabulary - 1}, got {ids[place]} at position {place}"
         )
 
 
 def _known_or_minus_1(ids: jax.Array, vocabulary: int) -> jax.Array:
-    """The ids in 32 bits, -1 where there is no such row.
+    """The ids in 32 bits; -1 for those out of range.
 
-    Compared in the ids' own dtype, as 2^32 in 64 bits would be 0 in 32, unless that dtype may not
-    count to the size of the vocabulary.
+    Ids of 64 bits are compared before the conversion, which turns 2^32 into 0; narrow ones after
+    it, because their dtype may not represent the size of the vocabulary.
     """
     wide = ids if ids.dtype.itemsize >= 4 else ids.astype(jnp.int32)
     return jnp.where((wide >= 0) & (wide < vocabulary), wide.astype(jnp.int32), jnp.int32(-1))

@@ -1,4 +1,4 @@
-"""Layers that only rearrange: the same numbers in another shape. The batch axis stays first."""
+"""Layers that change the shape of each example but not its numbers."""
 
 import math
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from nnjax.core import Layer, Params, Shape
 
 @recorded
 def flatten() -> Layer:
-    """All axes but the batch become one.
+    """Merge all axes except the batch.
 
         (batch, a, b, ...) -> (batch, a b ...)        dx = dy in the shape of x
 
-    Derivation. Each output is one input, and each input one output: dy/dx is a relabelling, and so
-    is its transpose. The last axis runs fastest (C order), as everywhere in JAX and numpy.
+    Derivation. Each output equals one input: the Jacobian is a permutation, and dx is dy with the
+    inverse permutation. The last axis varies fastest (C order), as usual in JAX and NumPy.
 
     Returns:
         A layer from (batch, ...) to (batch, features), with params `()`. The residual is an empty
@@ -37,15 +37,14 @@ def flatten() -> Layer:
 
 @recorded
 def reshape(shape: Sequence[int]) -> Layer:
-    """Another shape for the same numbers of each example.
+    """Change the shape of each example.
 
         (batch, ...) -> (batch, *shape)        dx = dy in the shape of x
 
-    Derivation. As for `flatten`: each output is one input, in C order, so the error signal goes
-    back by the opposite relabelling.
+    Derivation. As for `flatten`: each output equals one input, in C order.
 
     Args:
-        shape: the new shape without the batch axis; one entry may be -1, and is then what is left.
+        shape: the new shape without the batch axis; one entry may be -1 and is then inferred.
 
     Returns:
         A layer from (batch, ...) to (batch, *shape), with params `()`. The residual is an empty
@@ -76,6 +75,20 @@ def reshape(shape: Sequence[int]) -> Layer:
 
 
 def _reshape(name: str, shape: Shape) -> Layer:
+    def forward(
+        params: Params, x: jax.Array, key: jax.Array | None = None
+    ) -> tuple[jax.Array, jax.Array]:
+        if x.ndim < 1:
+            raise ValueError(f"{name} takes inputs of shape (batch, ...), got {x.shape}")
+        # An array without elements saves the shape of x and needs no memory.
+        return x.reshape(x.shape[0], *resolved(x.shape[1:])), x[:0]
+
+    def backward(params: Params, residuals: jax.Array, dy: jax.Array) -> tuple[Params, jax.Array]:
+        return (), dy.reshape(dy.shape[0], *residuals.shape[1:])
+
+    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
+        return (), resolved(in_shape)
+
     def resolved(in_shape: Shape) -> Shape:
         size, known = math.prod(in_shape), math.prod(n for n in shape if n != -1)
         if size % known or (-1 not in shape and size != known):
@@ -85,19 +98,5 @@ def _reshape(name: str, shape: Shape) -> Layer:
                 + f" elements, got {size} in shape {tuple(in_shape)}"
             )
         return tuple(size // known if n == -1 else n for n in shape)
-
-    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
-        return (), resolved(in_shape)
-
-    def forward(
-        params: Params, x: jax.Array, key: jax.Array | None = None
-    ) -> tuple[jax.Array, jax.Array]:
-        if x.ndim < 1:
-            raise ValueError(f"{name} takes inputs of shape (batch, ...), got {x.shape}")
-        # Residuals are arrays: one without elements carries the shape of x and costs no memory.
-        return x.reshape(x.shape[0], *resolved(x.shape[1:])), x[:0]
-
-    def backward(params: Params, residuals: jax.Array, dy: jax.Array) -> tuple[Params, jax.Array]:
-        return (), dy.reshape(dy.shape[0], *residuals.shape[1:])
 
     return Layer(init, forward, backward)

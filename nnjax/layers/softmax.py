@@ -1,4 +1,4 @@
-"""Softmax and its logarithm: layers without parameters that act over the last axis."""
+"""Softmax and its logarithm: layers without parameters over the last axis."""
 
 import jax
 import jax.numpy as jnp
@@ -11,14 +11,14 @@ from nnjax.core import Layer, Params, Shape
 def softmax() -> Layer:
     """Probabilities from scores, over the last axis.
 
-        y_i = exp(x_i) / sum_k exp(x_k)        dx = y * (dy - sum_k dy_k y_k)
+        y_i = exp(x_i) / Σ_k exp(x_k)        dx = y ⊙ (dy - Σ_k dy_k y_k)
 
-    Derivation. dy_k/dx_i = y_k ([i = k] - y_i): each output depends on every input through the
-    common denominator. Hence dx_i = sum_k dy_k y_k ([i = k] - y_i) = y_i (dy_i - sum_k dy_k y_k).
-    The largest score is subtracted before exp, which changes nothing and cannot overflow.
+    Derivation. ∂y_k/∂x_i = y_k ([i = k] - y_i): each output depends on every input through the
+    common denominator. Hence dx_i = Σ_k dy_k y_k ([i = k] - y_i) = y_i (dy_i - Σ_k dy_k y_k). The
+    largest score is subtracted before exp; this does not change y and avoids overflow.
 
-    For training with cross-entropy use `softmax_cross_entropy` on the scores: a probability that
-    has rounded to 0 cannot be mended by a loss that sees it afterwards.
+    For training with cross-entropy use `softmax_cross_entropy` on the scores: if a probability is
+    rounded to 0, a loss of probabilities cannot recover it.
 
     Returns:
         A layer that keeps the shape (batch, ..., classes), with params `()`. The residual is y.
@@ -33,9 +33,6 @@ def softmax() -> Layer:
     Neurocomputing, 1990; Bishop, Pattern Recognition and Machine Learning, 2006, eq. 4.106.
     """
 
-    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
-        return (), in_shape
-
     def forward(
         params: Params, x: jax.Array, key: jax.Array | None = None
     ) -> tuple[jax.Array, jax.Array]:
@@ -46,6 +43,9 @@ def softmax() -> Layer:
         y = residuals
         return (), y * (dy - jnp.sum(dy * y, axis=-1, keepdims=True))
 
+    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
+        return (), in_shape
+
     return Layer(init, forward, backward)
 
 
@@ -53,16 +53,16 @@ def softmax() -> Layer:
 def log_softmax() -> Layer:
     """Logarithms of the softmax probabilities, over the last axis.
 
-        y_i = x_i - log sum_k exp(x_k)        dx = dy - exp(y) sum_k dy_k
+        y_i = x_i - log Σ_k exp(x_k)        dx = dy - exp(y) Σ_k dy_k
 
-    Derivation. dy_k/dx_i = [i = k] - p_i, where p = exp(y) is the softmax: the logarithm's 1/p_k
-    has cancelled the factor p_k of the softmax's own derivative. Hence
-    dx_i = sum_k dy_k ([i = k] - p_i) = dy_i - p_i sum_k dy_k. The error signal is summed, not
-    averaged, and need not sum to -1 as that of a cross-entropy with one label does.
+    Derivation. ∂y_k/∂x_i = [i = k] - p_i, where p = exp(y) is the softmax: the 1/p_k of the
+    logarithm cancels the factor p_k in the derivative of the softmax. Hence
+    dx_i = Σ_k dy_k ([i = k] - p_i) = dy_i - p_i Σ_k dy_k. The error signal need not sum to -1, as
+    it does for a cross-entropy with one label.
 
-    The largest score is subtracted before exp, as in `softmax`. Unlike log(softmax(x)), which is
-    -inf with a gradient of NaN once a probability has rounded to 0, y is exact at any gap between
-    the scores. A row of nothing but -inf has no softmax; its y is NaN.
+    The largest score is subtracted before exp, as in `softmax`. log(softmax(x)) would be -inf, with
+    a gradient of NaN, if a probability is rounded to 0; y is exact for any gap between the scores.
+    A row of -inf has no softmax; its y is NaN.
 
     Returns:
         A layer that keeps the shape (batch, ..., classes), with params `()`. The residual is y.
@@ -79,9 +79,6 @@ def log_softmax() -> Layer:
     Numerical Analysis 41, 2021.
     """
 
-    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
-        return (), in_shape
-
     def forward(
         params: Params, x: jax.Array, key: jax.Array | None = None
     ) -> tuple[jax.Array, jax.Array]:
@@ -91,5 +88,8 @@ def log_softmax() -> Layer:
     def backward(params: Params, residuals: jax.Array, dy: jax.Array) -> tuple[Params, jax.Array]:
         y = residuals
         return (), dy - jnp.exp(y) * jnp.sum(dy, axis=-1, keepdims=True)
+
+    def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
+        return (), in_shape
 
     return Layer(init, forward, backward)

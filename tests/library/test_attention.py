@@ -196,9 +196,9 @@ def test_heads_must_be_a_positive_whole_number(heads: Any) -> None:
 def test_heads_must_divide_the_features() -> None:
     with pytest.raises(ValueError, match="got 6 features and 4 heads"):
         multi_head_attention(6, 4)
-    with pytest.raises(ValueError, match=r"multiple of 2; got the shape \(5, 9\)"):
+    with pytest.raises(ValueError, match=r"multiple of 2; got shape \(5, 9\)"):
         attention(2).init(jax.random.key(0), (5, 9))
-    with pytest.raises(ValueError, match=r"and a mask channel.* got the shape \(1, 5, 12\)"):
+    with pytest.raises(ValueError, match=r"and a mask channel.* got shape \(1, 5, 12\)"):
         attention(2, masked=True).forward((), jnp.zeros((1, 5, 12)))
 
 

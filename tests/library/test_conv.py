@@ -15,7 +15,8 @@ import pytest
 from jax import lax
 
 from nnjax.core import Layer
-from nnjax.layers.conv import Convolution, conv1d, conv1d_transpose, conv2d, conv2d_transpose
+from nnjax.layers.conv import Convolution, conv1d, conv2d
+from nnjax.layers.conv_transpose import conv1d_transpose, conv2d_transpose
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
@@ -290,9 +291,13 @@ def test_wrong_options(make: Any, message: str) -> None:
             (5, 3),
             "(time, channels) with channels divisible by 2, got (5, 3)",
         ),
-        (conv2d(2, 3), (2, 5, 1), "covers (3, 3) positions, more than an input of (2, 5)"),
-        (conv1d(2, 3, dilation=3), (6, 1), "conv1d: the window covers (7,) positions"),
-        (conv1d_transpose(2, 2, padding=(2, 1)), (2, 1), "crops an input of (2,) to an output of"),
+        (conv2d(2, 3), (2, 5, 1), "spans (3, 3) positions, more than an input of (2, 5)"),
+        (conv1d(2, 3, dilation=3), (6, 1), "conv1d: the window spans (7,) positions"),
+        (
+            conv1d_transpose(2, 2, padding=(2, 1)),
+            (2, 1),
+            "crops the output for an input of (2,)",
+        ),
     ],
 )
 def test_wrong_shapes(layer: Layer, in_shape: tuple[int, ...], message: str) -> None:

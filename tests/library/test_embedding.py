@@ -27,7 +27,7 @@ def table_gradient(x: Any, dy: Any, params: Embedding = TABLE) -> np.ndarray:
 
 
 def test_duplicates_add() -> None:
-    """Id 2 stands at places 0, 2 and 3, id 1 nowhere."""
+    """Id 2 stands at positions 0, 2 and 3, id 1 nowhere."""
     dy = np.array([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0], [5.0, 50.0]])
     grads = table_gradient(jnp.array([2, 0, 2, 2]), dy)
     np.testing.assert_array_equal(grads, [[2.0, 20.0], [0.0, 0.0], [9.0, 90.0]])
@@ -74,10 +74,10 @@ def test_no_examples() -> None:
 @pytest.mark.parametrize(
     ("x", "said"),
     [
-        (np.array([0, 3]), r"ids 0\.\.2, got 3 at place \(1,\)"),
-        (np.array([[0, 1], [-1, 7]]), r"ids 0\.\.2, got -1 at place \(1, 0\)"),
-        (np.array([2**32 + 1]), r"got 4294967297 at place \(0,\)"),
-        (np.array([200], np.uint8), r"got 200 at place \(0,\)"),
+        (np.array([0, 3]), r"ids 0 \.\.\. 2, got 3 at position \(1,\)"),
+        (np.array([[0, 1], [-1, 7]]), r"ids 0 \.\.\. 2, got -1 at position \(1, 0\)"),
+        (np.array([2**32 + 1]), r"got 4294967297 at position \(0,\)"),
+        (np.array([200], np.uint8), r"got 200 at position \(0,\)"),
     ],
 )
 @pytest.mark.parametrize("x64", [True, False])

@@ -11,7 +11,8 @@ import pytest
 from jax import lax
 
 from nnjax.core import Layer
-from nnjax.layers.pool import avg_pool, global_avg_pool, global_max_pool, max_pool
+from nnjax.layers.avg_pool import avg_pool, global_avg_pool
+from nnjax.layers.max_pool import global_max_pool, max_pool
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
@@ -248,10 +249,14 @@ def test_wrong_options(make: Any, message: str) -> None:
             (4, 3),
             "window (2, 2), stride (2, 2), dilation 1, padding VALID do not",
         ),
-        (avg_pool(2, padding=((1, 1),)), (4, 4, 3), "padding ((1, 1),) do not fit an input of 2"),
-        (avg_pool(3), (2, 5, 1), "avg_pool: the window covers (3, 3) positions, more than"),
-        (max_pool(2, padding=(2, 0)), (4, 1), "padding ((2, 0),) some windows see only padding"),
-        (avg_pool(2, padding="SAME", dilation=2), (1, 1), "some windows see only padding"),
+        (avg_pool(2, padding=((1, 1),)), (4, 4, 3), "padding ((1, 1),) do not match the 2 axes"),
+        (avg_pool(3), (2, 5, 1), "avg_pool: the window spans (3, 3) positions, more than"),
+        (
+            max_pool(2, padding=(2, 0)),
+            (4, 1),
+            "some windows contain only padding",
+        ),
+        (avg_pool(2, padding="SAME", dilation=2), (1, 1), "some windows contain only padding"),
     ],
 )
 def test_wrong_shapes(layer: Layer, in_shape: tuple[int, ...], message: str) -> None:

@@ -121,13 +121,13 @@ def test_shared_batch_norm_is_refused() -> None:
         return second, (residuals, more)
 
     twice = nn.Layer(norm.init, forward, norm.backward)
-    with pytest.raises(ValueError, match="params hold 1 batch_norm, which the network uses at 2"):
+    with pytest.raises(ValueError, match="contain 1 batch_norm, but the network uses batch_norm 2"):
         population_statistics(twice, fresh(twice, 3), X)
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 1.5, True])
 def test_batch_size_must_be_a_positive_whole_number(batch_size: Any) -> None:
-    with pytest.raises(ValueError, match="batch_size to be a positive whole number"):
+    with pytest.raises(ValueError, match=r"\(batch_size\): expected a positive whole number"):
         population_statistics(batch_norm(), fresh(batch_norm(), 3), X, batch_size=batch_size)
 
 

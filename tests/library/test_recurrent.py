@@ -13,8 +13,8 @@ import pytest
 from nnjax.core import Layer
 from nnjax.layers.gru import GRU, gru
 from nnjax.layers.lstm import LSTM, lstm
+from nnjax.layers.parts.scan import sigmoid_slope, tanh_slope
 from nnjax.layers.rnn import RNN, rnn
-from nnjax.layers.scan import sigmoid_slope, tanh_slope
 
 CELLS: dict[str, Callable[..., Layer]] = {"rnn": rnn, "lstm": lstm, "gru": gru}
 

@@ -378,7 +378,7 @@ def test_id_out_of_range_is_refused_before_training(wrong: int) -> None:
     settings: Any = {"epochs": 1, "batch_size": 2}
     nn.fit(WORDS, nn.softmax_cross_entropy, optax.sgd(0.1), params, (x, labels), **settings)
     x[3, 2] = wrong
-    said = r"at place \(3, 2\)" if wrong < 2**31 else "at most 2\\*\\*31 - 1"
+    said = r"at position \(3, 2\)" if wrong < 2**31 else "at most 2\\*\\*31 - 1"
     with pytest.raises(ValueError, match=f"data: .*{said}"):
         nn.fit(WORDS, nn.softmax_cross_entropy, optax.sgd(0.1), params, (x, labels), **settings)
     with pytest.raises(ValueError, match=said):
@@ -401,7 +401,7 @@ def test_every_column_of_ids_is_looked_at() -> None:
     x = np.stack([np.arange(20) * 5, np.zeros(20, int)], axis=1)
     nn.predict(network, params, x)
     x[7, 1] = 50
-    with pytest.raises(ValueError, match=r"ids 0\.\.2, got 50 at place \(7, 0\)"):
+    with pytest.raises(ValueError, match=r"ids 0 \.\.\. 2, got 50 at position \(7, 0\)"):
         nn.predict(network, params, x)
 
 

@@ -1,7 +1,8 @@
 """Cases of the convolutions and their transposes."""
 
 from nnjax.initializers import glorot, normal
-from nnjax.layers.conv import conv1d, conv1d_transpose, conv2d, conv2d_transpose
+from nnjax.layers.conv import conv1d, conv2d
+from nnjax.layers.conv_transpose import conv1d_transpose, conv2d_transpose
 from nnjax.verify.case import LayerCase
 
 _SEQUENCES = [

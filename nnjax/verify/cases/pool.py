@@ -3,7 +3,8 @@
 import numpy as np
 
 from nnjax.core import Shape
-from nnjax.layers.pool import avg_pool, global_avg_pool, global_max_pool, max_pool
+from nnjax.layers.avg_pool import avg_pool, global_avg_pool
+from nnjax.layers.max_pool import global_max_pool, max_pool
 from nnjax.verify.case import LayerCase
 
 

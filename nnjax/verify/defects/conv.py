@@ -6,7 +6,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from nnjax.core import Layer, Shape
-from nnjax.layers.conv import conv1d, conv1d_transpose, conv2d
+from nnjax.layers.conv import conv1d, conv2d
+from nnjax.layers.conv_transpose import conv1d_transpose
 from nnjax.verify.case import Defect, LayerCase
 from nnjax.verify.cases.conv import LOST_STEP
 

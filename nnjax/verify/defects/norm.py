@@ -8,7 +8,8 @@ import jax.numpy as jnp
 
 from nnjax.core import Layer
 from nnjax.layers.batch_norm import BatchNorm, BatchNormResiduals, batch_norm
-from nnjax.layers.norm import RMSNorm, group_norm, layer_norm, moments, rms_norm
+from nnjax.layers.norm import RMSNorm, group_norm, layer_norm, rms_norm
+from nnjax.layers.parts.moments import moments
 from nnjax.verify.case import Defect, Draw, LayerCase, normal
 from nnjax.verify.cases.norm import FAR, far, with_population
 
@@ -29,7 +30,7 @@ def _batch(label: str, layer: Layer, *shape: int) -> LayerCase:
 
 
 def _normal_form(x: Any, axes: Any) -> Any:
-    """x̂ and r."""
+    """xhat and r."""
     mean, variance = moments(x, axes)
     rstd = jax.lax.rsqrt(variance + EPS)
     return (x - mean) * rstd, rstd

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from nnjax.core import Layer, Shape
-from nnjax.layers.pool import avg_pool, global_avg_pool, max_pool
+from nnjax.layers.avg_pool import avg_pool, global_avg_pool
+from nnjax.layers.max_pool import max_pool
 from nnjax.verify.case import Defect, Draw, LayerCase, normal
 from nnjax.verify.cases.pool import negative, tied
 

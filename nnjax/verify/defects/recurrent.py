@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from nnjax.layers import gru, lstm, rnn
-from nnjax.layers.scan import Arrays, Cell, unroll
+from nnjax.layers.parts.scan import Arrays, Cell, unroll
 from nnjax.verify.case import Defect, LayerCase
 from nnjax.verify.cases.recurrent import padded
 

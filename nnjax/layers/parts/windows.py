@@ -1,17 +1,17 @@
 """The geometry of sliding windows, shared by convolution and pooling.
 
-On each axis, window o of n_out looks at the positions
+On each axis, window o of n_out covers the positions
 
     p = o stride + k dilation - low,        k = 0 .. window - 1
 
-of an input of `size` positions; positions outside 0..size-1 are padding, `low` of them before the
-input and `high` after it. A window covers span = dilation (window - 1) + 1 positions, so
+of an input of `size` positions; positions outside 0 ... size - 1 are padding, `low` of them before
+the input and `high` after it. A window spans span = dilation (window - 1) + 1 positions, so
 
-    n_out = floor((size + low + high - span) / stride) + 1
+    n_out = ⌊(size + low + high - span) / stride⌋ + 1
 
-and rest = (size + low + high - span) mod stride positions at the end are covered by no window.
-"VALID" pads nothing. "SAME" gives n_out = ceil(size / stride) with the least padding that does, the
-odd one after the input, as in TensorFlow and JAX (and in PyTorch, which offers stride 1 only).
+and no window covers the last rest = (size + low + high - span) mod stride positions. "VALID" means
+no padding. "SAME" gives n_out = ⌈size / stride⌉ with the least padding; an odd position is added
+after the input, as in TensorFlow and JAX (and PyTorch, for stride 1 only).
 """
 
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ from nnjax.checks import is_whole
 from nnjax.core import Shape
 
 Whole = int | Sequence[int]
-"""A whole number for all axes, or one for each."""
+"""One whole number for all axes, or one per axis."""
 
 Padding = str | Sequence[int] | Sequence[Sequence[int]]
-"""`"VALID"`, `"SAME"`, or (before, after) for each axis; on one axis also the bare pair."""
+"""`"VALID"`, `"SAME"`, or (before, after) for each axis; for one axis also the pair itself."""
 
 
 class Axis(NamedTuple):
@@ -42,29 +42,29 @@ class Axis(NamedTuple):
 
     @property
     def span(self) -> int:
-        """How many positions a window covers, from its first to its last."""
+        """The number of positions from the first to the last element of a window."""
         return self.dilation * (self.window - 1) + 1
 
     @property
     def rest(self) -> int:
-        """How many positions at the end of the padded input no window reaches."""
+        """The number of positions at the end of the padded input that no window covers."""
         return self.size + self.low + self.high - self.span - (self.out - 1) * self.stride
 
     def positions(self) -> np.ndarray:
-        """Position of the input that window o looks at with its k-th element, (out, window)."""
+        """The input position of element k of window o, (out, window)."""
         starts = np.arange(self.out) * self.stride - self.low
         return starts[:, None] + np.arange(self.window) * self.dilation
 
     def inside(self) -> np.ndarray:
-        """Which of `positions` are input, not padding, (out, window)."""
+        """Which of `positions` are not padding, (out, window)."""
         positions = self.positions()
         return (positions >= 0) & (positions < self.size)
 
 
 class Windows(NamedTuple):
-    """Checked options of a sliding window, before the input's size is known.
+    """Checked options of a sliding window, for any input size.
 
-    `layer` is how messages name the layer. The others are an int or a tuple over the axes;
+    `layer` is the name of the layer for messages. Numbers are an int or a tuple over the axes;
     `padding` is a word or a pair for each axis.
     """
 
@@ -75,7 +75,7 @@ class Windows(NamedTuple):
     padding: str | tuple[tuple[int, int], ...]
 
     def axes(self, sizes: Shape) -> tuple[Axis, ...]:
-        """The axes of an input of these sizes; ValueError if no window fits."""
+        """The axes for an input of these sizes; ValueError if no window fits."""
         axes = []
         for window, stride, dilation, pads, size in self._each(sizes):
             low, high = self._same(size, window, stride, dilation) if pads is None else pads
@@ -84,15 +84,15 @@ class Windows(NamedTuple):
             axes.append(Axis(size, out, window, stride, dilation, low, high))
         if any(axis.out < 1 for axis in axes):
             raise ValueError(
-                f"{self.layer}: the window covers {tuple(axis.span for axis in axes)} positions, "
+                f"{self.layer}: the window spans {tuple(axis.span for axis in axes)} positions, "
                 f"more than an input of {tuple(sizes)} with padding "
                 f"{tuple((axis.low, axis.high) for axis in axes)} has"
             )
         return tuple(axes)
 
     def adjoint_axes(self, outs: Shape) -> tuple[Axis, ...]:
-        """The axes of the smallest input, for "SAME" of `outs` times the stride, that windows
-        turn into `outs` positions; ValueError if it has no positions.
+        """The axes of the smallest input with `outs` windows (for "SAME": of `outs` times the
+        stride); ValueError if it has no positions.
         """
         axes = []
         for window, stride, dilation, pads, out in self._each(outs):
@@ -105,8 +105,8 @@ class Windows(NamedTuple):
             axes.append(Axis(size, out, window, stride, dilation, low, high))
         if any(axis.size < 1 for axis in axes):
             raise ValueError(
-                f"{self.layer}: padding {tuple((axis.low, axis.high) for axis in axes)} crops an "
-                f"input of {tuple(outs)} to an output of {tuple(axis.size for axis in axes)}"
+                f"{self.layer}: padding {tuple((axis.low, axis.high) for axis in axes)} crops the "
+                f"output for an input of {tuple(outs)} to {tuple(axis.size for axis in axes)}"
             )
         return tuple(axes)
 
@@ -125,7 +125,7 @@ class Windows(NamedTuple):
         if any(len(option) != rank for option in options):
             raise ValueError(
                 f"{self.layer}: window {self.window}, stride {self.stride}, dilation "
-                f"{self.dilation}, padding {self.padding} do not fit an input of {rank} axes "
+                f"{self.dilation}, padding {self.padding} do not match the {rank} axes "
                 f"{tuple(sizes)} between batch and channels"
             )
         return list(zip(*options, sizes, strict=True))
@@ -155,8 +155,28 @@ def windows(
     )
 
 
+def pooled_sizes(layer: str, in_shape: Shape) -> Shape:
+    """The sizes of the axes between batch and channels; ValueError if there are none."""
+    if len(in_shape) < 2 or 0 in in_shape[:-1]:
+        raise ValueError(
+            f"{layer} takes examples of shape (time, channels), (height, width, channels) or more, "
+            f"got {tuple(in_shape)}"
+        )
+    return tuple(in_shape[:-1])
+
+
+def not_empty(layer: str, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
+    """The axes, unless a window contains only padding: then ValueError."""
+    if not all(axis.inside().any(axis=1).all() for axis in axes):
+        raise ValueError(
+            f"{layer}: on an input of {tuple(axis.size for axis in axes)} with padding "
+            f"{tuple((axis.low, axis.high) for axis in axes)} some windows contain only padding"
+        )
+    return axes
+
+
 def _whole(layer: str, name: str, value: Whole, rank: int | None) -> int | tuple[int, ...]:
-    """A positive whole number as it is, or repeated for a known rank; or one for each axis."""
+    """A positive whole number, repeated if the rank is known; or one per axis."""
     each = _whole_numbers(value, least=1)
     if each is not None and each and rank in (None, len(each)):
         return each
@@ -188,7 +208,7 @@ def _padding(layer: str, padding: Padding, rank: int | None) -> str | tuple[tupl
 
 
 def _whole_numbers(values: object, least: int) -> tuple[int, ...] | None:
-    """The values as ints, if they are a sequence of whole numbers not below `least`."""
+    """The values as ints if they are a sequence of whole numbers of at least `least`, else None."""
     if not isinstance(values, Sequence):
         return None
     return tuple(map(int, values)) if all(is_whole(v, least) for v in values) else None

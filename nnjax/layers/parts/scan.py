@@ -1,32 +1,31 @@
-"""Backpropagation through time, once for all recurrent layers.
+"""Backpropagation through time, common to all recurrent layers.
 
-A recurrent layer is one step used again and again. With x_t the input and h_t the state after step
-t (h_0 = 0), a step first makes pre-activations out of two products, then a new state out of those,
-element by element:
+A recurrent layer applies the same step to each position. With x_t the input and h_t the state after
+step t (h_0 = 0), a step computes pre-activations by two products, then the new state elementwise:
 
     a_t = x_t W + b,    p_t = h_(t-1) U,    z_t = a_t + p_t,    state_t = step(z_t, state_(t-1))
 
-(the GRU keeps a part of a_t and p_t apart). Unrolled over time this is a deep network whose layers
-share W, U and b. The error signal of state_t is the sum of what comes from above, dy_t, and of what
-comes from the later step; so one goes from the last step to the first, and at each
+(the GRU does not add all parts of a_t and p_t). Unrolled in time this is a deep network whose
+layers share W, U and b. The error signal of state_t is the sum of that of the output, dy_t, and
+that of the next step, so backward runs from the last step to the first:
 
-    dz_t         = (dstep/dz)' dstate_t                  element by element, by the cell's own rule
-    dstate_(t-1) = (dstep/dstate)' dstate_t + dz_t U'    the direct path and the path through p_t
+    dz_t         = (∂step/∂z)ᵀ dstate_t                  elementwise, by the rule of the cell
+    dstate_(t-1) = (∂step/∂state)ᵀ dstate_t + dz_t Uᵀ    the direct path and the path through p_t
 
-(+ dz_t U' is for h alone, which is what U multiplies). Since W, U and b are forked to all steps and
-examples, their gradients add up over both:
+(the term dz_t Uᵀ is for h only, which U multiplies). All steps and examples share W, U and b, so
+their gradients are summed over both:
 
-    dW = sum_t x_t' dz_t,    dU = sum_t h_(t-1)' dz_t,    db = sum_t 1' dz_t,    dx_t = dz_t W'
+    dW = Σ_t x_tᵀ dz_t,    dU = Σ_t h_(t-1)ᵀ dz_t,    db = Σ_t 1ᵀ dz_t,    dx_t = dz_t Wᵀ
 
-Only dstate needs the steps one by one. The sums are one matrix product over all steps and examples,
-outside of the loop, as is x W going forward.
+Only dstate requires a loop over the steps. Each sum is one matrix product over all steps and
+examples outside of the loop, as is x W in forward.
 
-With a mask m (1 for a real step, 0 for padding) the state is held where m = 0:
+With a mask m (1 at real steps, 0 at padding) the state is kept where m = 0:
 
     state_t = m_t new_t + (1 - m_t) state_(t-1)      new_t = step(z_t, state_(t-1))
     dnew_t  = m_t dstate_t
-    dm_t    = sum over units of (new_t - state_(t-1)) dstate_t
-    and dstate_(t-1) gets (1 - m_t) dstate_t on top
+    dm_t    = Σ_units (new_t - state_(t-1)) ⊙ dstate_t
+    dstate_(t-1) += (1 - m_t) dstate_t
 
 Source: Werbos, Backpropagation through time: what it does and how to do it, Proc. IEEE 78, 1990.
 """
@@ -42,6 +41,7 @@ import jax.numpy as jnp
 from nnjax.checks import check_whole
 from nnjax.core import Layer, Params, Shape
 from nnjax.initializers import Initializer, glorot
+from nnjax.layers.parts.precision import as_dtype_of
 
 Arrays = tuple[jax.Array, ...]
 
@@ -57,13 +57,13 @@ def _copies(dz: Arrays) -> tuple[jax.Array, jax.Array]:
 class Cell(NamedTuple):
     """One step of a recurrent layer, without the products.
 
-    A state is a tuple of arrays (batch, units), h first. `step` and `backward` act element by
-    element on the pre-activations z, a tuple of arrays (batch, multiples of units).
+    A state is a tuple of arrays (batch, units), h first. `step` and `backward` act elementwise on
+    the pre-activations z, a tuple of arrays (batch, multiples of units).
 
         step:     (z, before)        -> new state
-        backward: (z, before, dnew)  -> (dz, dbefore)     dbefore by the direct path alone
+        backward: (z, before, dnew)  -> (dz, dbefore)     dbefore by the direct path only
         join:     (params, a, p)     -> z                 a = x W + b, p = h U
-        fork:     (dz)               -> (da, dp)          works on any number of leading axes
+        fork:     (dz)               -> (da, dp)          for any number of leading axes
         collect:  (dW, dU, da, dp)   -> dparams           adds the gradients of the biases
     """
 
@@ -87,40 +87,21 @@ class Unrolled(NamedTuple):
 
 
 def sigmoid_slope(z: jax.Array) -> jax.Array:
-    """s'(z) = s(z) s(-z) = e / (1 + e)^2 with e = exp(-|z|): s' is even, and e cannot overflow."""
+    """s′(z) = s(z) s(-z) = e / (1 + e)² with e = exp(-|z|): s′ is even, and e cannot overflow."""
     e = jnp.exp(-jnp.abs(z))
     return e / (1 + e) ** 2
 
 
 def tanh_slope(z: jax.Array) -> jax.Array:
-    """tanh'(z) = 4 s'(2 z), which keeps its digits where 1 - tanh(z)^2 has rounded to 0."""
+    """tanh′(z) = 4 s′(2 z), which keeps its digits where 1 - tanh(z)² is rounded to 0."""
     return 4 * sigmoid_slope(2 * z)
 
 
 def unroll(cell: Cell, units: int, last: bool, masked: bool, init: Initializer | None) -> Layer:
-    """The layer that repeats a cell over time; see the module's text and the cells' functions."""
+    """The layer that repeats a cell over time; see the docstrings of the module and the cells."""
     check_whole(units, f"{cell.name}(units)")
     draw = glorot() if init is None else init
     extra = 1 if masked else 0
-
-    def weights(key: jax.Array, n_in: int) -> jax.Array:
-        keys = jax.random.split(key, cell.gates)
-        return jnp.concatenate([draw(k, (n_in, units)) for k in keys], axis=-1)
-
-    def init_params(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
-        if len(in_shape) != 2 or in_shape[-1] <= extra:
-            raise ValueError(
-                f"{cell.name}({units}) needs an input of shape (time, features"
-                f"{' + 1 with the mask' if masked else ''}), got {tuple(in_shape)}"
-            )
-        time, channels = in_shape
-        input_key, recurrent_key = jax.random.split(key)
-        params = cell.params(weights(input_key, channels - extra), weights(recurrent_key, units))
-        return params, (units,) if last else (time, units)
-
-    def parts(x: jax.Array) -> tuple[jax.Array, jax.Array | None]:
-        """The features (batch, time, features) and the mask (time, batch, 1)."""
-        return (x[..., :-1], jnp.swapaxes(x[..., -1:], 0, 1)) if masked else (x, None)
 
     def forward(
         params: Any, x: jax.Array, key: jax.Array | None = None
@@ -181,7 +162,7 @@ def unroll(cell: Cell, units: int, last: bool, masked: bool, init: Initializer |
         _, (dz, dmask) = jax.lax.scan(step, end, (z, befores, mask, dys), reverse=True)
         da, dp = cell.fork(dz)
         dinput = jnp.einsum("btf,tbg->fg", features, da)
-        # The state before the first step is 0, so the sum starts at the second.
+        # The initial state is 0, so the sum starts at the second step.
         drecurrent = jnp.einsum("tbh,tbg->hg", states[0][:-1], dp[1:])
         dx = jnp.einsum("tbg,fg->btf", da, params.input)
         if dmask is not None:
@@ -189,6 +170,25 @@ def unroll(cell: Cell, units: int, last: bool, masked: bool, init: Initializer |
         grads = jax.tree.map(
             lambda g, p: g.astype(p.dtype), cell.collect(dinput, drecurrent, da, dp), params
         )
-        return grads, dx.astype(x.dtype) if jnp.issubdtype(x.dtype, jnp.floating) else dx
+        return grads, as_dtype_of(x, dx)
+
+    def init_params(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
+        if len(in_shape) != 2 or in_shape[-1] <= extra:
+            raise ValueError(
+                f"{cell.name}({units}) takes examples of shape (time, features"
+                f"{' + 1 with the mask' if masked else ''}), got {tuple(in_shape)}"
+            )
+        time, channels = in_shape
+        input_key, recurrent_key = jax.random.split(key)
+        params = cell.params(weights(input_key, channels - extra), weights(recurrent_key, units))
+        return params, (units,) if last else (time, units)
+
+    def weights(key: jax.Array, n_in: int) -> jax.Array:
+        keys = jax.random.split(key, cell.gates)
+        return jnp.concatenate([draw(k, (n_in, units)) for k in keys], axis=-1)
+
+    def parts(x: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+        """The features (batch, time, features) and the mask (time, batch, 1)."""
+        return (x[..., :-1], jnp.swapaxes(x[..., -1:], 0, 1)) if masked else (x, None)
 
     return Layer(init_params, forward, backward)

@@ -1,0 +1,1 @@
+"""What several layers share: window geometry, the sums of a convolution, moments, recurrence."""
