@@ -38,7 +38,7 @@ def main(
     for (varied, program), epoch in itertools.product(
         experiment.programs(), sorted(set(chosen["epoch"]))
     ):
-        cells = chosen.filter(epoch=epoch, **varied).select(program.arms.columns())
+        cells = chosen.filter(epoch=epoch, **varied).select(*program.arms.columns())
         if not cells.is_empty():
             length = refit.epochs if epoch == program.epochs else epoch
             longer = program.model_copy(update={"seeds": refit.seeds, "epochs": length})

@@ -1,23 +1,20 @@
-"""Every figure draws from its table alone: any table it may get, the same bytes twice."""
+"""Figures of the chapter on ISOLET draw from their tables alone: the same table, the same bytes."""
 
 import doctest
-import importlib
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
 
-SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
-sys.path.insert(0, str(SCRIPTS))
+from tests.chapters.conftest import chapter, load
 
 Rows = pl.DataFrame
 BANNER = "STAND-IN DATA: synthetic, not ISOLET"
-SKETCHES = ["sketch_neuron", "sketch_xor", "sketch_isolet"]
+FIGURES = chapter("isolet").page.figures
+SKETCHES = [name for name, figure in FIGURES.items() if not figure.table]
 
 
 def curve(loss: bool, splits: tuple[str, ...], epochs: int, n: int) -> Rows:
@@ -31,7 +28,7 @@ def curve(loss: bool, splits: tuple[str, ...], epochs: int, n: int) -> Rows:
         parts.append(
             pl.DataFrame({"epoch": epoch, "mean": mean, "q05": mean - half, "q95": mean + half})
             .with_columns(split=pl.lit(split), n=pl.lit(n))
-            .with_columns(published=pl.lit(None if loss else 0.95, dtype=pl.Float64))
+            .with_columns(printed=pl.lit(0.95))
         )
     return pl.concat(parts)
 
@@ -73,7 +70,7 @@ TABLES: dict[str, Callable[[int], Rows]] = {
     "fig2": lambda n: curve(False, ("test",), 12, n),
     "fig3": lambda n: curve(True, ("train", "test"), 12, n),
     "fig4": lambda n: curve(False, ("test",), 40, n),
-    "fig5": lambda n: grid("learning_rate", RATES, "hidden", [16, 64, 512], n),
+    "fig5": lambda n: grid("learning_rate", RATES, "hidden_units", [16, 64, 512], n),
     "fig6": lambda n: grid("batch_size", [2, 64, 8192], "epoch", list(range(1, 21)), n),
     "fig7": lambda n: grid("beta1", BETAS, "hidden_layers", [0, 1, 7], n),
     "fig8": optimizers,
@@ -81,12 +78,20 @@ TABLES: dict[str, Callable[[int], Rows]] = {
 VALUES = {"mean", "q05", "q95", "sd", "test_accuracy"}
 
 
+def draw(name: str, svg: Path, png: Path, **table: Path) -> tuple[bytes, bytes]:
+    """Draw a figure as its settings say, and return the bytes of SVG and PNG."""
+    figure = FIGURES[name]
+    script = load("isolet", figure.script or f"plot_{name}")
+    drawing = {"drawing": script.Drawing(**figure.drawing)} if figure.drawing else {}
+    script.main(**table, **drawing, svg=svg, png=png)
+    return svg.read_bytes(), png.read_bytes()
+
+
 def plot(name: str, folder: Path, rows: Rows, source: str = "isolet") -> tuple[bytes, bytes]:
-    """Write the rows as the figure's table, draw it, and return the bytes of SVG and PNG."""
+    """Write the rows as the figure's table and draw it."""
     table, svg, png = (folder / f"{name}.{kind}" for kind in ("csv", "svg", "png"))
     rows.with_columns(data=pl.lit(source)).write_csv(table)
-    importlib.import_module(f"plot_{name}").main(table, svg, png)
-    return svg.read_bytes(), png.read_bytes()
+    return draw(name, svg, png, table=table)
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -107,11 +112,7 @@ def test_same_table_same_bytes(name: str, tmp_path: Path) -> None:
 def test_sketches_same_bytes(name: str, tmp_path: Path) -> None:
     """The sketches need no table and come out the same twice."""
     svg, png = tmp_path / "a.svg", tmp_path / "a.png"
-    draw = importlib.import_module(f"plot_{name}").main
-    draw(svg, png)
-    first = svg.read_bytes(), png.read_bytes()
-    draw(svg, png)
-    assert first == (svg.read_bytes(), png.read_bytes())
+    assert draw(name, svg, png) == draw(name, svg, png)
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -171,45 +172,10 @@ def test_published_value_is_named(tmp_path: Path) -> None:
         assert f"<!-- {text} -->" in plot(name, tmp_path, TABLES[name](10))[0].decode()
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (lambda rows: rows.drop("mean"), "no column mean"),
-        (lambda rows: rows.head(0), "no rows"),
-        (lambda rows: rows.with_columns(n=pl.lit(None)), "empty value in column n"),
-        (lambda rows: pl.concat([rows, rows.head(1)]), "two rows share the same epoch, split"),
-        (lambda rows: rows.with_columns(mean=pl.lit("good")), "wrong type"),
-        (lambda rows: rows.with_columns(data=pl.lit("cifar")), "column data holds"),
-    ],
-)
-def test_wrong_table_is_refused(
-    change: Callable[[Rows], Rows], reason: str, tmp_path: Path
-) -> None:
-    """A wrong table ends the job with a sentence that names the file, and writes nothing."""
-    table, svg, png, log = (tmp_path / name for name in ("t.csv", "t.svg", "t.png", "t.log"))
-    change(TABLES["fig1"](2).with_columns(data=pl.lit("isolet"))).write_csv(table)
-    job = SimpleNamespace(
-        input={"table": str(table)}, output={"svg": str(svg), "png": str(png)}, log=[str(log)]
-    )
-    run = importlib.import_module("plotjob").run
-    with pytest.raises(SystemExit, match=reason):
-        run(importlib.import_module("plot_fig1").main, job)
-    assert str(table) in log.read_text()
-    assert not svg.exists()
-    assert not png.exists()
-
-
-def test_absent_table_is_refused(tmp_path: Path) -> None:
-    """No table: the sentence says which file."""
-    figtable = importlib.import_module("figtable")
-    with pytest.raises(figtable.TableError, match=r"absent\.csv"):
-        figtable.read(tmp_path / "absent.csv", {}, [])
-
-
-@pytest.mark.parametrize("name", ["style", "heatmap", "sketch"])
+@pytest.mark.parametrize("name", ["plot_heatmap", "sketch", "errorscale"])
 def test_examples(name: str) -> None:
     """The examples in the drawing modules hold."""
-    failed, attempted = doctest.testmod(importlib.import_module(name))
+    failed, attempted = doctest.testmod(load("isolet", name))
     assert failed == 0
     assert attempted > 0
 
