@@ -144,7 +144,11 @@ def _key(value: object) -> Hashable:
         return call
     if isinstance(value, list | tuple):
         return tuple(map(_key, value))
-    return value if isinstance(value, Hashable) else object()
+    try:
+        hash(value)
+    except TypeError:
+        return object()
+    return value  # pyright: ignore[reportReturnType]
 
 
 def _array_key(value: Any) -> Hashable:

@@ -19,14 +19,6 @@ from nnjax.core import Layer, Params, Residuals, Shape
 Join = Literal["sum", "concat", "multiply"]
 
 
-def _check_layer(layer: Layer, place: str) -> None:
-    if not isinstance(layer, Layer):
-        raise TypeError(
-            f"{place}: expected a layer, got {layer!r}; call the function that makes it, as in "
-            "nn.relu()"
-        )
-
-
 @recorded
 def serial(*layers: Layer) -> Layer:
     """Layers one after another.
@@ -169,38 +161,6 @@ class _Joined(NamedTuple):
     outputs: tuple[jax.Array, ...]
 
 
-def _joined_shape(shapes: list[Shape], join: Join) -> Shape:
-    """The shape of the joined outputs; ValueError if the branches' shapes do not fit."""
-    first = shapes[0]
-    if join != "concat":
-        if any(shape != first for shape in shapes):
-            raise ValueError(f"parallel, join={join!r}: branches of different shapes {shapes}")
-        return first
-    if any(not shape or shape[:-1] != first[:-1] for shape in shapes):
-        raise ValueError(
-            f"parallel, join='concat': branches of shapes {shapes}, which may differ only in the "
-            "last axis"
-        )
-    return (*first[:-1], sum(shape[-1] for shape in shapes))
-
-
-def _split(dy: jax.Array, outputs: tuple[jax.Array, ...]) -> list[jax.Array]:
-    """Cut dy along the last axis into the parts of the outputs."""
-    ends = list(accumulate(y.shape[-1] for y in outputs))
-    return jnp.split(dy, ends[:-1], axis=-1)
-
-
-def _times_the_others(dy: jax.Array, outputs: tuple[jax.Array, ...]) -> list[jax.Array]:
-    """For each output, dy times the product of all other outputs.
-
-    Computed from the products of those before and of those after it: n outputs cost 3n products,
-    and nothing is divided by an output, which may be 0.
-    """
-    before = list(accumulate(outputs[:-1], operator.mul, initial=dy))
-    after = list(accumulate(reversed(outputs[1:]), operator.mul))[::-1]
-    return [*map(operator.mul, before[:-1], after), before[-1]]
-
-
 @recorded
 def parallel(*branches: Layer, join: Join = "sum") -> Layer:
     """Layers side by side: each receives all of x, and their outputs are joined.
@@ -306,3 +266,43 @@ def parallel(*branches: Layer, join: Join = "sum") -> Layer:
         return tuple(grads), reduce(operator.add, dxs)
 
     return Layer(init, forward, backward)
+
+
+def _joined_shape(shapes: list[Shape], join: Join) -> Shape:
+    """The shape of the joined outputs; ValueError if the branches' shapes do not fit."""
+    first = shapes[0]
+    if join != "concat":
+        if any(shape != first for shape in shapes):
+            raise ValueError(f"parallel, join={join!r}: branches of different shapes {shapes}")
+        return first
+    if any(not shape or shape[:-1] != first[:-1] for shape in shapes):
+        raise ValueError(
+            f"parallel, join='concat': branches of shapes {shapes}, which may differ only in the "
+            "last axis"
+        )
+    return (*first[:-1], sum(shape[-1] for shape in shapes))
+
+
+def _split(dy: jax.Array, outputs: tuple[jax.Array, ...]) -> list[jax.Array]:
+    """Cut dy along the last axis into the parts of the outputs."""
+    ends = list(accumulate(y.shape[-1] for y in outputs))
+    return jnp.split(dy, ends[:-1], axis=-1)
+
+
+def _times_the_others(dy: jax.Array, outputs: tuple[jax.Array, ...]) -> list[jax.Array]:
+    """For each output, dy times the product of all other outputs.
+
+    Computed from the products of those before and of those after it: n outputs cost 3n products,
+    and nothing is divided by an output, which may be 0.
+    """
+    before = list(accumulate(outputs[:-1], operator.mul, initial=dy))
+    after = list(accumulate(reversed(outputs[1:]), operator.mul))[::-1]
+    return [*map(operator.mul, before[:-1], after), before[-1]]
+
+
+def _check_layer(layer: Layer, place: str) -> None:
+    if not isinstance(layer, Layer):
+        raise TypeError(
+            f"{place}: expected a layer, got {layer!r}; call the function that makes it, as in "
+            "nn.relu()"
+        )

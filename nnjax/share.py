@@ -16,40 +16,6 @@ Place = int | tuple[int, ...]
 _Path = tuple[int, ...]
 
 
-def _path(place: Place) -> _Path:
-    path = place if isinstance(place, tuple) else (place,)
-    if not path or not all(is_whole(i, least=0) for i in path):
-        raise ValueError(
-            "shared(places): expected whole numbers from 0, or tuples of them, "
-            f"got the place {place!r}"
-        )
-    return path
-
-
-def _at(params: Params, path: _Path) -> Params:
-    """The part of the params at a place."""
-    for depth, i in enumerate(path):
-        # Plain tuples only: a layer's own NamedTuple holds arrays, not layers.
-        if type(params) is not tuple or i >= len(params):
-            raise ValueError(f"shared: there is no layer at the place {path} (from {path[:depth]})")
-        params = params[i]
-    return params
-
-
-def _put(params: Params, path: _Path, part: Params) -> Params:
-    """The params with another part at a place."""
-    if not path:
-        return part
-    i, *rest = path
-    return (*params[:i], _put(params[i], tuple(rest), part), *params[i + 1 :])
-
-
-def _signature(params: Params) -> tuple[object, list[tuple[Shape, str]]]:
-    """The tree of the params and the shapes and dtypes of its leaves."""
-    leaves, tree = jax.tree.flatten(params)
-    return tree, [(leaf.shape, str(leaf.dtype)) for leaf in leaves]
-
-
 @recorded
 def shared(network: Layer, places: Sequence[Place]) -> Layer:
     """A network that uses one set of parameters at several of its places.
@@ -142,3 +108,37 @@ def shared(network: Layer, places: Sequence[Place]) -> Layer:
         return _put(empty(grads), first, total), dx
 
     return Layer(init, forward, backward)
+
+
+def _path(place: Place) -> _Path:
+    path = place if isinstance(place, tuple) else (place,)
+    if not path or not all(is_whole(i, least=0) for i in path):
+        raise ValueError(
+            "shared(places): expected whole numbers from 0, or tuples of them, "
+            f"got the place {place!r}"
+        )
+    return path
+
+
+def _at(params: Params, path: _Path) -> Params:
+    """The part of the params at a place."""
+    for depth, i in enumerate(path):
+        # Plain tuples only: a layer's own NamedTuple holds arrays, not layers.
+        if type(params) is not tuple or i >= len(params):
+            raise ValueError(f"shared: there is no layer at the place {path} (from {path[:depth]})")
+        params = params[i]
+    return params
+
+
+def _put(params: Params, path: _Path, part: Params) -> Params:
+    """The params with another part at a place."""
+    if not path:
+        return part
+    i, *rest = path
+    return (*params[:i], _put(params[i], tuple(rest), part), *params[i + 1 :])
+
+
+def _signature(params: Params) -> tuple[object, list[tuple[Shape, str]]]:
+    """The tree of the params and the shapes and dtypes of its leaves."""
+    leaves, tree = jax.tree.flatten(params)
+    return tree, [(leaf.shape, str(leaf.dtype)) for leaf in leaves]

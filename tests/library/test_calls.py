@@ -1,5 +1,6 @@
 """Layers, losses and initialisers are equal if equal calls made them, and print as that call."""
 
+import dataclasses
 import importlib
 from collections.abc import Callable
 from typing import Any
@@ -133,13 +134,16 @@ def test_array_counts_by_its_content_at_the_time_of_the_call() -> None:
 
 
 def test_what_cannot_be_hashed_equals_only_itself() -> None:
-    class Table(dict[str, Any]):
-        """A callable without hash."""
+    @dataclasses.dataclass(frozen=True)
+    class Table:
+        """Frozen, so it has a hash, which fails on its list."""
+
+        rows: list[int]
 
         def __call__(self, key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
             return jnp.zeros(shape)
 
-    table = Table()
+    table = Table([1])
     layer = nn.dense(3, table)
     assert layer == layer
     assert hash(layer) == hash(layer)
