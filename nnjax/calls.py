@@ -135,7 +135,7 @@ def text_of(made: Any) -> str:
 
 
 def _key(value: object) -> Hashable:
-    """What stands for an argument where calls are compared."""
+    """The value that represents an argument when calls are compared."""
     if isinstance(value, bool | int | float | str):
         return type(value), repr(value)  # 1, 1.0 and True are equal in Python, as are 0.0 and -0.0
     if isinstance(value, np.ndarray | np.generic | jax.Array):
