@@ -6,33 +6,34 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import language_models as lm
-import language_text
-import ngrams
 import numpy as np
 import optax
-import plot_language
 import polars as pl
 import pytest
-import summarise_language
-import train_language
-import yaml
-from figtable import STAND_INS, TableError
-from settings import SCHEMAS
-from tables import write_parquet, write_text
 
 import nnjax as nn
+from tests.chapters.conftest import load, settings
+from workflow.lib.settings import SettingsError
+from workflow.lib.tables import STAND_INS, write_parquet, write_text
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
-ROOT = Path(__file__).parents[2]
-SETTINGS: dict[str, Any] = yaml.safe_load(
-    (ROOT / "workflow/config/chapters/language.yaml").read_text()
-)["chapters"]["language"]
-NETWORK = {"features": 4, "hidden": 5, "scale": 0.1}
-BLOCK = {"window": 6, "features": 4, "heads": 2, "hidden": 5, "blocks": 1, "scale": 0.1}
+models, ngrams, plot_language, summarise, text, train = (
+    load("language", name)
+    for name in ("models", "ngrams", "plot_language", "summarise", "text", "train")
+)
+SMALL: dict[str, Any] = {
+    "feed_forward": {"features": 4, "hidden_units": 5, "scale": 0.1},
+    "transformer": {"window": 6, "features": 4, "heads": 2, "hidden_units": 5, "blocks": 1},
+    "intervals": {"blocks": 7, "resamples": 50, "seed": 0},
+    "seeds": 2,
+}
+SETTINGS = settings("language", **SMALL)
 COUNTS = np.array([2, 5, 4, 3, 2, 1, 1])
-MODELS = {"feed_forward": NETWORK, "transformer": BLOCK}
+MODELS = {
+    "feed_forward": models.feed_forward(SETTINGS.feed_forward, COUNTS),
+    "transformer": models.transformer(SETTINGS.transformer, COUNTS),
+}
 
 
 def text_of(words: int, vocabulary: int = 7) -> np.ndarray:
@@ -49,7 +50,7 @@ def all_rows(context: list[int], vocabulary: int) -> np.ndarray:
     return np.array([[*context, word] for word in range(vocabulary)])
 
 
-def moved(model: lm.Model) -> Any:
+def moved(model: Any) -> Any:
     """Parameters of which none is small or in a place where it has no effect."""
     shapes = jax.eval_shape(
         lambda key: model.network.init(key, (model.window,))[0], jax.random.key(0)
@@ -60,7 +61,7 @@ def moved(model: lm.Model) -> Any:
 
 
 def test_rare_words_are_folded_and_held_out_words_are_not_counted() -> None:
-    corpus = language_text.read("the cat, the cat. a dog " * 10 + "new " * 20, 5, 0.1, 0.1)
+    corpus = text.read("the cat, the cat. a dog " * 10 + "new " * 20, 5, 0.1, 0.1)
     assert corpus.words == ["<unk>", "cat", "the", ",", "."]
     assert corpus.ids[:8].tolist() == [2, 1, 3, 2, 1, 4, 0, 0]
     assert (corpus.validation, corpus.test, len(corpus.ids)) == (80, 90, 100)
@@ -68,7 +69,7 @@ def test_rare_words_are_folded_and_held_out_words_are_not_counted() -> None:
     # "new" stands twenty times, but not in the training text.
     assert corpus.ids[corpus.test :].tolist() == [0] * 10
     with pytest.raises(ValueError, match="20 tokens is too short"):
-        language_text.read("a " * 20, 5, 0.1, 0.1)
+        text.read("a " * 20, 5, 0.1, 0.1)
 
 
 def test_em_finds_the_weights_that_make_the_words_most_probable() -> None:
@@ -126,14 +127,15 @@ def test_probabilities_of_all_words_sum_to_one(context: list[int]) -> None:
 def test_too_many_words_for_the_codes_are_refused() -> None:
     with pytest.raises(ValueError, match="do not fit into 64 bits"):
         ngrams.encode(np.zeros((1, 5), int), 7000)
-    most = json.loads((SCHEMAS / "chapters/language.schema.json").read_text())
-    limits = most["properties"]["chapters"]["properties"]["language"]["properties"]
-    assert limits["vocabulary"]["maximum"] ** train_language.ORDER < 2**63
+    assert train.ORDER == 5
+    assert 6000**train.ORDER < 2**63
+    with pytest.raises(SettingsError, match=r"language\.vocabulary: 6001: .* at most 6000"):
+        settings("language", vocabulary=6001)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_gradient_is_that_of_autodiff(name: str) -> None:
-    model = lm.MODELS[name](MODELS[name], COUNTS)
+    model = MODELS[name]
     rows = jnp.asarray(text_of(4 * (model.window + 1)).reshape(4, -1))
     x, targets = rows[:, :-1], rows[:, model.window + 1 - model.predicted :]
 
@@ -150,81 +152,82 @@ def test_the_gradient_is_that_of_autodiff(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_every_word_is_predicted_from_what_stands_before_it(name: str) -> None:
     """Changing a word changes no prediction before it; each prediction is the network's own."""
-    model = lm.MODELS[name](MODELS[name], COUNTS)
+    model = MODELS[name]
     params = moved(model)
     ids = text_of(40)
-    found = lm.log_probabilities(model, params, ids, 11, 32, rows=4)
+    found = models.log_probabilities(model, params, ids, 11, 32, rows=4)
     for place in (11, 15, 31):
         changed = ids.copy()
         changed[place] = (changed[place] + 1) % 7
-        other = lm.log_probabilities(model, params, changed, 11, 32, rows=4)
+        other = models.log_probabilities(model, params, changed, 11, 32, rows=4)
         assert np.array_equal(other[: place - 11], found[: place - 11])
         assert other[place - 11] != found[place - 11]
         # All words in the place of this one: a distribution.
         total = 0.0
         for word in range(7):
             changed[place] = word
-            total += np.exp(lm.log_probabilities(model, params, changed, place, place + 1)[0])
+            total += np.exp(models.log_probabilities(model, params, changed, place, place + 1)[0])
         assert total == pytest.approx(1)
     scores = model.network.forward(params, jnp.asarray(ids[None, 31 - model.window : 31]))[0]
     assert found[-1] == pytest.approx(float(jax.nn.log_softmax(scores[0, -1])[ids[31]]))
     with pytest.raises(ValueError, match="does not fit before word 2"):
-        lm.log_probabilities(model, params, ids, 2, 5)
+        models.log_probabilities(model, params, ids, 2, 5)
 
 
 def test_a_pass_predicts_every_word_once() -> None:
     """Windows of six lie side by side; what is left over is shorter than a window or a batch."""
-    model = lm.transformer(BLOCK, COUNTS)
-    order = lm.batches(100, model, 3, seed=0)
+    model = MODELS["transformer"]
+    order = models.batches(100, model, 3, seed=0)
     first = np.concatenate([next(order) for _ in range(5)])
     predicted = (first[:, None] + 1 + np.arange(6)[None]).ravel()
     assert len(set(predicted.tolist())) == len(predicted) == 90
     assert predicted.max() < 100
-    again = lm.batches(100, model, 3, seed=0)
+    again = models.batches(100, model, 3, seed=0)
     assert np.array_equal(np.concatenate([next(again) for _ in range(5)]), first)
     with pytest.raises(ValueError, match="make batch_tokens smaller"):
-        next(lm.batches(20, model, 3, seed=0))
+        next(models.batches(20, model, 3, seed=0))
 
 
 def test_training_starts_as_the_unigram_and_keeps_the_best_checkpoint() -> None:
     ids = text_of(300)
     frequencies = np.bincount(ids[:250], minlength=7)
-    model = lm.feed_forward(NETWORK, frequencies)
-    settings = {"batch_tokens": 25, "checkpoints": 4, "checkpoint_steps": 10}
+    model = models.feed_forward(SETTINGS.feed_forward, frequencies)
+    training = settings(
+        "language", training={"batch_tokens": 25, "checkpoints": 4, "checkpoint_steps": 10}
+    ).training
     # The rate never falls and is far too large, so that later checkpoints are worse.
-    trained = lm.train(model, optax.adam(0.5), ids, (250, 300), settings, seed=0)
+    trained = models.train(model, optax.adam(0.5), ids, (250, 300), training, seed=0)
     unigram = -np.log(frequencies / 250)[ids[250:]].mean()
     assert trained.validation_loss[0] == pytest.approx(unigram, abs=0.05)
     assert trained.tokens.tolist() == [0, 250, 500, 750, 1000]
     assert trained.validation_loss[-1] > trained.validation_loss.min()
-    again = -lm.log_probabilities(model, trained.params, ids, 250, 300).mean()
+    again = -models.log_probabilities(model, trained.params, ids, 250, 300).mean()
     assert again == pytest.approx(trained.validation_loss.min())
 
 
 def test_samples_follow_the_seed_and_are_never_unknown() -> None:
-    for name, settings in MODELS.items():
-        model = lm.MODELS[name](settings, COUNTS)
+    for model in MODELS.values():
         params, _ = model.network.init(jax.random.key(0), (model.window,))
         drawn = [
-            lm.sample(model, params, [1, 2, 3, 4], 12, 1.0, np.random.default_rng(seed))
+            models.sample(model, params, [1, 2, 3, 4], 12, 1.0, np.random.default_rng(seed))
             for seed in (0, 0, 1)
         ]
         assert drawn[0] == drawn[1] != drawn[2]
         assert 0 not in drawn[0]
         with pytest.raises(ValueError, match="too few to begin with"):
-            lm.sample(model, params, [], 1, 1.0, np.random.default_rng(0))
+            models.sample(model, params, [], 1, 1.0, np.random.default_rng(0))
 
 
 def test_at_a_low_temperature_the_likeliest_word_is_said() -> None:
     """The transformer reads the last word of a short beginning, not the padding behind it."""
-    model = lm.transformer(BLOCK, COUNTS)
+    model = MODELS["transformer"]
     params = moved(model)
     scores = model.network.forward(params, jnp.array([[1, 2, 3]], jnp.int32))[0][0, -1]
-    said = lm.sample(model, params, [1, 2, 3], 1, 1e-4, np.random.default_rng(0))
+    said = models.sample(model, params, [1, 2, 3], 1, 1e-4, np.random.default_rng(0))
     assert said == [int(scores[1:].argmax()) + 1]
 
 
-def made_up(folder: Path, data: str) -> dict[str, Path]:
+def made_up(folder: Path, data: str) -> None:
     """Runs of two seeds with known probabilities: unigram 1/8, networks 1/4, Kneser-Ney 1/2."""
     chances = {
         "unigram": (0.125,),
@@ -261,46 +264,33 @@ def made_up(folder: Path, data: str) -> dict[str, Path]:
         for s, names in enumerate((["lord", "duke"], ["duke", "dog"]))
         for r, n in enumerate(names, start=1)
     ]
-    said = [
-        {"model": m, "temperature": 1.0, "prompt": "my", "text": "lord <b>", "data": data}
-        for m in MODELS
-    ]
+    samples = [{"model": m, "temperature": 1.0, "prompt": "my", "text": "lord <b>"} for m in MODELS]
     tables = {
         "words": pl.DataFrame(words),
         "curves": pl.DataFrame(curves),
-        "said": pl.DataFrame(said).drop("data"),
+        "samples": pl.DataFrame(samples),
         "neighbours": pl.DataFrame(near),
         "facts": pl.DataFrame(
-            {"key": list(summarise_language.FACTS), "value": [4.0] * len(summarise_language.FACTS)}
+            {"key": list(summarise.FACTS), "value": [4.0] * len(summarise.FACTS)}
         ),
     }
     for name, table in tables.items():
-        write_parquet(table, folder / f"{name}.parquet")
+        write_parquet(table, folder / f"runs/{name}.parquet")
     write_text(json.dumps({"data": data}), folder / "text.json")
-    return {name: folder / f"{name}.parquet" for name in tables}
 
 
-def summarise(
-    paths: dict[str, Path], folder: Path, settings: dict[str, Any], out: dict[str, Path]
-) -> None:
-    summarise_language.main(
-        **paths,
-        record=folder / "text.json",
-        settings=settings,
-        **out,
-    )
+def summarised(folder: Path, **overrides: Any) -> dict[str, Path]:
+    """The tables of the runs in a folder."""
+    tables = {n: folder / f"{n}.csv" for n in ("perplexities", "samples", "neighbours", "numbers")}
+    chosen = settings("language", **SMALL | overrides)
+    summarise.main(chosen, folder / "runs", folder / "text.json", **tables)
+    return tables
 
 
 @pytest.mark.parametrize("data", ["shakespeare", "own-text"])
 def test_summary_and_figure_of_made_up_runs(tmp_path: Path, data: str) -> None:
-    out = {n: tmp_path / f"{n}.csv" for n in ("table", "samples", "meanings", "numbers")}
-    settings = SETTINGS | {
-        "seeds": 2,
-        "intervals": {"blocks": 7, "resamples": 50, "seed": 0},
-        "neighbours": {"words": ["king", "cat"], "shown": 2},
-    }
-    paths = made_up(tmp_path, data)
-    summarise(paths, tmp_path, settings, out)
+    made_up(tmp_path, data)
+    out = summarised(tmp_path, neighbours={"words": ["king", "cat"], "shown": 2})
     numbers = {row["key"]: row for row in pl.read_csv(out["numbers"]).iter_rows(named=True)}
     assert set(pl.read_csv(out["numbers"])["data"]) == {data}
     assert numbers["h5.perplexity"]["value"] == pytest.approx(4)
@@ -314,46 +304,39 @@ def test_summary_and_figure_of_made_up_runs(tmp_path: Path, data: str) -> None:
     assert numbers["h5.feed_forward_neighbours"]["value"] == pytest.approx(0.5)
     assert numbers["h5.feed_forward_seconds"]["value"] == 2
     assert numbers["h5.diverged"]["value"] == 0
-    assert pl.read_csv(out["meanings"])["neighbours"].to_list() == ["lord, duke"] * 2
-    plot_language.main(out["table"], tmp_path / "a.svg", tmp_path / "a.png")
+    assert pl.read_csv(out["neighbours"])["neighbours"].to_list() == ["lord, duke"] * 2
+    plot_language.main(out["perplexities"], tmp_path / "a.svg", tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 10_000
     marked = STAND_INS["own-text"] in (tmp_path / "a.svg").read_text()
     assert marked == (data == "own-text")
-    pl.read_csv(out["table"]).filter(pl.col("model") != "unigram").write_csv(out["table"])
-    with pytest.raises(TableError, match="expected"):
-        plot_language.main(out["table"], tmp_path / "a.svg", tmp_path / "a.png")
 
 
 def test_blocks_of_unequal_length_count_by_their_words() -> None:
     nats = np.arange(10.0)[None]
-    found = summarise_language.interval(nats, {"blocks": 3, "resamples": 200, "seed": 0})
+    intervals = settings("language", intervals={"blocks": 3, "resamples": 200}).intervals
+    found = summarise.interval(nats, intervals)
     assert found.value == pytest.approx(4.5)
     assert found.n == 3
     assert found.lo < 4.5 < found.hi
 
 
 def test_a_diverged_run_is_counted(tmp_path: Path) -> None:
-    paths = made_up(tmp_path, "shakespeare")
+    made_up(tmp_path, "shakespeare")
+    path = tmp_path / "runs/curves.parquet"
     lost = (pl.col("model") == "transformer") & (pl.col("seed") == 1) & (pl.col("tokens") == 100)
-    curves = pl.read_parquet(paths["curves"]).with_columns(
+    curves = pl.read_parquet(path).with_columns(
         train_loss=pl.when(lost).then(float("nan")).otherwise("train_loss")
     )
-    write_parquet(curves, paths["curves"])
-    out = {n: tmp_path / f"{n}.csv" for n in ("table", "samples", "meanings", "numbers")}
-    settings = SETTINGS | {"seeds": 2, "intervals": {"blocks": 7, "resamples": 50, "seed": 0}}
-    summarise(paths, tmp_path, settings, out)
-    found = pl.read_csv(out["numbers"]).row(by_predicate=pl.col("key") == "h5.diverged", named=True)
+    write_parquet(curves, path)
+    found = pl.read_csv(summarised(tmp_path)["numbers"]).row(
+        by_predicate=pl.col("key") == "h5.diverged", named=True
+    )
     assert (found["value"], found["n"]) == (1, 4)
 
 
 def test_networks_are_made_of_public_rules_only() -> None:
     """Same parameters as the layers named in the text."""
-    model = lm.feed_forward(NETWORK, COUNTS)
+    model = MODELS["feed_forward"]
     params, _ = model.network.init(jax.random.key(0), (4,))
     assert [type(p) for p in params] == [nn.Embedding, tuple, nn.Dense, tuple, nn.Dense, tuple]
-    assert lm.size(params) == 7 * 4 + 16 * 5 + 5 + 5 * 7 + 7
-
-
-def test_an_interval_of_a_fraction_holds_fractions_only() -> None:
-    found = summarise_language.fraction(np.array([0.5, 1.0]))
-    assert found == (0.75, 0, 1, 2)
+    assert models.size(params) == 7 * 4 + 16 * 5 + 5 + 5 * 7 + 7

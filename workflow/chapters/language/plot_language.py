@@ -1,30 +1,16 @@
 """Language models: perplexity of the test text, and of the validation text by words seen."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import figtable
 import numpy as np
-import plotjob
 import polars as pl
-import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
 TITLE = "What comes next? Perplexity of words that no model has seen"
-COLUMNS = {
-    "part": pl.String,
-    "model": pl.String,
-    "tokens": pl.Int64,
-    "value": pl.Float64,
-    "lo": pl.Float64,
-    "hi": pl.Float64,
-    "n": pl.Int64,
-}
 MODELS = {
     "unigram": ("word frequencies", style.GREY),
     "jelinek_mercer": ("5-gram, Jelinek-Mercer", style.GREY),
@@ -35,7 +21,7 @@ MODELS = {
     "transformer": ("transformer", style.ORANGE),
     "transformer_mixture": ("transformer + 5-gram", style.ORANGE),
 }
-"""What stands beside each dot, from the top, and its colour."""
+"""Label and colour of each dot, from top to bottom."""
 
 LEARNED = ("feed_forward", "transformer")
 
@@ -44,23 +30,14 @@ def main(table: Path, svg: Path, png: Path) -> None:
     """Draw every model's perplexity (left) and the networks' learning curves (right).
 
     Args:
-        table: CSV as `summarise_language` writes it.
+        table: CSV as `summarise.figure_rows` describes it.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong, or lacks a model or names an unknown one.
     """
-    read = figtable.read(table, COLUMNS, key=["part", "model", "tokens"])
-    for part, known in (("perplexity", set(MODELS)), ("curve", set(LEARNED))):
-        found = set(read.rows.filter(part=part)["model"])
-        if found != known:
-            raise figtable.TableError(
-                f"{table}: part {part!r} has the models {sorted(found)}; expected {sorted(known)}"
-            )
+    read = tables.read_figure(table)
     seeds = read.rows.filter(part="curve")["n"].to_numpy()[0]
     footer = (
-        f"n = {seeds} seeds of each network; data: {figtable.SOURCES[read.source]}. Bars: 95 % "
+        f"n = {seeds} seeds of each network; data: {tables.SOURCES[read.source]}. Bars: 95 % "
         "over contiguous blocks of the test text and seeds. Right: mean of the seeds on the "
         "validation text; band: their range; before training the networks are the unigram."
     )
@@ -124,7 +101,7 @@ def _plain(axes: Axes, which: str) -> None:
     steps = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)
     ticks: list[float] = []
     for tick in (s * 10.0**d for d in range(5) for s in steps):
-        # The next round number that keeps clear of the one before.
+        # The next round number that is far enough from the previous one.
         far = not ticks or np.log(tick / ticks[-1]) > np.log(high / low) / 9
         if low <= tick <= high and far:
             ticks.append(tick)
@@ -134,5 +111,4 @@ def _plain(axes: Axes, which: str) -> None:
     axis.set_ticks([], minor=True)
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

@@ -1,13 +1,13 @@
 """Counts of short word sequences as language models: what a neural one has to beat.
 
-A context of four words and the word after it are one row of five ids. Every function here takes
-such rows, (rows, order), and gives the probability of each row's last word after the others.
+A context of four words and the word after it are one row of five ids. The models take such rows,
+(rows, order), and give the probability of the last word of each row after the others.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from language_text import windows
+from text import windows
 
 
 class Counts(NamedTuple):
@@ -34,7 +34,10 @@ def encode(rows: np.ndarray, vocabulary: int) -> np.ndarray:
     """
     order = rows.shape[1]
     if vocabulary**order >= 2**63:
-        raise ValueError(f"sequences of {order} out of {vocabulary} words do not fit into 64 bits")
+        raise ValueError(
+            f"sequences of {order} out of {vocabulary} words do not fit into 64 bits; "
+            "make the vocabulary smaller"
+        )
     return rows.astype(np.int64) @ (vocabulary ** np.arange(order, dtype=np.int64)[::-1])
 
 
@@ -44,15 +47,16 @@ def grams(ids: np.ndarray, order: int) -> np.ndarray:
 
 
 def kneser_ney(ids: np.ndarray, rows: np.ndarray, vocabulary: int) -> np.ndarray:
-    """Interpolated Kneser-Ney: every count gives a little of itself to the shorter context.
+    """Interpolated Kneser-Ney: every count passes a discount on to the shorter context.
 
-        p(w | h) = (max(c(hw) - D, 0) + D N(h) q(w | h')) / c(h)        q(w | h) where c(h) = 0
+        p(w | h) = (max(c(hw) - D, 0) + D N(h) q(w | h′)) / c(h),   or q(w | h′) where c(h) = 0
 
-    with h' the context without its first word, N(h) the number of different words after h, and q
-    the same formula for the shorter context, down to 1 / vocabulary. Below the longest sequences
-    c counts not how often a sequence occurs but after how many different words. The discount of
-    each length is D = n1 / (n1 + 2 n2), n1 and n2 the number of sequences that occur once, twice,
-    with half a sequence added to either so that D lies between 0 and 1 in any text.
+    with h′ the context without its first word, N(h) the number of different words after h, and q
+    the same formula for the shorter context, down to 1 / vocabulary. For all but the longest
+    sequences, c counts not how often a sequence occurs but after how many different words. The
+    discount of each length is D = n1 / (n1 + 2 n2), where n1 and n2 are the numbers of sequences
+    that occur once and twice; half a sequence is added to both, so that D lies between 0 and 1 in
+    any text.
 
     Args:
         ids: the training text, (tokens,).
@@ -92,7 +96,7 @@ def relative_frequencies(
 ) -> tuple[np.ndarray, np.ndarray]:
     """How often the last word follows 0, 1, ... of the words before it, in the training text.
 
-    A context that does not occur says what the next shorter one says.
+    A context that does not occur gets the frequencies of the next shorter one.
 
     Args:
         ids: the training text, (tokens,).
@@ -121,19 +125,19 @@ def relative_frequencies(
 
 
 def mixture_weights(parts: np.ndarray, steps: int = 200) -> np.ndarray:
-    """The weights of a mixture of models that suit some words best, by EM.
+    """The weights of a mixture of models that fit some words best, by EM.
 
-        w_k <- (1 + sum over the words of w_k p_k / sum_j w_j p_j) / (words + models)
+        w_k ← (1 + Σ_words w_k p_k / Σ_j w_j p_j) / (words + models)
 
-    Every model is given one imagined word: no weight is 0, and where words are few the weights stay
-    near equal. (It is the most probable weight under Dirichlet's prior with all parameters 2.)
+    Every model gets one imaginary word: no weight is 0, and with few words the weights stay nearly
+    equal. (These are the most probable weights under Dirichlet's prior with all parameters 2.)
 
     Args:
-        parts: what each model gives to each word, (words, models).
+        parts: the probability of each word under each model, (words, models).
         steps: of the iteration, which starts from equal weights.
 
     Returns:
-        The weights, (models,), that sum to one; equal ones if there are no words.
+        The weights, (models,), which sum to one; equal weights if there are no words.
 
     Example:
         >>> mixture_weights(np.array([[1.0, 0.0]] * 3)).tolist()  # 3 + 1 words to 0 + 1
@@ -155,14 +159,14 @@ def jelinek_mercer(
 ) -> np.ndarray:
     """A mixture of the relative frequencies of all lengths, its weights fitted on other text.
 
-        p(w | h) = sum_k weight_k f_k(w | last k - 1 words of h)
+        p(w | h) = Σ_k weight_k f_k(w | last k - 1 words of h)
 
-    There is one set of weights for each length of the longest context that occurs: a context that
-    has never been seen has no say.
+    Each length of the longest context that occurs has its own set of weights: a context that never
+    occurs contributes nothing.
 
     Args:
         ids: the training text, (tokens,).
-        tuning: contexts and words of the text that fits the weights, (words, order).
+        tuning: contexts and words of the text on which the weights are fitted, (words, order).
         rows: contexts and words, (rows, order).
         vocabulary: number of ids.
 
@@ -175,7 +179,7 @@ def jelinek_mercer(
     shown, of_rows = relative_frequencies(ids, rows, vocabulary)
     p = np.zeros(len(rows))
     for length in range(rows.shape[1]):
-        # Parts beyond the longest context repeat the one before and would share its weight.
+        # Parts beyond the longest context repeat the previous one and would share its weight.
         mixed = slice(0, length + 2)
         weights = mixture_weights(parts[longest == length, mixed])
         p = np.where(of_rows == length, shown[:, mixed] @ weights, p)

@@ -1,4 +1,4 @@
-"""Two networks that predict the next word, and how both are trained, asked and let talk."""
+"""Two networks that predict the next word: their training, predictions and samples."""
 
 import functools
 from collections.abc import Iterator
@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from language_text import windows
+from settings import FeedForward, Training, Transformer
+from text import windows
 
 import nnjax as nn
 
@@ -19,8 +20,8 @@ CONTEXT = 4
 class Model(NamedTuple):
     """A network from (rows, window) ids to scores (rows, predicted, vocabulary).
 
-    The scores are those of the `predicted` words of which the last follows the window: 1 for a
-    network that reads the window as one input, `window` for one that predicts at every place.
+    The scores are those of `predicted` consecutive words, the last of which follows the window: 1
+    for a network that reads the window as one input, `window` for one that predicts at every place.
     """
 
     network: nn.Layer
@@ -29,10 +30,10 @@ class Model(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """The parameters with the least validation loss, and the way there.
+    """The parameters with the lowest validation loss, and the learning curve.
 
     `tokens`, `train_loss` and `validation_loss` have one entry per checkpoint; the training loss is
-    the mean since the one before (NaN at the first, which is before any training).
+    the mean since the previous one (NaN at the first, before any training).
     """
 
     params: Any
@@ -41,20 +42,20 @@ class Trained(NamedTuple):
     validation_loss: np.ndarray
 
 
-def feed_forward(settings: dict[str, Any], frequencies: np.ndarray) -> Model:
+def feed_forward(settings: FeedForward, frequencies: np.ndarray) -> Model:
     """The network of Bengio et al. 2003: the embeddings of the last words, a hidden layer, softmax.
 
         e = [C(w_1); ...; C(w_n)]        h = tanh(e W_1 + b_1)        scores = h W_2 + b_2
 
     Args:
-        settings: features, hidden, scale (of the first embeddings).
+        settings: its sizes.
         frequencies: of each word in the training text, (vocabulary,).
     """
     vocabulary = len(frequencies)
     network = nn.serial(
-        nn.embedding(vocabulary, settings["features"], nn.initializers.normal(settings["scale"])),
+        nn.embedding(vocabulary, settings.features, nn.initializers.normal(settings.scale)),
         nn.flatten(),
-        nn.dense(settings["hidden"], nn.initializers.glorot()),
+        nn.dense(settings.hidden_units, nn.initializers.glorot()),
         nn.tanh(),
         _scores(frequencies),
         nn.reshape((1, vocabulary)),
@@ -62,19 +63,19 @@ def feed_forward(settings: dict[str, Any], frequencies: np.ndarray) -> Model:
     return Model(network, CONTEXT, 1)
 
 
-def transformer(settings: dict[str, Any], frequencies: np.ndarray) -> Model:
+def transformer(settings: Transformer, frequencies: np.ndarray) -> Model:
     """Causal transformer blocks on embeddings of words and places; predicts at every place.
 
     Args:
-        settings: window, features, heads, hidden, blocks, scale.
+        settings: its sizes.
         frequencies: of each word in the training text, (vocabulary,).
     """
-    window, features = settings["window"], settings["features"]
-    block = nn.transformer_block(features, settings["heads"], settings["hidden"])
+    window, features = settings.window, settings.features
+    block = nn.transformer_block(features, settings.heads, settings.hidden_units)
     network = nn.serial(
-        nn.embedding(len(frequencies), features, nn.initializers.normal(settings["scale"])),
+        nn.embedding(len(frequencies), features, nn.initializers.normal(settings.scale)),
         nn.position_embedding(window),
-        *[block] * settings["blocks"],
+        *[block] * settings.blocks,
         nn.layer_norm(),
         _scores(frequencies),
     )
@@ -84,28 +85,24 @@ def transformer(settings: dict[str, Any], frequencies: np.ndarray) -> Model:
 def _scores(frequencies: np.ndarray) -> nn.Layer:
     """The last layer; its bias starts at the logarithms of the frequencies.
 
-    So an untrained network is the unigram model, and training starts from there.
+    An untrained network is therefore the unigram model, and training starts from there.
     """
     known = np.maximum(frequencies, 1.0)
     bias = np.log(known / known.sum())
     return nn.dense(len(bias), bias=lambda key, shape: jnp.asarray(bias, jnp.result_type(float)))
 
 
-MODELS = {"feed_forward": feed_forward, "transformer": transformer}
-
-
 def batches(tokens: int, model: Model, rows: int, seed: int) -> Iterator[np.ndarray]:
-    """Where the windows of each batch begin, without end: (rows,) at a time.
+    """Where the windows of each batch begin, (rows,) at a time, without end.
 
-    In every pass each word of the text is predicted once, but for a rest shorter than a batch: the
-    windows lie side by side, `predicted` words apart, from a first place drawn for the pass, in a
-    new order.
+    Every pass predicts each word of the text once, except for a remainder shorter than a batch: the
+    windows begin `predicted` words apart, from a place drawn for each pass, in a new order.
 
     Args:
         tokens: length of the training text.
-        model: says how long windows are and how far apart.
+        model: gives the length of the windows and their distance.
         rows: windows in a batch.
-        seed: of the places and orders.
+        seed: of places and orders.
 
     Raises:
         ValueError: if the text has no whole batch.
@@ -133,30 +130,29 @@ def train(
     optimizer: optax.GradientTransformation,
     ids: np.ndarray,
     validation: tuple[int, int],
-    settings: dict[str, Any],
+    settings: Training,
     seed: int,
 ) -> Trained:
-    """Mini-batches of the training text; the parameters are those of the best checkpoint.
+    """Train on mini-batches of the training text; keep the parameters of the best checkpoint.
 
     Args:
         model: what to train.
-        optimizer: gives the updates; one for all seeds, since another is another program.
-        ids: the whole text, (tokens,); training text is what stands before the validation text.
+        optimizer: gives the updates. Use one for all seeds: another would be compiled anew.
+        ids: the whole text, (tokens,); the training text comes before the validation text.
         validation: where the validation text begins and ends.
-        settings: batch_tokens (words predicted in a batch), checkpoints, and checkpoint_steps
-            (batches between two of them).
+        settings: size of the batches and number of checkpoints.
         seed: of initial parameters and batches.
     """
     init_key, key = jax.random.split(jax.random.key(seed))
     params, memory = _start(model, optimizer, init_key)
     state = (params, memory, key)
     text = jnp.asarray(ids)
-    rows = settings["batch_tokens"] // model.predicted
+    rows = settings.batch_tokens // model.predicted
     order = batches(validation[0], model, rows, seed)
-    span = settings["checkpoint_steps"]
+    span = settings.checkpoint_steps
     losses, held_out = [np.nan], [-log_probabilities(model, params, ids, *validation).mean()]
     best = params
-    for _ in range(settings["checkpoints"]):
+    for _ in range(settings.checkpoints):
         starts = jnp.asarray(np.stack([next(order) for _ in range(span)]))
         state, J = _steps(model, optimizer, state, text, starts)
         losses.append(float(J))
@@ -184,7 +180,7 @@ def _steps(
     text: jax.Array,
     starts: jax.Array,
 ) -> tuple[tuple[Any, Any, jax.Array], jax.Array]:
-    """One update per row of `starts`, (steps, rows); the mean of the losses before them."""
+    """One update per row of `starts`, (steps, rows); the mean of the losses before each update."""
     gradient = nn.value_and_grad(model.network, nn.softmax_cross_entropy)
 
     def step(state: tuple[Any, Any, jax.Array], begin: jax.Array) -> tuple[Any, jax.Array]:
@@ -212,15 +208,15 @@ def log_probabilities(
 ) -> np.ndarray:
     """The log probability of each word of a part of the text, (end - begin,).
 
-    A network that predicts at every place is shown windows that overlap by half, and the second
-    half of each is read, so that every word has half a window before it or more.
+    A network that predicts at every place sees windows that overlap by half, and the second half of
+    its predictions counts: each word then has at least half a window of words before it.
 
     Args:
         model: the network.
         params: its parameters.
         ids: the whole text, (tokens,).
-        begin: the first word to predict; at least a window of text stands before it.
-        end: the first word not to predict.
+        begin: the first word to predict, with at least a window of text before it.
+        end: one after the last word to predict.
         context: words to show before each word, at most the window; default: as above.
         rows: windows at a time, to bound memory.
 
@@ -234,7 +230,7 @@ def log_probabilities(
         raise ValueError(f"a window of {window} words does not fit before word {begin}")
     ends = np.arange(begin + fresh - 1, end + fresh - 1, fresh)
     last = np.minimum(ends, end - 1)
-    # The last window of all ends with the text; the ones that fill up the batch repeat it.
+    # The very last window ends with the text; copies of it fill up the last batch.
     last = np.concatenate([last, np.full(-len(last) % rows, end - 1)])
     text = windows(ids, last + 1, window + 1)
     pieces = [
@@ -243,7 +239,7 @@ def log_probabilities(
     ]
     found = np.empty(end - begin)
     places = last[:, None] - fresh + 1 + np.arange(fresh)[None]
-    inside = places >= begin  # a part may be shorter than the half of a window
+    inside = places >= begin  # a part may be shorter than half a window
     found[places[inside] - begin] = np.concatenate(pieces)[inside]
     return found
 
@@ -264,16 +260,16 @@ def sample(
     temperature: float,
     rng: np.random.Generator,
 ) -> list[int]:
-    """Words drawn one after the other, each put behind the text before the next is drawn.
+    """Draw words one by one, each appended to the text before the next is drawn.
 
-        p(word) is proportional to exp(score / temperature), and 0 for the unknown word
+        p(word) ∝ exp(score / temperature), and 0 for the unknown word
 
     Args:
         model: the network.
         params: its parameters.
-        begin: ids to go on from, at least a window where one word is predicted, else one.
+        begin: ids to continue, at least one; a window where the network predicts one word.
         tokens: how many to draw.
-        temperature: 1 draws as the network predicts, less prefers the likely words.
+        temperature: 1 draws as the network predicts; lower values prefer the likely words.
         rng: the generator to draw from.
 
     Returns:
@@ -284,7 +280,7 @@ def sample(
         raise ValueError(f"sample: {len(ids)} words are too few to begin with")
     for _ in range(tokens):
         seen = ids[-model.window :]
-        # What stands to the right of the last word is not seen by it: the padding says nothing.
+        # A word does not see what comes after it, so the padding has no effect.
         row = np.zeros((1, model.window), np.int32)
         row[0, : len(seen)] = seen
         scores = np.asarray(_forward(model.network, params, jnp.asarray(row)))[0]
@@ -301,5 +297,5 @@ def _forward(network: nn.Layer, params: Any, x: jax.Array) -> jax.Array:
 
 
 def size(params: Any) -> int:
-    """How many numbers a network has learned."""
+    """The number of parameters of a network."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))

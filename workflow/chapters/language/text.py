@@ -1,4 +1,4 @@
-"""A text as whole numbers: words and signs, rare words folded, and the text cut in three."""
+"""A text as whole numbers: words and signs, rare words replaced, and the text split in three."""
 
 import re
 from collections import Counter
@@ -7,17 +7,17 @@ from typing import NamedTuple
 import numpy as np
 
 WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)*|[^\sa-z0-9]")
-"""A word with the apostrophes inside it, or one sign."""
+"""A word, with apostrophes inside it, or one sign."""
 
 UNKNOWN = "<unk>"
-"""Stands for every word that is not in the vocabulary; its id is 0."""
+"""Replaces every word that is not in the vocabulary; its id is 0."""
 
 
 class Corpus(NamedTuple):
-    """A text as ids, where its parts begin and end, and the vocabulary.
+    """A text as ids, the limits of its parts, and the vocabulary.
 
-    `ids` are the tokens in the order of the text, (tokens,). Training text is ids[:validation],
-    validation text ids[validation:test], test text ids[test:]. `words` are the names of the ids.
+    `ids` are the tokens in the order of the text, (tokens,). The training text is ids[:validation],
+    the validation text ids[validation:test], the test text ids[test:]. `words` names the ids.
     """
 
     ids: np.ndarray
@@ -26,15 +26,15 @@ class Corpus(NamedTuple):
     words: list[str]
 
     def frequencies(self) -> np.ndarray:
-        """How often each word stands in the training text, (vocabulary,)."""
+        """How often each word occurs in the training text, (vocabulary,)."""
         return np.bincount(self.ids[: self.validation], minlength=len(self.words))
 
 
 def tokens(text: str) -> list[str]:
     """The words and signs of a text, in lower case.
 
-    Verse begins every line with a capital, so that case tells lines from sentences no better than
-    it tells names from words; line breaks are white space.
+    Every line of verse begins with a capital letter, so case marks neither sentences nor names
+    reliably. Line breaks are white space.
 
     Example:
         >>> tokens("First Citizen:\\nIs't a verdict?")
@@ -46,15 +46,15 @@ def tokens(text: str) -> list[str]:
 def read(text: str, vocabulary: int, validation: float, test: float) -> Corpus:
     """The text as ids, split by position: training, then validation, then test text.
 
-    The vocabulary holds the most frequent words that stand at least twice in the training text;
-    all others are one word, `UNKNOWN`. So the unknown word has training examples of its own, and
-    nothing is learned from the texts that are held out.
+    The vocabulary holds the most frequent words that occur at least twice in the training text; all
+    others become one word, `UNKNOWN`. The unknown word then occurs in the training text, and the
+    vocabulary depends on nothing that is held out.
 
     Args:
         text: the text.
-        vocabulary: the most words to keep, the unknown word among them.
-        validation: fraction of the tokens that tunes.
-        test: fraction of the tokens that tests, the last ones.
+        vocabulary: number of words to keep at most, including the unknown word.
+        validation: fraction of the tokens for tuning.
+        test: fraction of the tokens for testing, at the end.
 
     Raises:
         ValueError: if a part would have fewer than ten tokens.
@@ -69,11 +69,11 @@ def read(text: str, vocabulary: int, validation: float, test: float) -> Corpus:
     parts = np.diff([0, *ends, len(found)])
     if parts.min() < 10:
         raise ValueError(
-            f"a text of {len(found)} tokens is too short to be split in parts of {parts.tolist()}: "
-            "each needs ten"
+            f"a text of {len(found)} tokens is too short to be split into parts of "
+            f"{parts.tolist()}: each needs ten; use a longer text or other fractions"
         )
     counts = Counter(found[: ends[0]])
-    # Equally frequent words in the order of the alphabet, so that the text alone decides.
+    # Equally frequent words come in alphabetical order, so that the text alone decides.
     kept = sorted((word for word in counts if counts[word] > 1), key=lambda w: (-counts[w], w))
     words = [UNKNOWN, *kept[: vocabulary - 1]]
     number = {word: i for i, word in enumerate(words)}
@@ -91,11 +91,11 @@ def windows(ids: np.ndarray, ends: np.ndarray, width: int) -> np.ndarray:
     return ids[ends[:, None] - width + np.arange(width)[None]]
 
 
-def spoken(words: list[str]) -> str:
-    """Tokens as a line of text: no space before a sign that ends something.
+def joined(words: list[str]) -> str:
+    """Tokens as a line of text, without spaces before punctuation.
 
     Example:
-        >>> spoken(["speak", ",", "sir", "!"])
+        >>> joined(["speak", ",", "sir", "!"])
         'speak, sir!'
     """
     return re.sub(r" ([,.;:!?])", r"\1", " ".join(words))
