@@ -46,8 +46,9 @@ def attention(heads: int = 1, causal: bool = False, masked: bool = False) -> Lay
 
         dS_qk = A_qk (dA_qk - D_q),    D_q = Σ_k dA_qk A_qk
 
-       where D_q = Σ_k A_qk Σ_i G_qi V_ki = Σ_i G_qi Y_qi follows from the output, without another
-       pass over (time, time).
+    where D_q = Σ_k A_qk Σ_i G_qi V_ki = Σ_i G_qi Y_qi follows from the output, without another
+    pass over (time, time).
+
     3. S = Q Kᵀ / √d is a matrix product again, S_qk = Σ_i Q_qi K_ki / √d:
 
         dQ = dS K / √d              dK = dSᵀ Q / √d

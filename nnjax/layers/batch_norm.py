@@ -71,17 +71,18 @@ def batch_norm(eps: float = 1e-5) -> Layer:
         dscale = Σ_j dy_j xhat_j            dshift = Σ_j dy_j            dxhat_j = scale dy_j
 
     2. Training. Every xhat_j depends on x_k directly, through the mean and through r. Let
-       c_j = x_j - mean. ∂mean/∂x_k = 1/m. ∂var/∂x_k = 1/m Σ_j 2 c_j ([j = k] - 1/m) = 2 c_k / m,
-       because Σ_j c_j = 0. With ∂r/∂var = -1/2 r³, ∂r/∂x_k = -r³ c_k / m = -r² xhat_k / m, and
-       ∂xhat_j/∂x_k = r ([j = k] - 1/m) + c_j ∂r/∂x_k = r ([j = k] - 1/m - xhat_j xhat_k / m).
-       Summed over all paths, dx_k = Σ_j scale dy_j ∂xhat_j/∂x_k contains the sums of step 1:
+    c_j = x_j - mean. ∂mean/∂x_k = 1/m. ∂var/∂x_k = 1/m Σ_j 2 c_j ([j = k] - 1/m) = 2 c_k / m,
+    because Σ_j c_j = 0. With ∂r/∂var = -1/2 r³, ∂r/∂x_k = -r³ c_k / m = -r² xhat_k / m, and
+    ∂xhat_j/∂x_k = r ([j = k] - 1/m) + c_j ∂r/∂x_k = r ([j = k] - 1/m - xhat_j xhat_k / m).
+    Summed over all paths, dx_k = Σ_j scale dy_j ∂xhat_j/∂x_k contains the sums of step 1:
 
         dx_k = scale r/m (m dy_k - Σ_j dy_j - xhat_k Σ_j dy_j xhat_j)
              = scale r (dy_k - dshift / m - xhat_k dscale / m)
 
-       The parameters mean and variance are not used, so their gradients are 0.
+    The parameters mean and variance are not used, so their gradients are 0.
+
     3. Evaluation. mean and var do not depend on x, so dx = scale r dy. They are parameters with
-       ∂xhat_j/∂mean = -r and ∂xhat_j/∂var = c_j (-1/2 r³) = -1/2 r² xhat_j, so
+    ∂xhat_j/∂mean = -r and ∂xhat_j/∂var = c_j (-1/2 r³) = -1/2 r² xhat_j, so
 
         dmean = -scale r dshift             dvariance = -1/2 scale r² dscale
 

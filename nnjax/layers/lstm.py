@@ -14,7 +14,7 @@ from nnjax.layers.parts.scan import Arrays, Cell, sigmoid_slope, tanh_slope, unr
 class LSTM(NamedTuple):
     """Parameters: input (features, 4 units), recurrent (units, 4 units), bias (4 units,).
 
-    The four gates stand side by side in the order i, f, g, o.
+    The parts of the four gates are in the order i, f, g, o.
 
     Example:
         >>> import jax, nnjax as nn

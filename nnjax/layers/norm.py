@@ -47,11 +47,14 @@ def layer_norm(eps: float = 1e-5) -> Layer:
     Derivation, for one example with features i = 1 ... m.
 
     1. From the first equation, dscale_i = dy_i xhat_i and dshift_i = dy_i, summed over all
-       examples, and the error signal of xhat_i is g_i = dy_i scale_i.
+    examples, and the error signal of xhat_i is g_i = dy_i scale_i.
+
     2. Every xhat_i depends on x_k directly, through the mean and through r. Let c_i = x_i - mean.
-       ∂mean/∂x_k = 1/m. ∂var/∂x_k = 1/m Σ_i 2 c_i ([i = k] - 1/m) = 2 c_k / m, because Σ_i c_i = 0.
-       With ∂r/∂var = -1/2 r³, ∂r/∂x_k = -r³ c_k / m = -r² xhat_k / m.
+    ∂mean/∂x_k = 1/m. ∂var/∂x_k = 1/m Σ_i 2 c_i ([i = k] - 1/m) = 2 c_k / m, because Σ_i c_i = 0.
+    With ∂r/∂var = -1/2 r³, ∂r/∂x_k = -r³ c_k / m = -r² xhat_k / m.
+
     3. ∂xhat_i/∂x_k = r ([i = k] - 1/m) + c_i ∂r/∂x_k = r ([i = k] - 1/m - xhat_i xhat_k / m).
+
     4. Summed over all paths, dx_k = Σ_i g_i ∂xhat_i/∂x_k:
 
         dx_k = r (g_k - 1/m Σ_i g_i - xhat_k 1/m Σ_i g_i xhat_i)
@@ -207,9 +210,9 @@ def group_norm(groups: int, eps: float = 1e-5) -> Layer:
         centred, dy, scale = flat(x) - mean, flat(dy), wide(params.scale)[None, None]
         # Sums over positions; the sums over examples and groups are computed from these.
         sum_dy, sum_centred = dy.sum(1, keepdims=True), (dy * centred).sum(1, keepdims=True)
-        places = dy.shape[1]
-        straight = of_group(scale * sum_dy / places)
-        along = rstd * (rstd * of_group(scale * sum_centred / places))
+        positions = dy.shape[1]
+        straight = of_group(scale * sum_dy / positions)
+        along = rstd * (rstd * of_group(scale * sum_centred / positions))
         dx = rstd * (scale * dy - straight - centred * along)
         dscale, dshift = (sum_centred * rstd).sum((0, 1)), sum_dy.sum((0, 1))
         grads = GroupNorm(dscale.astype(params.scale.dtype), dshift.astype(params.shift.dtype))
