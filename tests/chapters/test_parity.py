@@ -1,4 +1,4 @@
-"""The same training in other hands, and the tables of parity and timing."""
+"""The same training by other implementations, and the tables of parity and timing."""
 
 import importlib.util
 import json
@@ -10,46 +10,38 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import plot_parity
-import plot_timing
 import polars as pl
 import pytest
-import summarise_parity
-import summarise_timing
-import time_training
-import train_parity
-from autodiff import autodiff
-from networks import multilayer_perceptron
-from summarise_timing import median_interval
-from train_parity import Task
 
 import nnjax as nn
 from nnjax.datasets.isolet import COLUMNS
+from tests.chapters.conftest import load, settings
+from workflow.lib.autodiff import autodiff
+from workflow.lib.estimates import median_interval
+from workflow.lib.experiments import Arms, Experiment, Program
+from workflow.lib.networks import multilayer_perceptron
+from workflow.lib.runs import Runs
 
-PROGRAM: dict[str, Any] = {
-    "units": 8,
-    "layers": 1,
-    "activation": "relu",
-    "init": 0.1,
-    "epochs": 2,
-    "batch_size": 32,
-    "seeds": 2,
-}
-SETTINGS: dict[str, Any] = {
-    "optimizers": {
-        "sgd": {"learning_rate": 0.01, "momentum": 0.9, "shuffle": False},
-        "adam": {"learning_rate": 0.001, "shuffle": True},
-    },
-    "peer_seeds": 1,
-    "margin": 0.005,
-    "limit": 1e-8,
-}
-TIMING: dict[str, Any] = {
-    "repeats": 6,
-    "peer_batch_sizes": [64],
-    "target": 0.94,
-    "short": {"batch_size": 256, "epochs": 2},
-}
+train, measure, agreement, times, plot_parity, plot_timing = (
+    load("parity", name)
+    for name in ("train", "measure", "agreement", "times", "plot_parity", "plot_timing")
+)
+NETWORK: dict[str, Any] = {"hidden_units": 8, "hidden_layers": 1, "activation": "relu"}
+PROGRAM = Program(
+    **NETWORK,
+    init=0.1,
+    optimizer="sgd",
+    arms=Arms(learning_rate=[0.01]),
+    epochs=2,
+    batch_size=32,
+    shuffle=False,
+    seeds=2,
+)
+SETTINGS = settings(
+    "parity",
+    parity={"peer_seeds": 1},
+    timing={"repeats": 6, "peer_batch_sizes": [64, 128], "short": {"batch_size": 256, "epochs": 2}},
+)
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 TORCH = importlib.util.find_spec("torch") is not None
 
@@ -70,7 +62,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     rows("train", 200, 4, 0).write_parquet(folder / "train.parquet")
     rows("test", 60, 3, 1).write_parquet(folder / "test.parquet")
-    (folder / "record.json").write_text(json.dumps({"data": "stand-in"}))
+    (folder / "origin.json").write_text(json.dumps({"data": "stand-in"}))
     return folder
 
 
@@ -79,11 +71,11 @@ def trained(data: Path) -> Path:
     """The measurement without PyTorch."""
     before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", True)
-    train_parity.main(
+    train.main(
         data / "train.parquet",
         data / "test.parquet",
         PROGRAM,
-        SETTINGS,
+        SETTINGS.parity,
         None,
         data / "steps.parquet",
         data / "speakers.parquet",
@@ -92,14 +84,13 @@ def trained(data: Path) -> Path:
     return data
 
 
-def task(optimizer: str) -> Task:
+def task(optimizer: str) -> Any:
     rng = np.random.default_rng(0)
-    choice = dict(SETTINGS["optimizers"][optimizer])
-    shuffle = choice.pop("shuffle")
+    descent = getattr(SETTINGS.parity.optimizers, optimizer)
     x, labels = rng.standard_normal((100, 5)), rng.integers(0, 3, 100).astype(np.int32)
-    return Task(
-        x, labels, multilayer_perceptron(8, 1, 3, "relu", 0.5), PROGRAM, optimizer, choice, shuffle
-    )
+    network = multilayer_perceptron(8, 1, 3, "relu", 0.5)
+    choice = (optimizer, descent.hyperparams(), descent.shuffle)
+    return train.Task(x, labels, network, PROGRAM, *choice)
 
 
 def test_the_batches_and_the_start_are_those_of_fit() -> None:
@@ -116,7 +107,7 @@ def test_the_batches_and_the_start_are_those_of_fit() -> None:
         batch_size=32,
         key=fit_key,
     )
-    *_, last = train_parity.jax_steps(given, given.network, nn.softmax_cross_entropy)
+    *_, last = train.jax_steps(given, given.network, nn.softmax_cross_entropy)
     for ours, theirs in zip(last, jax.tree.leaves(params), strict=True):
         assert ours.shape[0] == 3
         np.testing.assert_allclose(ours[-1], theirs, rtol=0, atol=1e-15)
@@ -127,16 +118,16 @@ def test_every_step_of_torch_is_the_same(optimizer: str) -> None:
     """Of the others too: see the measurement below."""
     pytest.importorskip("torch", reason="PyTorch is the extra 'torch'")
     given = task(optimizer)
-    ours = train_parity.jax_steps(given, given.network, nn.softmax_cross_entropy)
-    theirs = train_parity.torch_steps(given)
-    worst = [train_parity.worst_difference(a, b) for a, b in zip(theirs, ours, strict=True)]
+    ours = train.jax_steps(given, given.network, nn.softmax_cross_entropy)
+    theirs = train.torch_steps(given)
+    worst = [train.worst_difference(a, b) for a, b in zip(theirs, ours, strict=True)]
     assert len(worst) == 2
     assert max(worst) <= 1e-12
 
 
 def test_scikit_learn_refuses_what_it_cannot_do() -> None:
     with pytest.raises(ValueError, match="file order"):
-        train_parity.scikit_learn(task("adam"), 0)
+        train.scikit_learn(task("adam"), 0)
 
 
 def test_autodiff_is_value_and_grad_of_the_forward_pass(key: jax.Array) -> None:
@@ -156,18 +147,16 @@ def test_autodiff_is_value_and_grad_of_the_forward_pass(key: jax.Array) -> None:
 
 def test_worst_difference() -> None:
     a = [np.array([[1.0, 2.0]]), np.array([3.0])]
-    assert train_parity.worst_difference(a, [np.array([[1.0, 2.5]]), np.array([2.75])]) == 0.5
-    assert math.isnan(
-        train_parity.worst_difference(a, [np.array([[1.0, np.nan]]), np.array([9.0])])
-    )
+    assert train.worst_difference(a, [np.array([[1.0, 2.5]]), np.array([2.75])]) == 0.5
+    assert math.isnan(train.worst_difference(a, [np.array([[1.0, np.nan]]), np.array([9.0])]))
 
 
 def test_the_measurement_without_torch(trained: Path) -> None:
     steps, speakers = (pl.read_parquet(trained / f"{n}.parquet") for n in ("steps", "speakers"))
     arms = [("sgd", "jax.grad", 2), ("sgd", "scikit-learn", 1), ("adam", "jax.grad", 2)]
-    assert steps.group_by("optimizer", "arm", maintain_order=True).len().rows() == arms
+    assert steps.group_by("optimizer", "implementation", maintain_order=True).len().rows() == arms
     assert steps["worst"].max() <= 1e-12  # type: ignore[operator]
-    seeds = speakers.group_by("optimizer", "arm").agg(
+    seeds = speakers.group_by("optimizer", "implementation").agg(
         pl.col("seed").n_unique(), pl.col("rows").sum()
     )
     assert sorted(seeds.rows()) == [
@@ -182,31 +171,38 @@ def test_the_measurement_without_torch(trained: Path) -> None:
 
 def test_the_table_says_that_torch_is_missing(trained: Path) -> None:
     table, svg, png = (trained / name for name in ("parity.csv", "parity.svg", "parity.png"))
-    summarise_parity.main(
-        trained / "steps.parquet",
-        trained / "speakers.parquet",
-        trained / "record.json",
-        SETTINGS,
-        None,
-        table,
-    )
+    steps, speakers = (pl.read_parquet(trained / f"{n}.parquet") for n in ("steps", "speakers"))
+    made = agreement.table(steps, speakers, SETTINGS.parity, None)
+    made.with_columns(data=pl.lit("stand-in")).write_csv(table)
+    keys = [number["key"] for number in agreement.numbers(made)]
+    assert "k6.nnjax_sgd_minus_jax_grad_adam" in keys
+    assert not [key for key in keys if "torch" in key]
     made = pl.read_csv(table).filter(epoch=2)
-    absent = made.filter(pl.col("arm") == "PyTorch")
+    absent = made.filter(pl.col("implementation") == "PyTorch")
     assert absent["note"].to_list() == ["PyTorch is not installed"] * 2
     assert absent["n"].to_list() == [0, 0]
     assert absent["accuracy"].null_count() == 2
-    assert made.filter(minus_arm="PyTorch")["note"].to_list() == ["PyTorch is not installed"]
+    assert made.filter(minus_implementation="PyTorch")["note"].to_list() == [
+        "PyTorch is not installed"
+    ]
     plot_parity.main(table, svg, png)
     drawn = svg.read_text()
     assert drawn.count("<!-- PyTorch is not installed -->") == 3
     assert "<!-- STAND-IN DATA -->" in drawn
 
 
-def cell(arm: str, optimizer: str, correct: list[list[int]]) -> pl.DataFrame:
+def cell(implementation: str, optimizer: str, correct: list[list[int]]) -> pl.DataFrame:
     """Counts by seed and speaker; each speaker has 10 rows."""
     return pl.DataFrame(
         [
-            {"arm": arm, "optimizer": optimizer, "seed": s, "speaker": k, "rows": 10, "correct": c}
+            {
+                "implementation": implementation,
+                "optimizer": optimizer,
+                "seed": s,
+                "speaker": k,
+                "rows": 10,
+                "correct": c,
+            }
             for s, seed in enumerate(correct)
             for k, c in enumerate(seed)
         ]
@@ -219,17 +215,24 @@ def test_differences_by_hand() -> None:
         [cell("PyTorch", "sgd", [[9, 9]]), cell("hand-derived", "sgd", [[8, 8], [1, 1]])]
     )
     steps = pl.DataFrame(
-        {"optimizer": "sgd", "arm": "PyTorch", "epoch": [1, 2, 3], "worst": [1e-9, 3e-8, 2e-8]}
+        {
+            "optimizer": "sgd",
+            "implementation": "PyTorch",
+            "epoch": [1, 2, 3],
+            "worst": [1e-9, 3e-8, 2e-8],
+        }
     )
     for margin, inside in ((0.05, False), (0.15, True)):
-        settings = SETTINGS | {"optimizers": {"sgd": {}}, "margin": margin}
-        table = summarise_parity.table(steps, speakers, settings, "2.0")
-        row = table.filter(arm="PyTorch", epoch=3).row(0, named=True)
+        parity = SETTINGS.parity.model_copy(update={"margin": margin})
+        table = agreement.table(steps, speakers, parity, "2.0").filter(optimizer="sgd")
+        row = table.filter(implementation="PyTorch", epoch=3).row(0, named=True)
         assert row["difference"] == row["difference_lo"] == row["tost_hi"] == pytest.approx(0.1)
         assert (row["pairs"], row["equivalent"], row["tost_equivalent"]) == (1, inside, inside)
         assert (row["worst"], row["worst_so_far"]) == (2e-8, 3e-8)
         assert row["accuracy"] == pytest.approx(0.9)
-        own = table.filter(arm="hand-derived", minus_arm="none").row(0, named=True)
+        own = table.filter(implementation="hand-derived", minus_implementation="none").row(
+            0, named=True
+        )
         assert (own["accuracy"], own["n"], own["diverged"]) == (pytest.approx(0.45), 2, 0)
 
 
@@ -248,11 +251,16 @@ def test_median_interval(values: list[float], expected: tuple[float, ...]) -> No
 
 def timed(torch: bool) -> pl.DataFrame:
     """Ours takes 2 s at 128 and 4 s at 2 rows, PyTorch half of ours, numpy three times."""
-    arms = {"hand-derived": 1.0, "numpy": 3.0} | ({"PyTorch": 0.5} if torch else {})
+    factors = {"hand-derived": 1.0, "numpy": 3.0} | ({"PyTorch": 0.5} if torch else {})
     return pl.DataFrame(
         [
-            {"arm": arm, "batch_size": size, "repeat": repeat, "seconds": factor * seconds * drift}
-            for arm, factor in arms.items()
+            {
+                "implementation": implementation,
+                "batch_size": size,
+                "repeat": repeat,
+                "seconds": factor * seconds * drift,
+            }
+            for implementation, factor in factors.items()
             for size, seconds in ((2, 4.0), (128, 2.0))
             for repeat, drift in enumerate((1.0, 1.5, 1.0, 1.0, 1.0, 1.0))
         ]
@@ -260,11 +268,12 @@ def timed(torch: bool) -> pl.DataFrame:
 
 
 def test_ratios_are_taken_within_a_repeat() -> None:
-    """The slow repeat slows all arms, so the ratio does not see it."""
-    found = {(r["arm"], r["batch_size"]): r for r in summarise_timing.ratios(timed(True), "2.0")}
+    """The slow repeat slows all implementations, so the ratio does not see it."""
+    rows = times.ratios(timed(True), "2.0")
+    found = {(row["implementation"], row["batch_size"]): row for row in rows}
     assert set(found) == {("hand-derived", 2), ("hand-derived", 128), ("numpy", 2), ("numpy", 128)}
-    for (arm, _), row in found.items():
-        expected = 2.0 if arm == "hand-derived" else 6.0
+    for (implementation, _), row in found.items():
+        expected = 2.0 if implementation == "hand-derived" else 6.0
         assert (row["value"], row["lo"], row["hi"], row["n"]) == (expected, expected, expected, 6)
 
 
@@ -287,19 +296,15 @@ def test_time_to_the_target(data: Path, tmp_path: Path) -> None:
         rows=100,
         speaker=1,
     ).write_parquet(tmp_path / "speakers.parquet")
-    timed(False).write_parquet(tmp_path / "timed.parquet")
     for size, missing in ((128, False), (256, True)):
         table = tmp_path / "timing.csv"
-        settings = TIMING | {"short": {"batch_size": size, "epochs": 2}}
-        summarise_timing.main(
-            tmp_path / "timed.parquet",
-            tmp_path,
-            data / "record.json",
-            settings,
-            None,
-            table,
-        )
-        made = pl.read_csv(table)
+        short = SETTINGS.timing.short.model_copy(update={"batch_size": size})
+        timing = SETTINGS.timing.model_copy(update={"short": short})
+        made = times.table(timed(False), Runs(tmp_path), timing, None)
+        made.with_columns(data=pl.lit("isolet")).write_csv(table)
+        numbers = {number["key"]: number for number in times.numbers(made)}
+        assert numbers["k12.seconds_to_target_128"]["value"] == 6
+        assert ("k12.best_minus_short" in numbers) == (not missing)
         target = made.row(by_predicate=pl.col("quantity") == "seconds_to_target", named=True)
         assert (target["value"], target["lo"], target["hi"]) == (6, 6, math.inf)
         assert (target["n"], target["never"]) == (6, 2)
@@ -327,7 +332,7 @@ def test_the_numpy_loop_is_the_same_training() -> None:
     given = task("adam")
     params, _ = given.network.init(jax.random.key(0), (5,))
     leaves = [np.array(leaf) for leaf in jax.tree.leaves(params)]
-    epoch = time_training.numpy_epoch(leaves, given.x, given.labels, 100, 0.001)
+    epoch = measure.numpy_epoch(leaves, given.x, given.labels, 100, 0.001)
     epoch()
     epoch()
     trained, _ = nn.fit(
@@ -343,14 +348,23 @@ def test_the_numpy_loop_is_the_same_training() -> None:
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
 
 
-def test_timing_measures_every_arm(data: Path) -> None:
-    program = {"units": 8, "layers": 1, "activation": "relu", "init": "uniform_fan_in"}
-    program |= {"learning_rate": 0.001, "batch_sizes": [64, 8192]}
+def test_timing_measures_every_implementation(data: Path) -> None:
+    experiment = Experiment(
+        **NETWORK,
+        init="uniform_fan_in",
+        optimizer="adam",
+        arms=Arms(learning_rate=[0.001]),
+        epochs=1,
+        shuffle=True,
+        seeds=1,
+        vary={"batch_size": [64, 8192]},
+    )
+    timing = SETTINGS.timing.model_copy(update={"repeats": 2, "peer_batch_sizes": [64]})
     out = data / "timed.parquet"
     torch = "installed" if TORCH else None
-    time_training.main(data / "train.parquet", program, TIMING | {"repeats": 2}, torch, 1, out)
+    measure.main(data / "train.parquet", experiment, timing, torch, out)
     made = pl.read_parquet(out)
-    arms = ["hand-derived", "hand-derived", "jax.grad", "numpy", *(["PyTorch"] if TORCH else [])]
-    assert made.filter(repeat=1)["arm"].to_list() == arms
-    assert made["batch_size"].to_list() == 2 * [64, 8192, *[64] * (len(arms) - 2)]
+    expected = ["hand-derived"] * 2 + ["jax.grad", "numpy", *(["PyTorch"] if TORCH else [])]
+    assert made.filter(repeat=1)["implementation"].to_list() == expected
+    assert made["batch_size"].to_list() == 2 * [64, 8192, *[64] * (len(expected) - 2)]
     assert made["seconds"].min() > 0  # type: ignore[operator]

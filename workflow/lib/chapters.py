@@ -18,9 +18,9 @@ class Figure(Strict):
     """A figure of a chapter; in the settings, the text alone is enough."""
 
     alt: Name = Field(description="what a reader who cannot see the figure is told")
-    script: str = Field("", description="draws it; without a name, plot_FIGURE")
-    table: bool = Field(True, description="false: the script draws without a table")
-    drawing: dict[str, Any] = Field({}, description="arguments of the script, by name")
+    script: str = Field(default="", description="draws it; without a name, plot_FIGURE")
+    table: bool = Field(default=True, description="false: the script draws without a table")
+    drawing: dict[str, Any] = Field(default={}, description="arguments of the script, by name")
 
     @model_validator(mode="before")
     @classmethod
@@ -36,9 +36,9 @@ class Page(Strict):
     question: Name = Field(description="one line for tables of chapters")
     source: Name
     figures: dict[str, Figure]
-    order: int = Field(100, description="chapters come in this order, then by name")
-    front: list[Name] = Field([], description="figures that the front page shows small")
-    tables: list[Name] = Field([], description="tables that the page shows and no figure draws")
+    order: int = Field(default=100, description="chapters come in this order, then by name")
+    front: list[Name] = Field(default=[], description="figures that the front page shows small")
+    tables: list[Name] = Field(default=[], description="tables that the page shows and no figure draws")
 
     def all_tables(self) -> list[str]:
         """The tables that the page or one of its figures shows."""

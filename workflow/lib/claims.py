@@ -24,11 +24,11 @@ class Check(Strict):
         None, description="of the rules above, below, and of an effect"
     )
     range: list[int | float] | None = Field(
-        None, min_length=2, max_length=2, description="of inside"
+        default=None, min_length=2, max_length=2, description="of inside"
     )
-    published: Name | None = Field(None, description="key of the number as published")
-    clean: Name | None = Field(None, description="key of the number of the clean protocol")
-    aside: bool = Field(False, description="true: reported, without effect on the verdict")
+    published: Name | None = Field(default=None, description="key of the number as published")
+    clean: Name | None = Field(default=None, description="key of the number of the clean protocol")
+    aside: bool = Field(default=False, description="true: reported, without effect on the verdict")
 
     @model_validator(mode="after")
     def complete(self) -> "Check":

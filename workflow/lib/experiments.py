@@ -17,8 +17,8 @@ class Arms(Strict):
     """Hyper-parameters of the optimizer, trained side by side in one program."""
 
     learning_rate: list[Rate] = Field(min_length=1)
-    momentum: list[Decay] | None = Field(None, min_length=1)
-    beta1: list[Decay] | None = Field(None, min_length=1)
+    momentum: list[Decay] | None = Field(default=None, min_length=1)
+    beta1: list[Decay] | None = Field(default=None, min_length=1)
 
     def columns(self) -> dict[str, list[float]]:
         """Every combination of the values, as columns of one length.
@@ -61,7 +61,9 @@ class Experiment(Strict):
     batch_size: Count | None = None
     shuffle: bool
     seeds: Count
-    vary: dict[Name, list[Any]] = Field({}, max_length=1, description="one setting: its values")
+    vary: dict[Name, list[Any]] = Field(
+        default={}, max_length=1, description="one setting: its values"
+    )
 
     @model_validator(mode="after")
     def complete(self) -> "Experiment":

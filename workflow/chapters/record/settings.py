@@ -13,11 +13,11 @@ Share = Decay
 class Augmentations(Strict):
     """Amounts of the further augmentations; what they mean is in augmentations.py."""
 
-    white_noise: float | None = Field(None, ge=0)
-    residual_noise: float | None = Field(None, ge=0)
-    speaker_shift: float | None = Field(None, ge=0)
-    within_letter: float | None = Field(None, ge=0, le=1)
-    band_mask: int | None = Field(None, ge=1, le=31)
+    white_noise: float | None = Field(default=None, ge=0)
+    residual_noise: float | None = Field(default=None, ge=0)
+    speaker_shift: float | None = Field(default=None, ge=0)
+    within_letter: float | None = Field(default=None, ge=0, le=1)
+    band_mask: int | None = Field(default=None, ge=1, le=31)
     spectrum_dropout: Share | None = None
     mixup: Positive | None = None
 

@@ -1,4 +1,4 @@
-"""The same training in four hands: our rules, JAX's derivative, PyTorch, scikit-learn.
+"""The same training by four implementations: hand-derived rules, jax.grad, PyTorch, scikit-learn.
 
 Two measurements. Step by step in float64 from one seed: how far any parameter is from that of the
 hand-derived training. And in float32 over the seeds: rows of the test set classified correctly.
@@ -8,18 +8,24 @@ import functools
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-import job
+import jax
+import jax.numpy as jnp
 import numpy as np
 import polars as pl
-from tables import write_parquet
+import torch_network
+from settings import Parity
+from threadpoolctl import threadpool_limits
 
-if TYPE_CHECKING:
-    import jax
-    from snakemake.iocontainers import snakemake
-
-    import nnjax as nn
+import nnjax as nn
+from nnjax.datasets import isolet
+from nnjax.epoch import State, batch_rows, train_step
+from workflow.lib import job
+from workflow.lib.autodiff import autodiff
+from workflow.lib.experiments import Program
+from workflow.lib.networks import OPTIMIZERS, multilayer_perceptron
+from workflow.lib.tables import write_parquet
 
 OURS, AUTODIFF, TORCH, SCIKIT_LEARN = "hand-derived", "jax.grad", "PyTorch", "scikit-learn"
 Leaves = list[np.ndarray]
@@ -27,14 +33,14 @@ Leaves = list[np.ndarray]
 
 
 class Task(NamedTuple):
-    """What every hand gets: data, network, optimizer and its settings, and where a seed starts."""
+    """What every implementation is given: data, network, optimizer, and the start of a seed."""
 
     x: np.ndarray
     labels: np.ndarray
-    network: "nn.Layer"
-    program: dict[str, Any]
+    network: nn.Layer
+    program: Program
     optimizer: str
-    settings: dict[str, float]
+    hyperparams: dict[str, float]
     shuffle: bool
 
     def start(self, seed: int) -> tuple[Any, np.ndarray]:
@@ -42,24 +48,17 @@ class Task(NamedTuple):
 
         They are those of `nn.sweep`, from the same keys.
         """
-        import jax
-
         init_key, fit_key = jax.random.split(jax.random.key(seed))
         params = self.network.init(init_key, self.x.shape[1:])[0]
         order_key, _ = jax.random.split(fit_key)
-        epochs, batch = self.program["epochs"], self.program["batch_size"]
+        epochs, batch = self.program.epochs, self.program.batch_size
         return params, np.asarray(_orders(len(self.x), batch, self.shuffle, epochs)(order_key))
 
 
 @functools.cache
 def _orders(
     rows: int, batch_size: int, shuffle: bool, epochs: int
-) -> "Callable[[jax.Array], jax.Array]":
-    import jax
-    import jax.numpy as jnp
-
-    from nnjax.epoch import batch_rows
-
+) -> Callable[[jax.Array], jax.Array]:
     def orders(key: jax.Array) -> jax.Array:
         return jax.vmap(lambda epoch: batch_rows(rows, batch_size, shuffle, key, epoch))(
             jnp.arange(epochs)
@@ -71,15 +70,9 @@ def _orders(
 # --- every parameter after every step -------------------------------------------------------------
 
 
-def jax_steps(task: Task, network: "nn.Layer", loss: "nn.Loss") -> Iterator[Leaves]:
+def jax_steps(task: Task, network: nn.Layer, loss: nn.Loss) -> Iterator[Leaves]:
     """For each epoch the parameters after every step, each leaf (steps, ...)."""
-    import jax
-    import jax.numpy as jnp
-    from networks import OPTIMIZERS
-
-    from nnjax.epoch import State, train_step
-
-    optimizer = OPTIMIZERS[task.optimizer](**task.settings)
+    optimizer = OPTIMIZERS[task.optimizer](**task.hyperparams)
     x, labels = jnp.asarray(task.x), jnp.asarray(task.labels)
 
     @jax.jit
@@ -99,14 +92,11 @@ def jax_steps(task: Task, network: "nn.Layer", loss: "nn.Loss") -> Iterator[Leav
 
 def torch_steps(task: Task) -> Iterator[Leaves]:
     """The same from PyTorch."""
-    import jax
-    import torch_network
-
     params, orders = task.start(0)
     network = torch_network.build(
-        [np.asarray(leaf) for leaf in jax.tree.leaves(params)], task.program["activation"]
+        [np.asarray(leaf) for leaf in jax.tree.leaves(params)], task.program.activation
     )
-    optimizer = torch_network.optimizer(task.optimizer, network, task.settings)
+    optimizer = torch_network.optimizer(task.optimizer, network, task.hyperparams)
     train = torch_network.training(network, optimizer, task.x, task.labels)
     for batches in orders:
         history = [torch_network.leaves(network) for _ in train(batches)]
@@ -122,14 +112,9 @@ def worst_difference(a: Leaves, b: Leaves) -> float:
 
 
 def jax_hits(
-    task: Task, network: "nn.Layer", loss: "nn.Loss", seeds: int, x: np.ndarray, labels: np.ndarray
+    task: Task, network: nn.Layer, loss: nn.Loss, seeds: int, x: np.ndarray, labels: np.ndarray
 ) -> np.ndarray:
     """Which test rows each seed classifies correctly, (seeds, rows); all seeds at once."""
-    import jax
-    from networks import OPTIMIZERS
-
-    import nnjax as nn
-
     program = task.program
     params, _ = nn.sweep(
         network,
@@ -137,9 +122,9 @@ def jax_hits(
         OPTIMIZERS[task.optimizer],
         (task.x, task.labels),
         seeds=range(seeds),
-        arms={name: [value] for name, value in task.settings.items()},
-        epochs=program["epochs"],
-        batch_size=program["batch_size"],
+        arms={name: [value] for name, value in task.hyperparams.items()},
+        epochs=program.epochs,
+        batch_size=program.batch_size,
         shuffle=task.shuffle,
     )
     replicas = [jax.tree.map(lambda leaf, s=s: leaf[0, s], params) for s in range(seeds)]
@@ -149,21 +134,23 @@ def jax_hits(
 
 def torch_hits(task: Task, seeds: int, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The same from PyTorch, one seed after another."""
-    import jax
-    import torch_network
-
     hits = []
     for seed in range(seeds):
         params, orders = task.start(seed)
         network = torch_network.build(
-            [np.asarray(leaf) for leaf in jax.tree.leaves(params)], task.program["activation"]
+            [np.asarray(leaf) for leaf in jax.tree.leaves(params)], task.program.activation
         )
-        optimizer = torch_network.optimizer(task.optimizer, network, task.settings)
+        optimizer = torch_network.optimizer(task.optimizer, network, task.hyperparams)
         train = torch_network.training(network, optimizer, task.x, task.labels)
         for _ in train(orders.reshape(-1, orders.shape[-1])):
             pass
         hits.append(torch_network.predict(network, x).argmax(axis=1) == labels)
     return np.stack(hits)
+
+
+def scikit_learn_has(task: Task) -> bool:
+    """Whether scikit-learn can train the same: one hidden layer, SGD, file order."""
+    return task.optimizer == "sgd" and not task.shuffle and task.program.hidden_layers == 1
 
 
 def scikit_learn(task: Task, seed: int) -> Any:
@@ -173,28 +160,27 @@ def scikit_learn(task: Task, seed: int) -> Any:
     them, and `warm_start` trains on from there with a new optimizer. It would also use the rows
     that are left over after the last whole batch, so it is not given them.
     """
-    import jax
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
-    if task.optimizer != "sgd" or task.shuffle or task.program["layers"] != 1:
+    if not scikit_learn_has(task):
         raise ValueError("scikit-learn is compared for one hidden layer, sgd and file order")
     params, orders = task.start(seed)
     leaves = [np.array(leaf) for leaf in jax.tree.leaves(params)]
     classes = np.arange(leaves[-1].size)
     model = MLPClassifier(
-        (task.program["units"],),
-        activation=task.program["activation"],
+        (task.program.hidden_units,),
+        activation=task.program.activation,
         solver="sgd",
-        learning_rate_init=task.settings["learning_rate"],
-        momentum=task.settings["momentum"],
+        learning_rate_init=task.hyperparams["learning_rate"],
+        momentum=task.hyperparams["momentum"],
         nesterovs_momentum=False,
         alpha=0.0,
-        batch_size=task.program["batch_size"],
+        batch_size=task.program.batch_size,  # pyright: ignore[reportArgumentType]
         shuffle=False,
         warm_start=True,
-        max_iter=task.program["epochs"],
-        n_iter_no_change=task.program["epochs"] + 1,
+        max_iter=task.program.epochs,
+        n_iter_no_change=task.program.epochs + 1,
         random_state=0,
     )
     used = orders[0].size
@@ -221,117 +207,119 @@ def scikit_learn_hits(task: Task, seeds: int, x: np.ndarray, labels: np.ndarray)
 def main(
     train: Path,
     test: Path,
-    program: dict[str, Any],
-    settings: dict[str, Any],
+    program: Program,
+    parity: Parity,
     torch: str | None,
     steps: Path,
     speakers: Path,
-    threads: int = 1,
 ) -> None:
-    """Train in all hands and write both measurements.
+    """Train with all implementations, on one thread, and write both measurements.
 
     Args:
         train: the training rows.
         test: the test rows.
-        program: network, batches, epochs and seeds, as of an experiment of the configuration.
-        settings: the configuration's `parity`: `optimizers`, and `peer_seeds`, how many seeds
-            JAX's derivative and scikit-learn train at most.
+        program: network, batches, epochs and seeds.
+        parity: the optimizers, and how many seeds jax.grad and scikit-learn train at most.
         torch: version of PyTorch, None where it is not installed: its rows are then left out.
-        steps: Parquet to write, one row per optimizer, arm and epoch: `worst`, the largest absolute
-            difference of any parameter to the hand-derived training after any of its steps.
-        speakers: Parquet to write, one row per optimizer, arm, seed and test speaker, with the
-            speaker's rows and how many are correct.
-        threads: bound of the libraries that do not ask JAX.
+        steps: Parquet to write, one row per optimizer, implementation and epoch: `worst`, the
+            largest absolute difference of any parameter from the hand-derived training after any
+            step of the epoch.
+        speakers: Parquet to write, one row per optimizer, implementation, seed and test speaker,
+            with the speaker's rows and how many are correct.
     """
-    import jax
-    from autodiff import autodiff
-    from networks import multilayer_perceptron
-    from threadpoolctl import threadpool_limits
-
-    import nnjax as nn
-    from nnjax.datasets import isolet
-
     rows, held_out = (isolet.examples(pl.read_parquet(path)) for path in (train, test))
     x, x_test = isolet.standardise(rows.x, held_out.x)
     network = multilayer_perceptron(
-        program["units"], program["layers"], isolet.LETTERS, program["activation"], program["init"]
+        program.hidden_units,
+        program.hidden_layers,
+        isolet.LETTERS,
+        program.activation,
+        program.init,
     )
     ours = (network, nn.softmax_cross_entropy)
     peer = autodiff(*ours)
-    names, counts = np.unique(held_out.speakers, return_counts=True)
     if torch is not None:
-        import torch_network
+        torch_network.use_threads(1)
 
-        torch_network.use_threads(threads)
-
-    step_rows, speaker_rows = [], []
-    with threadpool_limits(threads):
-        for optimizer, choice in settings["optimizers"].items():
-            hyperparams = {k: v for k, v in choice.items() if k != "shuffle"}
-            task = Task(x, rows.labels, network, program, optimizer, hyperparams, choice["shuffle"])
-            plain = optimizer == "sgd" and not task.shuffle and program["layers"] == 1
-
-            def count(arm: str, hits: np.ndarray, optimizer: str = optimizer) -> None:
-                for seed, hit in enumerate(hits):
-                    correct = [int(hit[held_out.speakers == name].sum()) for name in names]
-                    table = pl.DataFrame({"speaker": names, "rows": counts, "correct": correct})
-                    labels = {"optimizer": optimizer, "arm": arm, "seed": seed}
-                    columns = [pl.lit(value).alias(key) for key, value in labels.items()]
-                    speaker_rows.append(table.select(*columns, pl.all()))
-
+    step_rows, speaker_rows = list[dict[str, Any]](), list[pl.DataFrame]()
+    with threadpool_limits(1):
+        for optimizer, descent in parity.optimizers:
+            hyperparams = descent.hyperparams()
+            task = Task(x, rows.labels, network, program, optimizer, hyperparams, descent.shuffle)
             with jax.enable_x64(False):
-                tests, seeds = (x_test, held_out.labels), program["seeds"]
-                few = min(settings["peer_seeds"], seeds)
-                count(OURS, jax_hits(task, *ours, seeds, *tests))
-                count(AUTODIFF, jax_hits(task, *peer, few, *tests))
-                if torch is not None:
-                    count(TORCH, torch_hits(task, seeds, *tests))
-                if plain:
-                    count(SCIKIT_LEARN, scikit_learn_hits(task, few, *tests))
-
+                hits = hits_of(task, ours, peer, parity.peer_seeds, torch, x_test, held_out.labels)
+            for implementation, of_seeds in hits.items():
+                labels = {"optimizer": optimizer, "implementation": implementation}
+                speaker_rows += counted(labels, of_seeds, held_out.speakers)
             with jax.enable_x64(True):
                 double = task._replace(x=x.astype(np.float64))
-                peers = {AUTODIFF: jax_steps(double, *peer)}
-                if torch is not None:
-                    peers[TORCH] = torch_steps(double)
-                last: Leaves = []
-                for epoch, reference in enumerate(jax_steps(double, *ours), start=1):
-                    last = reference
-                    for arm, trajectory in peers.items():
-                        worst = worst_difference(next(trajectory), reference)
-                        step_rows.append(
-                            {"optimizer": optimizer, "arm": arm, "epoch": epoch, "worst": worst}
-                        )
-                if plain:
-                    # It can be looked at only when it is done.
-                    model = scikit_learn(double, 0)
-                    done = [
-                        a
-                        for pair in zip(model.coefs_, model.intercepts_, strict=True)
-                        for a in pair
-                    ]
-                    worst = worst_difference(done, [leaf[-1] for leaf in last])
-                    step_rows.append(
-                        {
-                            "optimizer": optimizer,
-                            "arm": SCIKIT_LEARN,
-                            "epoch": program["epochs"],
-                            "worst": worst,
-                        }
-                    )
+                step_rows += differences(double, ours, peer, torch)
     write_parquet(pl.DataFrame(step_rows), steps)
     write_parquet(pl.concat(speaker_rows), speakers)
 
 
-if "snakemake" in globals():
-    job.begin(snakemake.log[0], snakemake.threads)
-    main(
-        Path(snakemake.input.train),
-        Path(snakemake.input.test),
-        snakemake.params["program"],
-        snakemake.params["settings"],
-        snakemake.params["torch"],
-        Path(snakemake.output.steps),
-        Path(snakemake.output.speakers),
-        snakemake.threads,
-    )
+Rules = tuple[nn.Layer, nn.Loss]
+"""A network and its loss, with their backward passes."""
+
+
+def hits_of(
+    task: Task,
+    ours: Rules,
+    peer: Rules,
+    peer_seeds: int,
+    torch: str | None,
+    x: np.ndarray,
+    labels: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Which test rows each implementation classifies correctly, (seeds, rows)."""
+    seeds = task.program.seeds
+    few = min(peer_seeds, seeds)
+    hits = {
+        OURS: jax_hits(task, *ours, seeds, x, labels),
+        AUTODIFF: jax_hits(task, *peer, few, x, labels),
+    }
+    if torch is not None:
+        hits[TORCH] = torch_hits(task, seeds, x, labels)
+    if scikit_learn_has(task):
+        hits[SCIKIT_LEARN] = scikit_learn_hits(task, few, x, labels)
+    return hits
+
+
+def counted(labels: dict[str, str], hits: np.ndarray, speakers: np.ndarray) -> list[pl.DataFrame]:
+    """Rows and correct rows of every speaker, a table for each seed."""
+    names, counts = np.unique(speakers, return_counts=True)
+    found = []
+    for seed, hit in enumerate(hits):
+        correct = [int(hit[speakers == name].sum()) for name in names]
+        table = pl.DataFrame({"speaker": names, "rows": counts, "correct": correct})
+        columns = [pl.lit(value).alias(key) for key, value in {**labels, "seed": seed}.items()]
+        found.append(table.select(*columns, pl.all()))
+    return found
+
+
+def differences(task: Task, ours: Rules, peer: Rules, torch: str | None) -> list[dict[str, Any]]:
+    """How far each implementation's parameters are from the hand-derived ones, by epoch."""
+    trajectories = {AUTODIFF: jax_steps(task, *peer)}
+    if torch is not None:
+        trajectories[TORCH] = torch_steps(task)
+    rows, last = list[dict[str, Any]](), Leaves()
+
+    def row(implementation: str, epoch: int, worst: float) -> dict[str, Any]:
+        labels = {"optimizer": task.optimizer, "implementation": implementation}
+        return {**labels, "epoch": epoch, "worst": worst}
+
+    for epoch, reference in enumerate(jax_steps(task, *ours), start=1):
+        last = reference
+        rows += [
+            row(implementation, epoch, worst_difference(next(trajectory), reference))
+            for implementation, trajectory in trajectories.items()
+        ]
+    if scikit_learn_has(task):
+        # Its parameters can be read only after the last epoch.
+        done = scikit_learn_leaves(scikit_learn(task, 0))
+        worst = worst_difference(done, [leaf[-1] for leaf in last])
+        rows.append(row(SCIKIT_LEARN, task.program.epochs, worst))
+    return rows
+
+
+job.run(main, globals().get("snakemake"))

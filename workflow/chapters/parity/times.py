@@ -1,59 +1,67 @@
 """Time per epoch, its ratios, and the time to a test accuracy, from measured epochs and figure 6.
 
-Times are of one machine and one run and never come out the same twice: they stand in a table of
-their own, with the machine and its threads.
+Times are of one machine and one run and differ every time, so they have a table of their own, with
+the machine and its threads.
 """
 
-import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import job
 import numpy as np
 import polars as pl
-from cells import Runs, difference
-from scipy.special import bdtr
-from tables import write_csv
+from agreement import KEYS
+from settings import Timing
 
 from nnjax import stats
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib.estimates import (
+    REPEATS_ORDER,
+    SEEDS_ORDER,
+    SPEAKERS_AND_SEEDS,
+    median_interval,
+    number,
+)
+from workflow.lib.numbers import Number
+from workflow.lib.runs import Runs, difference
 
 OURS, TORCH = "hand-derived", "PyTorch"
 ABSENT = "PyTorch is not installed"
 
 
 def epoch_seconds(measured: pl.DataFrame) -> list[dict[str, Any]]:
-    """Seconds of one epoch: the median of the repeats for each arm and batch size."""
+    """Seconds of one epoch: the median of the repeats for each implementation and batch size."""
     return [
-        _row("epoch_seconds", str(arm), median_interval(cell["seconds"].to_numpy()), "s")
+        _row("epoch_seconds", str(implementation), median_interval(cell["seconds"].to_numpy()), "s")
         | {"batch_size": size}
-        for (arm, size), cell in measured.group_by("arm", "batch_size", maintain_order=True)
+        for (implementation, size), cell in measured.group_by(
+            "implementation", "batch_size", maintain_order=True
+        )
     ]
 
 
 def ratios(measured: pl.DataFrame, torch: str | None) -> list[dict[str, Any]]:
     """Seconds of an epoch over PyTorch's in the same repeat; the median of the repeats."""
-    peers = measured.filter(pl.col("arm") != TORCH)
+    peers = measured.filter(pl.col("implementation") != TORCH)
     rows = []
-    for arm in peers["arm"].unique(maintain_order=True):
-        for size in peers.filter(pl.col("arm") != OURS)["batch_size"].unique().sort():
+    for implementation in peers["implementation"].unique(maintain_order=True):
+        for size in peers.filter(pl.col("implementation") != OURS)["batch_size"].unique().sort():
             ours, theirs = (
-                measured.filter(arm=name, batch_size=size).sort("repeat")["seconds"].to_numpy()
-                for name in (arm, TORCH)
+                measured.filter(implementation=each, batch_size=size)
+                .sort("repeat")["seconds"]
+                .to_numpy()
+                for each in (implementation, TORCH)
             )
             name, where = f"over_{TORCH}", {"batch_size": size}
             if torch is None:
-                rows.append(_row(name, arm, None, "ratio") | where | {"note": ABSENT})
+                rows.append(_row(name, implementation, None, "ratio") | where | {"note": ABSENT})
             else:
-                rows.append(_row(name, arm, median_interval(ours / theirs), "ratio") | where)
+                rows.append(
+                    _row(name, implementation, median_interval(ours / theirs), "ratio") | where
+                )
     return rows
 
 
 def slowest_over_fastest(measured: pl.DataFrame) -> dict[str, Any]:
     """How much the batch size matters: the slowest one's epoch over the fastest one's."""
-    ours = measured.filter(arm=OURS)
+    ours = measured.filter(implementation=OURS)
     medians = ours.group_by("batch_size").agg(pl.col("seconds").median()).sort("seconds")
     fast, slow = medians["batch_size"][0], medians["batch_size"][-1]
     pair = [
@@ -67,7 +75,7 @@ def slowest_over_fastest(measured: pl.DataFrame) -> dict[str, Any]:
 
 def first_epochs(runs: pl.DataFrame, target: float) -> np.ndarray:
     """For each seed the first epoch whose test accuracy reaches the target, infinite if none."""
-    # A float32 accuracy of exactly the target is read as the fraction it stands for.
+    # A float32 accuracy of exactly the target counts as reaching it.
     reached = runs.filter(pl.col("test_accuracy").cast(pl.Float64) >= target - 1e-7)
     first = dict(reached.group_by("seed").agg(pl.col("epoch").min()).iter_rows())
     return np.array([first.get(seed, np.inf) for seed in sorted(set(runs["seed"]))], float)
@@ -131,59 +139,71 @@ def short_training(
     return rows
 
 
-def _row(quantity: str, arm: str, interval: stats.Interval | None, unit: str) -> dict[str, Any]:
+def _row(
+    quantity: str, implementation: str, interval: stats.Interval | None, unit: str
+) -> dict[str, Any]:
     found = interval._asdict() if interval else {"value": None, "lo": None, "hi": None, "n": 0}
     empty = {"batch_size": None, "epochs": None, "target": None, "never": None, "note": ""}
-    return {"quantity": quantity, "arm": arm, **found, "unit": unit, **empty}
+    return {"quantity": quantity, "implementation": implementation, **found, "unit": unit, **empty}
 
 
 def _seconds(measured: pl.DataFrame, size: int) -> np.ndarray:
-    return measured.filter(arm=OURS, batch_size=size)["seconds"].to_numpy()
+    return measured.filter(implementation=OURS, batch_size=size)["seconds"].to_numpy()
 
 
-def main(
-    epochs: Path,
-    runs: Path,
-    record: Path,
-    settings: dict[str, Any],
-    torch: str | None,
-    output: Path,
-) -> None:
-    """Write the table.
+def table(measured: pl.DataFrame, runs: Runs, timing: Timing, torch: str | None) -> pl.DataFrame:
+    """One row per quantity, implementation and batch size.
 
     Args:
-        epochs: as time_training writes it.
-        runs: folder of the runs of figure 6.
-        record: the data's source record (JSON).
-        settings: the configuration's `timing`: `target`, and `short` (batch_size, epochs).
+        measured: as `measure` writes it.
+        runs: the runs of figure 6.
+        timing: `target`, and `short` (batch_size, epochs).
         torch: version of PyTorch, or None.
-        output: CSV to write: one row per quantity, arm and batch size.
     """
-    measured = pl.read_parquet(epochs)
-    fig6 = Runs(runs)
-    short = settings["short"]
+    short = timing.short
     rows = [
         *epoch_seconds(measured),
         *ratios(measured, torch),
         slowest_over_fastest(measured),
-        *seconds_to_target(measured, fig6, settings["target"]),
-        *short_training(measured, fig6, short["batch_size"], short["epochs"]),
+        *seconds_to_target(measured, runs, timing.target),
+        *short_training(measured, runs, short.batch_size, short.epochs),
     ]
-    table = pl.DataFrame(rows, infer_schema_length=None).with_columns(
-        threads=pl.lit(measured["threads"][0]),
-        machine=pl.lit(measured["machine"][0]),
-        data=pl.lit(json.loads(record.read_text(encoding="utf-8"))["data"]),
+    return pl.DataFrame(rows, infer_schema_length=None).with_columns(
+        threads=pl.lit(measured["threads"][0]), machine=pl.lit(measured["machine"][0])
     )
-    write_csv(table, output)
 
 
-if "snakemake" in globals():
-    job.begin(snakemake.log[0])
-    main(
-        Path(snakemake.input.epochs),
-        Path(snakemake.input.runs[0]).parent,
-        Path(snakemake.input.record),
-        snakemake.params["settings"],
-        snakemake.params["torch"],
-        Path(snakemake.output.table),
-    )
+def numbers(table: pl.DataFrame) -> list[Number]:
+    """K12 and K17: ratios of seconds per epoch, time to an accuracy, and 256 x 5."""
+    found = []
+    for row in table.filter(pl.col("n") > 0).iter_rows(named=True):
+        size, implementation = row["batch_size"], KEYS[row["implementation"]]
+        interval = stats.Interval(row["value"], row["lo"], row["hi"], row["n"])
+        per_epoch = f"seconds an epoch, batches of {size}: {row['implementation']} over PyTorch"
+        short = f"batches of {size}, {row['epochs'] or 0:g} epochs"
+        match row["quantity"]:
+            case "over_PyTorch":
+                key = f"k17.{implementation}_over_torch" + ("" if size == 128 else f"_batch_{size}")
+                found.append(number(key, per_epoch, interval, "ratio", REPEATS_ORDER))
+            case "slowest_over_fastest":
+                key, what = "k12.slowest_over_fastest", f"seconds an epoch: {row['note']}"
+                found.append(number(key, what, interval, "ratio", REPEATS_ORDER))
+            case "seconds_to_target":
+                key = f"k12.seconds_to_target_{size}"
+                what = (
+                    f"seconds to test accuracy {row['target']:g}, batches of {size} "
+                    f"({row['never']} of {row['n']} seeds never)"
+                )
+                found.append(number(key, what, interval, "s", SEEDS_ORDER))
+            case "short_accuracy":
+                key, what = f"k12.batch_{size}_accuracy", f"{short}: test accuracy"
+                found.append(number(key, what, interval, "fraction", SPEAKERS_AND_SEEDS))
+            case "short_seconds":
+                key, what = f"k12.batch_{size}_seconds", f"{short}: seconds"
+                found.append(number(key, what, interval, "s", REPEATS_ORDER))
+            case "best_minus_short":
+                key = "k12.best_minus_short"
+                what = "best cell of figure 6, chosen on the test set, minus 256 x 5"
+                unit = "difference of fractions"
+                found.append(number(key, what, interval, unit, SPEAKERS_AND_SEEDS))
+    return found

@@ -1,26 +1,33 @@
 """Is the hand-written network on a par with the libraries? Accuracies, differences, parameters."""
 
-import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import job
 import numpy as np
 import polars as pl
-from cells import GUESSING, Counts, rng
-from tables import write_csv
+from settings import Parity
 
 from nnjax import stats
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib.estimates import SPEAKERS_AND_SEEDS, number
+from workflow.lib.numbers import Number
+from workflow.lib.runs import GUESSING, Counts, rng
 
 Cell = tuple[str, str]
-"""An arm and an optimizer."""
+"""An implementation and an optimizer."""
+
+KEYS = {
+    "hand-derived": "nnjax",
+    "jax.grad": "jax_grad",
+    "PyTorch": "torch",
+    "numpy": "numpy",
+    "scikit-learn": "sklearn",
+}
+"""Implementations as keys of numbers name them."""
+
+OPTIMIZERS = {"sgd": "SGD with momentum 0.9", "adam": "Adam"}
 
 OURS = "hand-derived"
-# Every arm against the hand-derived training with its optimizer; then the source's own claim, its
-# network with momentum against a library's Adam.
+# Every implementation against the hand-derived training with its optimizer; then the source's own
+# claim, its network with momentum against a library's Adam.
 PAIRS: list[tuple[Cell, Cell]] = [
     (("jax.grad", "sgd"), (OURS, "sgd")),
     (("PyTorch", "sgd"), (OURS, "sgd")),
@@ -36,7 +43,7 @@ ABSENT = "PyTorch is not installed"
 
 def counts(speakers: pl.DataFrame, cell: Cell) -> Counts | None:
     """Correct rows (seeds, speakers) of a cell, each speaker's rows; None if not trained."""
-    rows = speakers.filter(arm=cell[0], optimizer=cell[1]).sort("seed", "speaker")
+    rows = speakers.filter(implementation=cell[0], optimizer=cell[1]).sort("seed", "speaker")
     if rows.is_empty():
         return None
     correct = rows["correct"].to_numpy().reshape(rows["seed"].n_unique(), -1)
@@ -52,7 +59,7 @@ def difference(first: Counts | None, second: Counts | None, margin: float) -> di
     if first is None or second is None:
         names = ("difference", "difference_lo", "difference_hi", "tost_lo", "tost_hi")
         return dict.fromkeys(names) | {"pairs": 0, "equivalent": None, "tost_equivalent": None}
-    # The arm with fewer seeds has the first ones of the other.
+    # The one with fewer seeds has the first ones of the other.
     seeds = min(len(first[0]), len(second[0]))
     gap, rows = first[0][:seeds] - second[0][:seeds], first[1]
     wide, narrow = (stats.two_level_interval(gap, rows, rng(), level) for level in (0.95, 0.90))
@@ -94,7 +101,7 @@ def note(cell: Cell, other: Cell, torch: str | None) -> str:
 
 def distances(steps: pl.DataFrame, cell: Cell, other: Cell, epochs: int) -> pl.DataFrame:
     """The worst parameter difference of a pair by epoch; one empty row where there is none."""
-    found = steps.filter(arm=cell[0], optimizer=cell[1]).sort("epoch")
+    found = steps.filter(implementation=cell[0], optimizer=cell[1]).sort("epoch")
     if other != (OURS, cell[1]) or found.is_empty():
         return pl.DataFrame(
             {"epoch": [epochs], "worst": [None], "worst_so_far": [None]},
@@ -106,66 +113,56 @@ def distances(steps: pl.DataFrame, cell: Cell, other: Cell, epochs: int) -> pl.D
 
 
 def table(
-    steps: pl.DataFrame, speakers: pl.DataFrame, settings: dict[str, Any], torch: str | None
+    steps: pl.DataFrame, speakers: pl.DataFrame, parity: Parity, torch: str | None
 ) -> pl.DataFrame:
-    """One row for each arm, what it is compared with, and epoch; the last epoch has it all.
+    """One row for each comparison of two implementations and epoch; the last epoch has it all.
 
     Args:
-        steps: as train_parity writes them.
+        steps: as `train` writes them.
         speakers: likewise.
-        settings: the configuration's `parity`.
+        parity: the optimizers, the margin and the limit.
         torch: version of PyTorch, or None.
     """
     epochs = int(steps["epoch"].to_numpy().max())
     parts = []
-    for optimizer in settings["optimizers"]:
+    for optimizer in type(parity.optimizers).model_fields:
         own = ((OURS, optimizer), (NONE, NONE))
         for cell, other in [own, *(pair for pair in PAIRS if pair[0][1] == optimizer)]:
             row = (
-                {"arm": cell[0], "optimizer": cell[1]}
+                {"implementation": cell[0], "optimizer": cell[1]}
                 | accuracy(counts(speakers, cell))
-                | {"minus_arm": other[0], "minus_optimizer": other[1]}
-                | difference(counts(speakers, cell), counts(speakers, other), settings["margin"])
+                | {"minus_implementation": other[0], "minus_optimizer": other[1]}
+                | difference(counts(speakers, cell), counts(speakers, other), parity.margin)
                 | {"note": note(cell, other, torch)}
             )
             by_epoch = distances(steps, cell, other, epochs)
             columns = [pl.lit(value).alias(name) for name, value in row.items()]
             parts.append(by_epoch.select(*columns, pl.all()))
     return pl.concat(parts, how="vertical_relaxed").with_columns(
-        margin=pl.lit(settings["margin"]), limit=pl.lit(settings["limit"])
+        margin=pl.lit(parity.margin), limit=pl.lit(parity.limit)
     )
 
 
-def main(
-    steps: Path,
-    speakers: Path,
-    record: Path,
-    settings: dict[str, Any],
-    torch: str | None,
-    output: Path,
-) -> None:
-    """Write the table.
-
-    Args:
-        steps: as train_parity writes them.
-        speakers: likewise.
-        record: the data's source record (JSON).
-        settings: the configuration's `parity`.
-        torch: version of PyTorch, or None.
-        output: CSV to write.
-    """
-    data = json.loads(record.read_text(encoding="utf-8"))["data"]
-    made = table(pl.read_parquet(steps), pl.read_parquet(speakers), settings, torch)
-    write_csv(made.with_columns(data=pl.lit(data)), output)
-
-
-if "snakemake" in globals():
-    job.begin(snakemake.log[0])
-    main(
-        Path(snakemake.input.steps),
-        Path(snakemake.input.speakers),
-        Path(snakemake.input.record),
-        snakemake.params["settings"],
-        snakemake.params["torch"],
-        Path(snakemake.output.table),
-    )
+def numbers(table: pl.DataFrame) -> list[Number]:
+    """Accuracies and differences of the last epoch; none of what is not installed."""
+    # By key, since the accuracy of a cell is in each row that compares it.
+    found: dict[str, Number] = {}
+    last = table.filter(pl.col("epoch") == pl.col("epoch").max(), pl.col("n") > 0)
+    for row in last.iter_rows(named=True):
+        name, optimizer = KEYS[row["implementation"]], row["optimizer"]
+        what = f"{row['implementation']}, {OPTIMIZERS[optimizer]}"
+        interval = stats.Interval(row["accuracy"], row["lo"], row["hi"], row["n"])
+        key, words = f"k6.{name}_{optimizer}_accuracy", f"{what}: test accuracy"
+        found[key] = number(key, words, interval, "fraction", SPEAKERS_AND_SEEDS)
+        if row["difference"] is None:
+            continue
+        other = KEYS[row["minus_implementation"]], row["minus_optimizer"]
+        key = f"k6.{name}_{optimizer}_minus_{other[0]}_{other[1]}"
+        if (name, optimizer, *other) == ("nnjax", "sgd", "torch", "adam"):
+            key = "k6.momentum_minus_torch_adam"
+        words = f"{what}, minus {row['minus_implementation']}, {OPTIMIZERS[other[1]]}"
+        gap = stats.Interval(
+            row["difference"], row["difference_lo"], row["difference_hi"], row["pairs"]
+        )
+        found[key] = number(key, words, gap, "difference of fractions", SPEAKERS_AND_SEEDS)
+    return list(found.values())

@@ -1,34 +1,16 @@
 """Timing: one epoch by batch size in each arm, and the time to a test accuracy."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import figtable
 import numpy as np
-import plotjob
 import polars as pl
-import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
 TITLE = "Time of training by batch size"
-COLUMNS = {
-    "quantity": pl.String,
-    "arm": pl.String,
-    "batch_size": pl.Int64,
-    "value": pl.Float64,
-    "lo": pl.Float64,
-    "hi": pl.Float64,
-    "n": pl.Int64,
-    "target": pl.Float64,
-    "never": pl.Float64,
-    "threads": pl.Int64,
-    "machine": pl.String,
-}
 COLOURS = {
     "hand-derived": style.INK,
     "jax.grad": style.BLUE,
@@ -41,25 +23,14 @@ def main(table: Path, svg: Path, png: Path) -> None:
     """Draw the time per epoch, and the time to the target.
 
     Args:
-        table: CSV with the columns above and data, as summarise_timing writes it.
+        table: CSV of `times.table`.
         svg: vector file to write.
         png: raster file to write.
 
-    Raises:
-        TableError: the table is missing or wrong, or names an unknown arm.
     """
-    read = figtable.read(table, COLUMNS, key=["quantity", "arm", "batch_size"])
-    unknown = set(read.rows["arm"]) - set(COLOURS)
-    if unknown:
-        raise figtable.TableError(
-            f"{table}: unknown arm {sorted(unknown)}; expected some of {list(COLOURS)}"
-        )
+    read = tables.read_figure(table)
     epochs = read.rows.filter(quantity="epoch_seconds")
     target = read.rows.filter(quantity="seconds_to_target")
-    if epochs.is_empty() or target.is_empty():
-        raise figtable.TableError(
-            f"{table}: no rows of epoch_seconds or of seconds_to_target; expected some of both"
-        )
     threads = int(read.rows["threads"][0])
     repeats = int(epochs["n"].to_numpy().min())
     footer = (
@@ -83,10 +54,10 @@ def draw(figure: Figure, epochs: pl.DataFrame, target: pl.DataFrame) -> None:
     for axes in (left, right):
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
-    for arm, colour in COLOURS.items():
-        part = epochs.filter(arm=arm).sort("batch_size")
+    for implementation, colour in COLOURS.items():
+        part = epochs.filter(implementation=implementation).sort("batch_size")
         if not part.is_empty():
-            _points(left, part, colour, arm)
+            _points(left, part, colour, implementation)
     left.legend(fontsize=8, frameon=False, loc="upper right")
     left.set_ylabel("seconds per epoch")
     left.set_title("one epoch", loc="left", fontsize=9)
@@ -145,5 +116,4 @@ def _sizes(axes: Axes, rows: pl.DataFrame) -> None:
     axes.set_xlabel("batch size")
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

@@ -1,38 +1,18 @@
 """Parity: the hand-written network beside JAX's derivative, PyTorch and scikit-learn."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import figtable
 import numpy as np
-import plotjob
 import polars as pl
-import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
-TITLE = "The hand-derived training beside the same training in other hands"
-COLUMNS = {
-    "arm": pl.String,
-    "optimizer": pl.String,
-    "minus_arm": pl.String,
-    "minus_optimizer": pl.String,
-    "epoch": pl.Int64,
-    "n": pl.Int64,
-    "pairs": pl.Int64,
-    "difference": pl.Float64,
-    "difference_lo": pl.Float64,
-    "difference_hi": pl.Float64,
-    "worst": pl.Float64,
-    "margin": pl.Float64,
-    "limit": pl.Float64,
-    "note": pl.String,
-}
-KEY = ["arm", "optimizer", "minus_arm", "minus_optimizer", "epoch"]
+TITLE = "The hand-derived training beside the same training by other libraries"
+KEY = ["implementation", "optimizer", "minus_implementation", "minus_optimizer"]
 COLOURS = {
     "jax.grad": style.BLUE,
     "PyTorch": style.ORANGE,
@@ -48,23 +28,13 @@ def main(table: Path, svg: Path, png: Path) -> None:
     """Draw the differences of parameters by epoch, and those of accuracies.
 
     Args:
-        table: CSV with the columns above and data, as summarise_parity writes it.
+        table: CSV of `agreement.table`.
         svg: vector file to write.
         png: raster file to write.
 
-    Raises:
-        TableError: the table is missing or wrong, or names an unknown arm or optimizer.
     """
-    read = figtable.read(table, COLUMNS, key=KEY)
-    unknown = set(read.rows["arm"]) - set(COLOURS) | set(read.rows["optimizer"]) - set(OPTIMIZERS)
-    if unknown:
-        raise figtable.TableError(
-            f"{table}: unknown {sorted(unknown)}; expected arms {list(COLOURS)} and optimizers "
-            f"{list(OPTIMIZERS)}"
-        )
+    read = tables.read_figure(table)
     compared = read.rows.filter(pl.col("pairs") > 0)
-    if compared.is_empty():
-        raise figtable.TableError(f"{table}: no row compares two arms, so there is nothing to draw")
     footer = (
         f"{read.footer(compared['pairs'])}. Left: one seed in float64, the largest over the steps "
         "of an epoch. Right: paired by seed and speaker; bars: 95 % over both."
@@ -78,7 +48,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
 
     Args:
         figure: receives two axes.
-        rows: the columns above.
+        rows: the table.
     """
     left, right = figure.subplots(1, 2, width_ratios=(1, 1))
     _parameters(left, rows)
@@ -100,8 +70,8 @@ def _parameters(axes: Axes, rows: pl.DataFrame) -> None:
         fontsize=8,
     )
     lowest, highest = LEAST, limit
-    for (arm, optimizer), part in rows.sort("epoch").group_by(
-        "arm", "optimizer", maintain_order=True
+    for (implementation, optimizer), part in rows.sort("epoch").group_by(
+        "implementation", "optimizer", maintain_order=True
     ):
         part = part.filter(pl.col("worst").is_finite())
         if part.is_empty():
@@ -112,11 +82,11 @@ def _parameters(axes: Axes, rows: pl.DataFrame) -> None:
         axes.plot(
             part["epoch"].to_numpy(),
             worst,
-            color=COLOURS[str(arm)],
+            color=COLOURS[str(implementation)],
             linestyle=dash,
             marker="o" if len(worst) <= 10 else "",
             markersize=4,
-            label=f"{arm}, {name}",
+            label=f"{implementation}, {name}",
         )
     axes.set_ylim(lowest / 3, highest * 30)
     axes.set_xlabel("epoch")
@@ -132,7 +102,8 @@ def _parameters(axes: Axes, rows: pl.DataFrame) -> None:
 def _accuracies(axes: Axes, rows: pl.DataFrame) -> None:
     """Paired differences of test accuracies, with the band of equivalence."""
     last = rows.filter(
-        pl.col("epoch") == pl.col("epoch").max().over(KEY[:-1]), pl.col("minus_arm") != "none"
+        pl.col("epoch") == pl.col("epoch").max().over(KEY),
+        pl.col("minus_implementation") != "none",
     )
     margin = 100 * float(rows["margin"][0])
     axes.axvspan(-margin, margin, color=style.GREEN, alpha=0.12, linewidth=0)
@@ -147,7 +118,9 @@ def _accuracies(axes: Axes, rows: pl.DataFrame) -> None:
         value, lo, hi = (
             100 * row[name] for name in ("difference", "difference_lo", "difference_hi")
         )
-        colour = COLOURS[row["arm"] if row["arm"] != "hand-derived" else row["minus_arm"]]
+        # Hand-derived minus another has the colour of the other.
+        pair = (row["implementation"], row["minus_implementation"])
+        colour = COLOURS[pair[pair[0] == "hand-derived"]]
         axes.plot([lo, hi], [place, place], color=colour)
         axes.plot([value], [place], marker="o", markersize=5, color=colour)
         axes.annotate(
@@ -174,8 +147,7 @@ def _pair(row: dict[str, str]) -> str:
     """What is subtracted from what, on two lines."""
     minus = OPTIMIZERS[row["minus_optimizer"]][0]
     name = OPTIMIZERS[row["optimizer"]][0]
-    return f"{row['arm']}, {name}\n\N{MINUS SIGN} {row['minus_arm']}, {minus}"
+    return f"{row['implementation']}, {name}\n\N{MINUS SIGN} {row['minus_implementation']}, {minus}"
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

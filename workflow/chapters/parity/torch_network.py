@@ -1,4 +1,4 @@
-"""The study's network in PyTorch: its layers, its autograd, its optimizers, trained eagerly.
+"""The network in PyTorch: its layers, its autograd, its optimizers, trained eagerly.
 
 PyTorch is optional (the extra `torch`), so it is imported where it is used.
 """
@@ -38,7 +38,7 @@ def leaves(network: Any) -> list[np.ndarray]:
     return [p.detach().numpy().T.copy() for p in network.parameters()]
 
 
-def optimizer(name: str, network: Any, settings: dict[str, float]) -> Any:
+def optimizer(name: str, network: Any, hyperparams: dict[str, float]) -> Any:
     """PyTorch's optimizer that is the same algorithm as the one of optax with this name.
 
     All of PyTorch's defaults stay: `dampening` 0 and no Nesterov make its momentum the plain sum
@@ -48,7 +48,7 @@ def optimizer(name: str, network: Any, settings: dict[str, float]) -> Any:
     Args:
         name: sgd or adam.
         network: whose parameters it updates.
-        settings: learning_rate and, for sgd, momentum.
+        hyperparams: learning_rate and, for sgd, momentum.
 
     Returns:
         A `torch.optim.Optimizer`.
@@ -56,7 +56,7 @@ def optimizer(name: str, network: Any, settings: dict[str, float]) -> Any:
     torch = _torch()
     names = {"learning_rate": "lr"}
     kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
-    return kinds[name](network.parameters(), **{names.get(k, k): v for k, v in settings.items()})
+    return kinds[name](network.parameters(), **{names.get(k, k): v for k, v in hyperparams.items()})
 
 
 def training(

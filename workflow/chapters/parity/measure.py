@@ -1,45 +1,46 @@
-"""Time of one epoch of one network: ours, JAX's derivative, plain numpy, PyTorch.
+"""Time one epoch of one network: hand-derived rules, jax.grad, plain numpy, PyTorch.
 
-Every arm trains the same network with Adam on the same rows in float32, in its own usual way: it
-draws an order of the rows, takes batches, steps. Arms and batch sizes are timed in turn, again and
-again, so that a machine whose speed drifts slows all alike.
+Every implementation trains the same network with Adam on the same rows in float32, in its usual
+way: it draws an order of the rows, takes batches, steps. Implementations and batch sizes are timed
+in turn, repeatedly, so that a drift of the machine's speed slows all alike.
 """
 
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import job
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import polars as pl
-from tables import write_parquet
+import torch_network
+from settings import Timing
+from threadpoolctl import threadpool_limits
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
-    import nnjax as nn
+import nnjax as nn
+from nnjax.datasets import isolet
+from nnjax.epoch import State, batch_rows, train_step
+from workflow.lib import job
+from workflow.lib.autodiff import autodiff
+from workflow.lib.experiments import Experiment
+from workflow.lib.machine import processor
+from workflow.lib.networks import multilayer_perceptron
+from workflow.lib.tables import write_parquet
 
 Epoch = Callable[[], None]
 """Trains for one more epoch and returns when it is done."""
 
 
 def jax_epoch(
-    network: "nn.Layer",
-    loss: "nn.Loss",
+    network: nn.Layer,
+    loss: nn.Loss,
     x: np.ndarray,
     labels: np.ndarray,
     batch_size: int,
     rate: float,
 ) -> Epoch:
     """An epoch as `nn.fit` runs it: one compiled scan over the batches."""
-    import jax
-    import jax.numpy as jnp
-    import optax
-
-    from nnjax.epoch import State, batch_rows, train_step
-
     optimizer, data = optax.adam(rate), (jnp.asarray(x), jnp.asarray(labels))
     params = network.init(jax.random.key(0), x.shape[1:])[0]
     order_key = jax.random.key(1)
@@ -99,8 +100,6 @@ def torch_epoch(
     leaves: list[np.ndarray], x: np.ndarray, labels: np.ndarray, batch_size: int, rate: float
 ) -> Epoch:
     """An epoch in PyTorch, eagerly: its layers, its autograd, its Adam."""
-    import torch_network
-
     network = torch_network.build(leaves, "relu")
     optimizer = torch_network.optimizer("adam", network, {"learning_rate": rate})
     train = torch_network.training(network, optimizer, x, labels)
@@ -116,45 +115,36 @@ def torch_epoch(
 
 
 def main(
-    train: Path,
-    program: dict[str, Any],
-    settings: dict[str, Any],
-    torch: str | None,
-    threads: int,
-    epochs: Path,
+    train: Path, batch_sizes: Experiment, timing: Timing, torch: str | None, measured: Path
 ) -> None:
-    """Time the epochs and write every measurement.
+    """Time the epochs, each implementation on one thread, and write every measurement.
 
     Args:
         train: the training rows.
-        program: network, learning_rate and batch_sizes of figure 6; a batch size above the number
-            of rows means all rows in one batch.
-        settings: the configuration's `timing`: `repeats`, and `peer_batch_sizes` at which the other
-            arms are timed too.
+        batch_sizes: the experiment of figure 6; a batch size above the number of rows means all
+            rows in one batch.
+        timing: `repeats`, and the batch sizes at which the other implementations are timed too.
         torch: version of PyTorch, None where it is not installed: it is then left out.
-        threads: how many all arms may use.
-        epochs: Parquet to write: arm, batch_size, repeat, seconds; threads, machine, torch.
+        measured: Parquet to write: implementation, batch_size, repeat, seconds; threads, machine,
+            torch.
     """
-    import jax
-    from autodiff import autodiff
-    from networks import multilayer_perceptron
-    from threadpoolctl import threadpool_limits
-
-    import nnjax as nn
-    from nnjax.datasets import isolet
-
     rows = isolet.examples(pl.read_parquet(train))
     x, labels = isolet.standardise(rows.x, rows.x[:0])[0], rows.labels
+    programs = [program for _, program in batch_sizes.programs()]
+    program, rate = programs[0], programs[0].arms.learning_rate[0]
     network = multilayer_perceptron(
-        program["units"], program["layers"], isolet.LETTERS, program["activation"], program["init"]
+        program.hidden_units,
+        program.hidden_layers,
+        isolet.LETTERS,
+        program.activation,
+        program.init,
     )
-    rate = program["learning_rate"]
     ours = (network, nn.softmax_cross_entropy)
     peer = autodiff(*ours)
     with jax.enable_x64(False):
         params = network.init(jax.random.key(0), x.shape[1:])[0]
         leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(params)]
-        arms: dict[str, Callable[[int], Epoch]] = {
+        makers: dict[str, Callable[[int], Epoch]] = {
             "hand-derived": lambda size: jax_epoch(*ours, x, labels, size, rate),
             "jax.grad": lambda size: jax_epoch(*peer, x, labels, size, rate),
             "numpy": lambda size: numpy_epoch(
@@ -162,55 +152,34 @@ def main(
             ),
         }
         if torch is not None:
-            import torch_network
-
-            torch_network.use_threads(threads)
-            arms["PyTorch"] = lambda size: torch_epoch(leaves, x, labels, size, rate)
+            torch_network.use_threads(1)
+            makers["PyTorch"] = lambda size: torch_epoch(leaves, x, labels, size, rate)
         cells: dict[tuple[str, int], Epoch] = {}
-        for arm, make in arms.items():
-            sizes = set(settings["peer_batch_sizes"])
-            if arm == "hand-derived":
-                sizes |= set(program["batch_sizes"])
-            cells |= {(arm, size): make(min(size, len(x))) for size in sorted(sizes)}
-
-        measured = []
-        with threadpool_limits(threads):
-            for epoch in cells.values():
-                epoch()  # compiles, and fills the caches
-            for repeat in range(settings["repeats"]):
-                for (arm, size), epoch in cells.items():
-                    start = time.perf_counter()
-                    epoch()
-                    seconds = time.perf_counter() - start
-                    measured.append(
-                        {"arm": arm, "batch_size": size, "repeat": repeat, "seconds": seconds}
-                    )
-    write_parquet(
-        pl.DataFrame(measured).with_columns(
-            threads=pl.lit(threads),
-            machine=pl.lit(machine()),
-            torch=pl.lit(torch, dtype=pl.String),
-        ),
-        epochs,
-    )
+        for implementation, make in makers.items():
+            sizes = set(timing.peer_batch_sizes)
+            if implementation == "hand-derived":
+                sizes |= {program.batch_size for program in programs}
+            cells |= {(implementation, size): make(min(size, len(x))) for size in sorted(sizes)}
+        with threadpool_limits(1):
+            found = interleaved(cells, timing.repeats)
+    columns = {"threads": pl.lit(1), "machine": pl.lit(processor())}
+    torch_version = pl.lit(torch, dtype=pl.String)
+    write_parquet(pl.DataFrame(found).with_columns(**columns, torch=torch_version), measured)
 
 
-def machine() -> str:
-    """The processor's name where the system tells it, and its kind."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor() or 'processor'} ({platform.machine()})"
+def interleaved(cells: dict[tuple[str, int], Epoch], repeats: int) -> list[dict[str, str | float]]:
+    """Seconds of every cell's epoch in every repeat, after one epoch of warm-up."""
+    for epoch in cells.values():
+        epoch()
+    found = list[dict[str, str | float]]()
+    for repeat in range(repeats):
+        for (implementation, size), epoch in cells.items():
+            start = time.perf_counter()
+            epoch()
+            seconds = time.perf_counter() - start
+            labels = {"implementation": implementation, "batch_size": size, "repeat": repeat}
+            found.append({**labels, "seconds": seconds})
+    return found
 
 
-if "snakemake" in globals():
-    # All cores are asked for, so that nothing runs beside it; one is used, by every arm.
-    job.begin(snakemake.log[0])
-    main(
-        Path(snakemake.input.train),
-        snakemake.params["program"],
-        snakemake.params["settings"],
-        snakemake.params["torch"],
-        1,
-        Path(snakemake.output.epochs),
-    )
+job.run(main, globals().get("snakemake"))

@@ -1,0 +1,88 @@
+# The same training by other libraries, and the seconds that an epoch takes. CHAPTER is this folder's
+# chapter.
+from importlib.metadata import PackageNotFoundError, version
+
+# PyTorch is optional. Its version, or its absence, is a parameter: installing it trains anew.
+try:
+    TORCH = version("torch")
+except PackageNotFoundError:
+    TORCH = None
+
+
+rule:
+    name:
+        f"train_{CHAPTER.name}"
+    input:
+        train=rules.fetch_isolet.output.train,
+        test=rules.fetch_isolet.output.test,
+    output:
+        steps=f"results/{CHAPTER.name}/steps.parquet",
+        speakers=f"results/{CHAPTER.name}/speakers.parquet",
+    log:
+        f"logs/{CHAPTER.name}/train.log",
+    benchmark:
+        f"logs/{CHAPTER.name}/train.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=3000,
+    params:
+        **CHAPTER.params("parity"),
+        program=STUDY.reference.programs()[0][1].model_dump(),
+        torch=TORCH,
+        code=CHAPTER.code("train"),
+        versions=PEER_VERSIONS,
+    script:
+        "train.py"
+
+
+# Asks for all cores, so that nothing else runs beside it; every implementation uses one.
+rule:
+    name:
+        f"measure_{CHAPTER.name}"
+    input:
+        train=rules.fetch_isolet.output.train,
+    output:
+        measured=f"results/{CHAPTER.name}/epochs.parquet",
+    log:
+        f"logs/{CHAPTER.name}/measure.log",
+    conda:
+        ENV
+    threads: workflow.cores
+    resources:
+        mem_mb=2000,
+    params:
+        **CHAPTER.params("timing"),
+        batch_sizes=STUDY.batch_sizes.model_dump(),
+        torch=TORCH,
+        code=CHAPTER.code("measure"),
+        versions=PEER_VERSIONS,
+    script:
+        "measure.py"
+
+
+rule:
+    name:
+        f"summarise_{CHAPTER.name}"
+    input:
+        steps=f"results/{CHAPTER.name}/steps.parquet",
+        speakers=f"results/{CHAPTER.name}/speakers.parquet",
+        measured=f"results/{CHAPTER.name}/epochs.parquet",
+        runs=rules.train_batch_sizes.output.epochs,
+        run_speakers=rules.train_batch_sizes.output.speakers,
+        origin=rules.fetch_isolet.output.origin,
+    output:
+        parity_table="reports/tables/parity.csv",
+        timing_table="reports/tables/timing.csv",
+        numbers=CHAPTER.numbers,
+    log:
+        f"logs/{CHAPTER.name}/summarise.log",
+    conda:
+        ENV
+    params:
+        **CHAPTER.params("parity", "timing"),
+        torch=TORCH,
+        code=CHAPTER.code("summarise"),
+    script:
+        "summarise.py"
