@@ -38,7 +38,7 @@ class Page(Strict):
     figures: dict[str, Figure]
     order: int = Field(default=100, description="chapters come in this order, then by name")
     front: list[Name] = Field(default=[], description="figures that the front page shows small")
-    tables: list[Name] = Field(default=[], description="tables that the page shows and no figure draws")
+    tables: list[Name] = Field(default=[], description="tables on the page without a figure")
 
     def all_tables(self) -> list[str]:
         """The tables that the page or one of its figures shows."""

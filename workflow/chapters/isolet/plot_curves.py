@@ -26,7 +26,9 @@ class Drawing(Strict):
 
     title: Name
     quantity: Literal["loss", "accuracy"]
-    printed: str = Field("", description="what the dashed line of the printed accuracy says")
+    printed: str = Field(
+        default="", description="what the dashed line of the printed accuracy says"
+    )
 
 
 def main(table: Path, drawing: Drawing, svg: Path, png: Path) -> None:
