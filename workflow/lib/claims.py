@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from workflow.lib.estimands import Estimand
 from workflow.lib.numbers import Number
 from workflow.lib.settings import Name, Strict
 from workflow.lib.study import Ledger
@@ -50,6 +51,7 @@ class Claim(Strict):
     protocol: Name
     figure: Name
     checks: list[Check] = Field(min_length=1)
+    numbers: dict[Name, Estimand] = Field({}, description="numbers estimated from runs, by key")
 
 
 Rule = Callable[[Number, Check, Ledger], str]

@@ -10,6 +10,13 @@ Activation = Literal["relu", "sigmoid", "tanh"]
 Initializer = Literal["uniform_fan_in", "glorot", "he", "lecun"] | Positive
 """A name, or the standard deviation of normal weights."""
 Optimizer = Literal["sgd", "sgd_momentum", "adagrad", "rmsprop", "adam"]
+OPTIMIZER_NAMES = {
+    "sgd": "SGD",
+    "sgd_momentum": "SGD with momentum",
+    "adagrad": "Adagrad",
+    "rmsprop": "RMSprop",
+    "adam": "Adam",
+}
 Layers = Annotated[int, Field(ge=0, le=20, description="hidden layers, from 0 to 20")]
 
 
