@@ -1,15 +1,18 @@
 """The chapters: found by their folders, with their settings, claims and figures, all checked."""
 
 import importlib.util
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field, model_validator
 
-from workflow.lib.claims import Claim
+from workflow.lib.claims import Claim, mistakes, owner
 from workflow.lib.digest import code_digest
+from workflow.lib.experiments import Experiment
 from workflow.lib.settings import Name, SettingsError, Strict, checked, merged, read
+from workflow.lib.study import Study
 
 FOLDER = Path(__file__).resolve().parents[1] / "chapters"
 
@@ -68,6 +71,53 @@ class Chapter:
         """The table with the chapter's numbers."""
         return f"reports/tables/numbers_{self.name}.csv"
 
+    def measured(self) -> list[str]:
+        """The tables with the numbers that claims declare, one for each such claim."""
+        return [self._table(name) for name, claim in self.claims.items() if claim.numbers]
+
+    def numbers_of(self, claim: str) -> list[str]:
+        """The tables with the numbers that the checks of a claim name."""
+        owners = [owner(self.claims, key) for key in self.claims[claim].keys()]
+        return list(dict.fromkeys(self._table(each) if each else self.numbers for each in owners))
+
+    def sources(self, claim: str, shared: Collection[str]) -> dict[str, dict[str, dict[str, Any]]]:
+        """What the numbers of a claim are estimated from.
+
+        Args:
+            claim: its id.
+            shared: names of the experiments of the whole study.
+
+        Returns:
+            By protocol and experiment: the folder of the `runs`, and the file with the `choices` of
+            the clean protocol.
+        """
+        found: dict[str, dict[str, dict[str, Any]]] = {"published": {}, "clean": {}}
+        for cell in self.claims[claim].cells():
+            folder, choices = f"results/{self.name}/runs/{cell.name}", None
+            if cell.clean:
+                folder = f"results/{self.name}/clean/{cell.name}"
+                choices = f"results/{self.name}/tuning/{cell.name}/choices.parquet"
+            elif cell.name in shared:
+                folder = f"results/{cell.name}"
+            found[cell.protocol][cell.name] = {"runs": folder, "choices": choices}
+        return found
+
+    def mistakes(self, shared: dict[str, Experiment]) -> list[str]:
+        """What is wrong with the numbers that claims declare, one line each.
+
+        Args:
+            shared: the experiments of the whole study.
+        """
+        clean = getattr(self.settings, "clean", None)
+        experiments = {
+            "published": {**getattr(self.settings, "experiments", {}), **shared},
+            "clean": clean.experiments if clean else {},
+        }
+        return [f"  {self.name}.claims.{line}" for line in mistakes(self.claims, experiments)]
+
+    def _table(self, claim: str) -> str:
+        return f"results/{self.name}/numbers/{claim}.csv"
+
     def reports(self) -> list[str]:
         """The page and the figures."""
         return [
@@ -76,18 +126,19 @@ class Chapter:
         ]
 
 
-def found(config: dict[str, Any], shared: set[str], folder: Path = FOLDER) -> dict[str, Chapter]:
+def found(config: dict[str, Any], study: Study, folder: Path = FOLDER) -> dict[str, Chapter]:
     """All chapters by name.
 
     Args:
         config: what Snakemake read: `study`, and overrides in a section named like the chapter.
-        shared: sections of the configuration that belong to no chapter.
+        study: the sections that belong to no chapter.
         folder: holds one folder for each chapter.
 
     Raises:
         SettingsError: one line for each mistake, in all chapters; for two chapters with the same
             claim or figure; for a section of the configuration that is no chapter.
     """
+    shared = set(Study.model_fields)
     names = sorted(path.parent.name for path in folder.glob("*/settings.yaml"))
     lines = [
         f"  {section}: unknown section; known: {', '.join(sorted({*shared, *names}))}"
@@ -98,6 +149,7 @@ def found(config: dict[str, Any], shared: set[str], folder: Path = FOLDER) -> di
     for name in names:
         try:
             chapters.append(chapter(folder / name, config))
+            lines += chapters[-1].mistakes(study.experiments)
         except SettingsError as error:
             lines.append(str(error))
     for what in ("claims", "figures"):

@@ -1,11 +1,15 @@
 """Claims: the content of a claims.yaml, the rules of verdict, and the entries of the ledger."""
 
+import difflib
 from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from workflow.lib.estimands import Estimand
+from workflow.lib import estimands
+from workflow.lib.cells import Cell
+from workflow.lib.estimands import Estimand, declares
+from workflow.lib.experiments import Experiment
 from workflow.lib.numbers import Number
 from workflow.lib.settings import Name, Strict
 from workflow.lib.study import Ledger
@@ -52,6 +56,43 @@ class Claim(Strict):
     figure: Name
     checks: list[Check] = Field(min_length=1)
     numbers: dict[Name, Estimand] = Field({}, description="numbers estimated from runs, by key")
+
+    def keys(self) -> list[str]:
+        """The numbers that the checks name."""
+        return [key for check in self.checks for key in (check.published, check.clean) if key]
+
+    def cells(self) -> list[Cell]:
+        """The cells that its numbers are estimated from."""
+        return [cell for estimand in self.numbers.values() for cell in estimand.cells]
+
+
+def owner(claims: dict[str, Claim], key: str) -> str | None:
+    """The claim that declares a number, if one does."""
+    for name, claim in claims.items():
+        if any(declares(each, key) for each in claim.numbers):
+            return name
+    return None
+
+
+def mistakes(claims: dict[str, Claim], experiments: dict[str, dict[str, Experiment]]) -> list[str]:
+    """What is wrong with the numbers that claims declare, one line each.
+
+    Args:
+        claims: of a chapter, by id.
+        experiments: by protocol and name.
+    """
+    declared = [key for claim in claims.values() for key in claim.numbers]
+    lines = [f"{key}: declared twice" for key in {k for k in declared if declared.count(k) > 1}]
+    for name, claim in claims.items():
+        for key, estimand in claim.numbers.items():
+            for mistake in estimands.mistakes(key, estimand, experiments):
+                lines.append(f"{name}.numbers.{key}: {mistake}")
+        for key in claim.keys() if claim.numbers else []:
+            if owner(claims, key) is None:
+                near = difflib.get_close_matches(key, declared, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                lines.append(f"{name}.checks: no claim declares the number {key}{hint}")
+    return lines
 
 
 Rule = Callable[[Number, Check, Ledger], str]

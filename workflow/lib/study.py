@@ -48,3 +48,8 @@ class Study(Strict):
     reference: Experiment = Field(description="the network of the source")
     batch_sizes: Experiment = Field(description="the same training at several batch sizes")
     headline: list[Name] = Field(description="keys of the numbers that the front page begins with")
+
+    @property
+    def experiments(self) -> dict[str, Experiment]:
+        """The trainings that several chapters read, by name."""
+        return {"reference": self.reference, "batch_sizes": self.batch_sizes}

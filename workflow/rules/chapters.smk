@@ -17,6 +17,18 @@ def claim_of(wildcards):
     return CLAIMS[wildcards.claim].claims[wildcards.claim]
 
 
+def sources_of(wildcards):
+    return chapter_of(wildcards).sources(wildcards.claim, STUDY.experiments)
+
+
+def run_files(sources):
+    for source in (each for of in sources.values() for each in of.values()):
+        yield from expand(
+            "{runs}/{table}.parquet", runs=source["runs"], table=["epochs", "speakers"]
+        )
+        yield from filter(None, [source["choices"]])
+
+
 # A figure is drawn from its table alone.
 rule plot:
     input:
@@ -71,7 +83,7 @@ rule write_page:
     params:
         about=lambda wildcards: chapter_of(wildcards).page.model_dump(),
         settings=lambda wildcards: chapter_of(wildcards).params(),
-        runs={name: run.model_dump() for name, run in SHARED_RUNS.items()},
+        runs={name: run.model_dump() for name, run in STUDY.experiments.items()},
         declared=lambda wildcards: {
             name: claim.model_dump()
             for name, claim in chapter_of(wildcards).claims.items()
@@ -83,9 +95,49 @@ rule write_page:
         "../scripts/write_page.py"
 
 
+# The numbers that a claim declares, estimated from the runs of the experiments that it names.
+rule measure:
+    input:
+        runs=lambda wildcards: run_files(sources_of(wildcards)),
+        origin=rules.fetch_isolet.output.origin,
+    output:
+        output="results/{chapter}/numbers/{claim}.csv",
+    log:
+        "logs/{chapter}/measure/{claim}.log",
+    conda:
+        ENV
+    params:
+        numbers=lambda wildcards: claim_of(wildcards).model_dump()["numbers"],
+        sources=lambda wildcards: sources_of(wildcards),
+        code=code_digest("workflow/scripts/measure.py"),
+    script:
+        "../scripts/measure.py"
+
+
+for CHAPTER in CHAPTERS.values():
+
+    if CHAPTER.measured():
+
+        rule:
+            name:
+                f"gather_{CHAPTER.name}"
+            input:
+                tables=CHAPTER.measured(),
+            output:
+                output=CHAPTER.numbers,
+            log:
+                f"logs/{CHAPTER.name}/gather.log",
+            conda:
+                ENV
+            params:
+                code=code_digest("workflow/scripts/gather.py"),
+            script:
+                "../scripts/gather.py"
+
+
 rule judge:
     input:
-        numbers=lambda wildcards: CLAIMS[wildcards.claim].numbers,
+        numbers=lambda wildcards: CLAIMS[wildcards.claim].numbers_of(wildcards.claim),
     output:
         verdict="results/claims/{claim}.json",
     log:

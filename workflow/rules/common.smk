@@ -15,11 +15,10 @@ VERSIONS = {name: version(name) for name in ("jax", "jaxlib", "numpy", "optax")}
 PEER_VERSIONS = {**VERSIONS, "scikit-learn": version("scikit-learn")}
 
 try:
-    SHARED = set(Study.model_fields)
     STUDY = settings.checked(
-        Study, {key: config[key] for key in config if key in SHARED}, ""
+        Study, {key: config[key] for key in config if key in Study.model_fields}, ""
     )
-    CHAPTERS = chapters.found(config, SHARED)
+    CHAPTERS = chapters.found(config, STUDY)
 except settings.SettingsError as error:
     raise SystemExit(f"The settings cannot be used:\n{error}")
 
@@ -30,8 +29,7 @@ CLAIMS = {claim: c for c in CHAPTERS.values() for claim in c.claims}
 # How many seeds every setting asks for, for the record of where the numbers come from.
 SEEDS = chapters.seeds(
     {
-        "reference": STUDY.reference,
-        "batch_sizes": STUDY.batch_sizes,
+        **STUDY.experiments,
         **{name: chapter.settings for name, chapter in CHAPTERS.items()},
     }
 )

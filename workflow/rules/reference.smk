@@ -1,9 +1,7 @@
 # Trainings that several chapters read: the network of the source, with and without momentum, and the
 # same network at several batch sizes.
 
-SHARED_RUNS = {"reference": STUDY.reference, "batch_sizes": STUDY.batch_sizes}
-
-for RUN, EXPERIMENT in SHARED_RUNS.items():
+for RUN, EXPERIMENT in STUDY.experiments.items():
 
     rule:
         name:

@@ -13,7 +13,7 @@ from workflow.lib.tables import write_text
 
 
 def main(
-    claim: str, declared: Claim, ledger: Ledger, study: str, numbers: Path, verdict: Path
+    claim: str, declared: Claim, ledger: Ledger, study: str, numbers: list[Path], verdict: Path
 ) -> None:
     """Judge the claim and write its entry.
 
@@ -22,11 +22,11 @@ def main(
         declared: the claim.
         ledger: the constants of the rules of verdict.
         study: "full" or "quick"; quick verdicts mean nothing.
-        numbers: CSV with the numbers that the claim names.
+        numbers: CSV files with the numbers that its checks name.
         verdict: JSON to write.
     """
-    data = pl.read_csv(numbers, columns=["data"])["data"][0]
-    found = claims.entry(claim, declared, collect([numbers]), ledger)
+    data = pl.read_csv(numbers[0], columns=["data"])["data"][0]
+    found = claims.entry(claim, declared, collect(numbers), ledger)
     found |= {"data": data, "study": study}
     write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", verdict)
 
