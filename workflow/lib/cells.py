@@ -1,8 +1,8 @@
 """Cells: combinations of settings that a declared number names, and the runs that belong to them.
 
-A cell names an experiment, as published or of the clean protocol, and the settings that have several
-values there: `{experiment: fig7, hidden_layers: 1, beta1: 0.9}`, `{clean: momentum, momentum: 0.0}`.
-In place of a value it may say
+A cell names an experiment, as published or of the clean protocol, and every setting that has
+several values there: `{experiment: fig7, hidden_layers: 1, beta1: 0.9}`, `{clean: momentum,
+momentum: 0.0}`. In place of a value it may say
 
 - `least`, `greatest`: the smallest or largest value in the experiment;
 - `best`, `worst`: the value with the highest or lowest accuracy, on the test rows as published, in
@@ -44,7 +44,7 @@ class Cell(BaseModel):
     """A combination of settings of an experiment, or several that are averaged."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
-    __pydantic_extra__: dict[str, Values]
+    __pydantic_extra__: dict[str, Values]  # pyright: ignore[reportIncompatibleVariableOverride]
 
     experiment: Name | None = Field(None, description="an experiment as published")
     clean: Name | None = Field(None, description="an experiment of the clean protocol")
@@ -196,7 +196,7 @@ def find(cell: Cell, source: Source) -> Found:
     """The runs of a cell.
 
     Raises:
-        JobError: if the experiment lacks a value, or the cell leaves open which of several it means.
+        JobError: if the experiment lacks a value, or the cell leaves open which one it means.
     """
     rows, names = _published(cell, source) if source.choices is None else _clean(cell, source)
     known = {name: sorted({row[name] for row in rows}) for name in names}

@@ -77,10 +77,10 @@ class Chapter:
 
     def numbers_of(self, claim: str) -> list[str]:
         """The tables with the numbers that the checks of a claim name."""
-        owners = [owner(self.claims, key) for key in self.claims[claim].keys()]
+        owners = [owner(self.claims, key) for key in self.claims[claim].named()]
         return list(dict.fromkeys(self._table(each) if each else self.numbers for each in owners))
 
-    def sources(self, claim: str, shared: Collection[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    def sources(self, claim: str, shared: Collection[str]) -> dict[str, dict[str, list[str]]]:
         """What the numbers of a claim are estimated from.
 
         Args:
@@ -88,18 +88,18 @@ class Chapter:
             shared: names of the experiments of the whole study.
 
         Returns:
-            By protocol and experiment: the folder of the `runs`, and the file with the `choices` of
-            the clean protocol.
+            By protocol and experiment: the folder of the runs and, in the clean protocol, the table
+            of choices.
         """
-        found: dict[str, dict[str, dict[str, Any]]] = {"published": {}, "clean": {}}
+        found: dict[str, dict[str, list[str]]] = {"published": {}, "clean": {}}
+        results = f"results/{self.name}"
         for cell in self.claims[claim].cells():
-            folder, choices = f"results/{self.name}/runs/{cell.name}", None
             if cell.clean:
-                folder = f"results/{self.name}/clean/{cell.name}"
-                choices = f"results/{self.name}/tuning/{cell.name}/choices.parquet"
-            elif cell.name in shared:
-                folder = f"results/{cell.name}"
-            found[cell.protocol][cell.name] = {"runs": folder, "choices": choices}
+                choices = f"{results}/tuning/{cell.clean}/choices.parquet"
+                found["clean"][cell.clean] = [f"{results}/clean/{cell.clean}", choices]
+            else:
+                folder = "results" if cell.name in shared else f"{results}/runs"
+                found["published"][cell.name] = [f"{folder}/{cell.name}"]
         return found
 
     def mistakes(self, shared: dict[str, Experiment]) -> list[str]:

@@ -57,8 +57,8 @@ class Claim(Strict):
     checks: list[Check] = Field(min_length=1)
     numbers: dict[Name, Estimand] = Field({}, description="numbers estimated from runs, by key")
 
-    def keys(self) -> list[str]:
-        """The numbers that the checks name."""
+    def named(self) -> list[str]:
+        """The keys of the numbers that the checks name."""
         return [key for check in self.checks for key in (check.published, check.clean) if key]
 
     def cells(self) -> list[Cell]:
@@ -87,7 +87,7 @@ def mistakes(claims: dict[str, Claim], experiments: dict[str, dict[str, Experime
         for key, estimand in claim.numbers.items():
             for mistake in estimands.mistakes(key, estimand, experiments):
                 lines.append(f"{name}.numbers.{key}: {mistake}")
-        for key in claim.keys() if claim.numbers else []:
+        for key in claim.named() if claim.numbers else []:
             if owner(claims, key) is None:
                 near = difflib.get_close_matches(key, declared, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""

@@ -15,7 +15,7 @@ p values are adjusted by Holm's method.
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -67,9 +67,18 @@ class Estimand(Strict):
     @property
     def apart(self) -> set[str]:
         """The placeholders that tell the keys of a family apart."""
-        setting = self.each or self.pairs
-        names = "" if setting is None else "ab" if self.pairs else "a"
-        return {f"{name}.{setting}" for name in names}
+        names = "ab" if self.pairs else "a" if self.each else ""
+        return {f"{name}.{self.member}" for name in names}
+
+    @property
+    def member(self) -> str | None:
+        """The setting whose values tell the numbers of a family apart."""
+        return self.each or self.pairs
+
+    @property
+    def regressed(self) -> str | None:
+        """The setting of a slope."""
+        return self.per_unit_of or self.per_doubling_of
 
     @property
     def kind(self) -> str:
@@ -127,14 +136,14 @@ def difference(_: Estimand, a: Found, b: Found) -> Estimate:
 
 def probability_of_improvement(_: Estimand, a: Found, b: Found) -> Estimate:
     """Probability that a is more accurate than b from the same seed."""
-    totals = [cell.counts()[0].sum(axis=1) for cell in (a, b)]
-    interval = stats.probability_of_improvement(*totals, runs.rng())
+    of_a, of_b = (cell.counts()[0].sum(axis=1) for cell in (a, b))
+    interval = stats.probability_of_improvement(of_a, of_b, runs.rng())
     return Estimate(interval, "fraction", estimates.SEEDS_BOOTSTRAP)
 
 
 def slope(estimand: Estimand, a: Found) -> Estimate:
     """Least-squares slope of the accuracy over a setting, with seeds and speakers resampled."""
-    values = a.by(estimand.per_unit_of or estimand.per_doubling_of or "")
+    values = a.by(estimand.regressed or "")
     counts = [cell.counts() for cell in values.values()]
     x = np.log2(list(values)) if estimand.per_doubling_of else np.array(list(values))
     correct = np.stack([correct for correct, _ in counts])
@@ -211,14 +220,17 @@ def _members(
     estimand: Estimand, sources: dict[str, dict[str, Source]]
 ) -> Iterator[tuple[dict[str, Any], list[Cell]]]:
     """The values that tell the numbers of an entry apart, by placeholder, and the cells of each."""
-    cells, setting = estimand.cells, estimand.each or estimand.pairs
+    cells, setting = estimand.cells, estimand.member
     if setting is None:
         yield {}, cells
         return
     values = cells[0].settings[setting]
     if not isinstance(values, list):
         values = list(_find(cells[0], sources).by(setting))
-    for pair in itertools.combinations(values, 2) if estimand.pairs else zip(values, values):
+    pairs = (
+        itertools.combinations(values, 2) if estimand.pairs else zip(values, values, strict=True)
+    )
+    for pair in pairs:
         members = [cell.at(setting, value) for cell, value in zip(cells, pair, strict=False)]
         yield {f"{name}.{setting}": value for name, value in zip("ab", pair, strict=True)}, members
 
@@ -258,7 +270,7 @@ def mistakes(
         lines += cell.mistakes({setting: sorted(several) for setting, several in values.items()})
         lines += [
             f"cell {name} needs {setting}, for example {setting}: all"
-            for setting in (estimand.each, estimand.pairs, estimand.per_unit_of, estimand.per_doubling_of)
+            for setting in (estimand.member, estimand.regressed)
             if setting and setting not in cell.settings
         ]
     if set(PLACEHOLDER.findall(key)) != estimand.apart:

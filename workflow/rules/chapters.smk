@@ -22,11 +22,13 @@ def sources_of(wildcards):
 
 
 def run_files(sources):
-    for source in (each for of in sources.values() for each in of.values()):
-        yield from expand(
-            "{runs}/{table}.parquet", runs=source["runs"], table=["epochs", "speakers"]
-        )
-        yield from filter(None, [source["choices"]])
+    for experiments in sources.values():
+        for folder, *choices in experiments.values():
+            yield from [
+                f"{folder}/epochs.parquet",
+                f"{folder}/speakers.parquet",
+                *choices,
+            ]
 
 
 # A figure is drawn from its table alone.
@@ -57,7 +59,8 @@ rule write_page:
     input:
         numbers="reports/tables/numbers_{chapter}.csv",
         tables=lambda wildcards: [
-            f"reports/tables/{name}.csv" for name in chapter_of(wildcards).page.all_tables()
+            f"reports/tables/{name}.csv"
+            for name in chapter_of(wildcards).page.all_tables()
         ],
         figures=lambda wildcards: [
             f"reports/figures/{name}.svg"

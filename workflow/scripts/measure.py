@@ -13,7 +13,7 @@ from workflow.lib.tables import data_of, write_csv
 
 def main(
     numbers: dict[str, Estimand],
-    sources: dict[str, dict[str, dict[str, Path | None]]],
+    sources: dict[str, dict[str, list[Path]]],
     origin: Path,
     output: Path,
 ) -> None:
@@ -21,20 +21,20 @@ def main(
 
     Args:
         numbers: what is estimated, by key.
-        sources: by protocol and experiment: the folder of the `runs`, and the file with the
-            `choices` of the clean protocol.
+        sources: by protocol and experiment: the folder of the runs and, in the clean protocol, the
+            table of choices.
         origin: where the data came from (JSON).
         output: CSV to write, see `estimates.table`.
     """
     found = {
-        protocol: {name: source(**files) for name, files in experiments.items()}
+        protocol: {name: source(*files) for name, files in experiments.items()}
         for protocol, experiments in sources.items()
     }
     rows = [row for key, each in numbers.items() for row in evaluate(key, each, found)]
     write_csv(estimates.table(rows, data_of(origin)), output)
 
 
-def source(runs: Path, choices: Path | None) -> Source:
+def source(runs: Path, choices: Path | None = None) -> Source:
     """Read the runs of an experiment."""
     return Source(Runs(runs), choices and pl.read_parquet(choices))
 
