@@ -11,7 +11,7 @@ from nnjax.datasets import text
 from nnjax.datasets.errors import DataError
 from nnjax.datasets.own_text import own_text
 
-REAL = Path(__file__).parents[3] / "shared/data/text"
+REAL = Path(__file__).parents[4] / "shared/data/text"
 CONTENT = b"First Citizen:\nSpeak.\n"
 
 

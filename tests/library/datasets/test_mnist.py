@@ -11,7 +11,7 @@ from nnjax.datasets import mnist
 from nnjax.datasets.digits import digits
 from nnjax.datasets.errors import DataError
 
-REAL = Path(__file__).parents[3] / "shared/data/mnist"
+REAL = Path(__file__).parents[4] / "shared/data/mnist"
 # Others usually quote the MD5.
 MD5 = {
     "x_train": "6bbc9ace898e44ae57da46a324031adb",
