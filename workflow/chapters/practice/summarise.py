@@ -1,69 +1,38 @@
-"""The practice chapter: paired differences of the ablations, learning curves, and its numbers."""
+"""Training advice on ISOLET: paired differences of the ablations, learning curves, and numbers."""
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-import job
 import numpy as np
 import polars as pl
-from cells import Counts, difference, diverged, rng
-from chapter_numbers import number, single
-from chapter_numbers import table as numbers_table
-from covers import SEEDS_T, SPEAKERS_AND_SEEDS
-from tables import write_csv
 
 from nnjax import stats
+from workflow.lib import job
+from workflow.lib.estimates import SEEDS_T, SPEAKERS_AND_SEEDS, number, single
+from workflow.lib.estimates import table as numbers_table
+from workflow.lib.runs import Counts, difference, diverged, rng
+from workflow.lib.tables import data_of, write_csv
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+Epoch = int | str
+"""A number from 1, or `best`."""
 
-Differences = dict[str, list[Any]]
-"""Key to [arm, epoch, arm that is subtracted, its epoch]; an epoch may be `best`."""
-
-
-def main(
-    runs: Path, speakers: Path, record: Path, differences: Differences, table: Path, numbers: Path
-) -> None:
-    """Write the tables.
-
-    Args:
-        runs: Parquet of train_practice, by arm, seed and epoch.
-        speakers: Parquet of train_practice, by test speaker as well.
-        record: the data's source record (JSON).
-        differences: what is compared with what.
-        table: CSV to write for the figure.
-        numbers: CSV to write with the numbers.
-    """
-    data = json.loads(record.read_text(encoding="utf-8"))["data"]
-    by_epoch, by_speaker = pl.read_parquet(runs), pl.read_parquet(speakers)
-    found = compared(by_epoch, by_speaker, differences)
-    rows = [
-        *(
-            number(f"h6.{key}", f"test accuracy: {one.what}", one.difference,
-                   "difference of fractions", SPEAKERS_AND_SEEDS, one.p)
-            for key, one in found.items()
-        ),
-        *accuracies(by_epoch, by_speaker),
-        *stopping(by_epoch),
-    ]  # fmt: skip
-    write_csv(numbers_table(rows, data), numbers)
-    write_csv(figure(by_epoch, by_speaker, found).with_columns(data=pl.lit(data)), table)
+Differences = dict[str, tuple[str, Epoch, str, Epoch]]
+"""Key to arm, epoch, and the arm and epoch to subtract."""
 
 
 def best_epochs(by_epoch: pl.DataFrame, arm: str) -> pl.DataFrame:
-    """Of every seed the epoch with the lowest loss on the held-out training speakers.
+    """The epoch of each seed with the lowest loss on the held-out training speakers.
 
     Raises:
         ValueError: if no speakers were held out in this arm.
     """
     rows = by_epoch.filter(pl.col("arm") == arm, pl.col("held_out_loss").is_not_null())
     if rows.is_empty():
-        raise ValueError(f"arm {arm!r} holds out no speakers, so none of its epochs is the best")
+        raise ValueError(f"arm {arm!r} holds out no speakers, so it has no best epoch")
     return rows.sort("held_out_loss", "epoch").unique("seed", keep="first", maintain_order=True)
 
 
-def counts(by_epoch: pl.DataFrame, by_speaker: pl.DataFrame, arm: str, epoch: int | str) -> Counts:
+def counts(by_epoch: pl.DataFrame, by_speaker: pl.DataFrame, arm: str, epoch: Epoch) -> Counts:
     """Correct rows (seeds, speakers) of an arm after an epoch, and each speaker's rows."""
     rows = by_speaker.filter(pl.col("arm") == arm)
     if epoch == "best":
@@ -80,7 +49,7 @@ def counts(by_epoch: pl.DataFrame, by_speaker: pl.DataFrame, arm: str, epoch: in
 
 
 class Comparison(NamedTuple):
-    """What was compared, in words, the paired difference, and its p value."""
+    """The comparison in words, the paired difference, and its p value."""
 
     what: str
     difference: stats.Interval
@@ -90,7 +59,7 @@ class Comparison(NamedTuple):
 def compared(
     by_epoch: pl.DataFrame, by_speaker: pl.DataFrame, differences: Differences
 ) -> dict[str, Comparison]:
-    """Key to the comparison; p by test speaker, after Holm over all that are asked for."""
+    """All comparisons by key; p by test speaker, after Holm over all of them."""
     found = {}
     for key, (arm, epoch, minus, minus_epoch) in differences.items():
         cells = [
@@ -106,8 +75,12 @@ def compared(
     }
 
 
-def _when(epoch: int | str) -> str:
+def _when(epoch: Epoch) -> str:
     return "stopped early" if epoch == "best" else f"epoch {epoch}"
+
+
+def _key(arm: str) -> str:
+    return arm.replace(", ", "_").replace(" ", "_")
 
 
 def accuracies(by_epoch: pl.DataFrame, by_speaker: pl.DataFrame) -> list[dict[str, Any]]:
@@ -116,7 +89,7 @@ def accuracies(by_epoch: pl.DataFrame, by_speaker: pl.DataFrame) -> list[dict[st
     for arm in by_epoch["arm"].unique(maintain_order=True):
         last = int(by_epoch.filter(arm=arm)["epoch"].max())  # type: ignore[arg-type]
         correct, of = counts(by_epoch, by_speaker, arm, last)
-        key = arm.replace(", ", "_").replace(" ", "_")
+        key = _key(arm)
         accuracy = stats.two_level_interval(correct, of, rng())
         what = f"test accuracy of arm '{arm}' after {last} epochs"
         rows.append(number(f"h6.{key}_accuracy", what, accuracy, "fraction", SPEAKERS_AND_SEEDS))
@@ -136,13 +109,13 @@ def accuracies(by_epoch: pl.DataFrame, by_speaker: pl.DataFrame) -> list[dict[st
 
 
 def stopping(by_epoch: pl.DataFrame) -> list[dict[str, Any]]:
-    """Where early stopping stops."""
+    """The epochs at which early stopping stops."""
     held = by_epoch.filter(pl.col("held_out_loss").is_not_null())
     rows = []
     for arm in held["arm"].unique(maintain_order=True):
         epochs = stats.mean_interval(best_epochs(by_epoch, arm)["epoch"].to_numpy())
         what = f"epoch with the lowest held-out loss, arm '{arm}', mean"
-        key = arm.replace(", ", "_").replace(" ", "_")
+        key = _key(arm)
         rows.append(number(f"h6.{key}_stopped_at", what, epochs, "number", SEEDS_T))
     return rows
 
@@ -154,7 +127,7 @@ def figure(
 ) -> pl.DataFrame:
     """part (difference or curve), name (key or arm), epoch, updates, value, lo, hi, n.
 
-    Curves are means over seeds and speakers; what can be compared is the paired differences.
+    Curves are means over seeds and speakers; only the paired differences can be compared.
     """
     rows: list[dict[str, Any]] = [
         {"part": "difference", "name": key, "epoch": 0, "updates": 0, **one.difference._asdict()}
@@ -173,13 +146,38 @@ def figure(
     return pl.DataFrame(rows, infer_schema_length=None).with_columns(ends)
 
 
-if "snakemake" in globals():
-    job.begin(snakemake.log[0])
-    main(
-        Path(snakemake.input.runs),
-        Path(snakemake.input.speakers),
-        Path(snakemake.input.record),
-        snakemake.params["differences"],
-        Path(snakemake.output.table),
-        Path(snakemake.output.numbers),
-    )
+def main(
+    runs: Path,
+    speakers: Path,
+    origin: Path,
+    differences: Differences,
+    practice: Path,
+    numbers: Path,
+) -> None:
+    """Write the tables.
+
+    Args:
+        runs: Parquet of `train`, by arm, seed and epoch.
+        speakers: Parquet of `train`, by test speaker as well.
+        origin: where the data came from (JSON).
+        differences: what is compared with what.
+        practice: CSV of the figure.
+        numbers: CSV of the chapter's numbers.
+    """
+    data = data_of(origin)
+    by_epoch, by_speaker = pl.read_parquet(runs), pl.read_parquet(speakers)
+    found = compared(by_epoch, by_speaker, differences)
+    rows = [
+        *(
+            number(f"h6.{key}", f"test accuracy: {one.what}", one.difference,
+                   "difference of fractions", SPEAKERS_AND_SEEDS, one.p)
+            for key, one in found.items()
+        ),
+        *accuracies(by_epoch, by_speaker),
+        *stopping(by_epoch),
+    ]  # fmt: skip
+    write_csv(numbers_table(rows, data), numbers)
+    write_csv(figure(by_epoch, by_speaker, found).with_columns(data=pl.lit(data)), practice)
+
+
+job.run(main, globals().get("snakemake"))

@@ -1,29 +1,15 @@
 """What each ingredient adds: paired differences of test accuracy, and learning curves."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import figtable
-import plotjob
 import polars as pl
-import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
 TITLE = "The art of neural networks: what each ingredient adds"
-COLUMNS = {
-    "part": pl.String,
-    "name": pl.String,
-    "epoch": pl.Int64,
-    "updates": pl.Int64,
-    "value": pl.Float64,
-    "lo": pl.Float64,
-    "hi": pl.Float64,
-    "n": pl.Int64,
-}
 INGREDIENTS: dict[str, tuple[str, str]] = {
     "scaling": ("inputs: standardised \N{MINUS SIGN} raw", style.BLUE),
     "scaling_ten": ("standardised \N{MINUS SIGN} raw times ten", style.BLUE),
@@ -57,26 +43,18 @@ STEPS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 SHOWN_EPOCHS = 10
 NEAR = 2.5
-"""Half the width of the axis of differences, in points; larger ones are written beside an arrow."""
+"""Half the width of the axis of differences, in points; larger ones are numbers by an arrow."""
 
 
 def main(table: Path, svg: Path, png: Path) -> None:
     """Draw the differences, and curves by epoch and by update.
 
     Args:
-        table: CSV with part (difference or curve), name, epoch, updates, value, lo, hi, n, data.
+        table: CSV as `summarise.figure` describes it.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong, or names an unknown ingredient.
     """
-    read = figtable.read(table, COLUMNS, key=["part", "name", "epoch"])
-    unknown = set(read.rows.filter(part="difference")["name"]) - set(INGREDIENTS)
-    if unknown:
-        raise figtable.TableError(
-            f"{table}: unknown ingredients {sorted(unknown)}; expected some of {list(INGREDIENTS)}"
-        )
+    read = tables.read_figure(table)
     footer = (
         f"{read.footer()}. Left: paired by seed and speaker; bars: 95 % over both; band: the "
         "smallest effect of interest; arrows: differences beyond the axis. Right: means over seeds."
@@ -90,7 +68,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
 
     Args:
         figure: receives three axes.
-        rows: the columns above.
+        rows: as `main` reads them.
     """
     grid = figure.add_gridspec(2, 2, width_ratios=(1.15, 1))
     _forest(figure.add_subplot(grid[:, 0]), rows.filter(part="difference"))
@@ -148,5 +126,4 @@ def _curves(
     axes.legend(frameon=False, fontsize=7.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))
