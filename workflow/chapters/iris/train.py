@@ -5,9 +5,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import checks
+import forks
+import formulas
 import jax
 import jax.numpy as jnp
+import likelihood
 import numpy as np
 import optax
 import polars as pl
@@ -217,7 +219,7 @@ def main(settings: Settings, runs: Path) -> None:
         settings: the chapter's settings.
         runs: folder to write: `left_out` (probabilities of rows left out, by nnjax and by
             scikit-learn), `flowers` (the features and species), `regions`, `units` (lines of
-            the hidden units), `widths`, `formulas`, `forks` and `nll` (see `checks`).
+            the hidden units), `widths`, `formulas`, `forks`, and `nll` of `likelihood`.
     """
     x, y, species = flowers(settings)
     rows = left_out_rows(len(x), settings.left_out)
@@ -234,7 +236,7 @@ def main(settings: Settings, runs: Path) -> None:
         drawn.append(table)
     left_out = [table.with_columns(pl.col("seed", "row").cast(pl.Int64)) for table in left_out]
     of = settings.checks
-    nll = checks.nll_errors(of.nll_cases, of.items, of.classes)
+    nll = likelihood.nll_errors(of.nll_cases, of.items, of.classes)
     made = {
         "left_out": pl.concat(left_out),
         "flowers": pl.DataFrame(
@@ -243,8 +245,8 @@ def main(settings: Settings, runs: Path) -> None:
         "regions": pl.concat(drawn),
         "units": pl.DataFrame(units, schema=["w1", "w2", "b"], orient="row"),
         "widths": by_width(settings, x, y),
-        "formulas": pl.DataFrame(checks.formula_errors(of.cases)),
-        "forks": pl.DataFrame(checks.fork_reports(list(of.networks))),
+        "formulas": pl.DataFrame(formulas.formula_errors(of.cases)),
+        "forks": pl.DataFrame(forks.fork_reports(list(of.networks))),
         "nll": pl.DataFrame(nll, infer_schema_length=None, schema_overrides={"ulps32": pl.Float64}),
     }
     for name, table in made.items():
