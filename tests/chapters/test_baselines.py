@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
-from isolet_files import REAL
+from isolet_files import REAL, rows
 from sklearn.svm import SVC
 
 from nnjax.datasets import isolet
@@ -21,15 +21,6 @@ tune, fit, summarise, plot = (
     load("baselines", name) for name in ("tune", "fit", "summarise", "plot_baselines")
 )
 LITERATURE = chapters.FOLDER / "baselines/literature.yaml"
-
-
-def rows(speakers: np.ndarray, letters: np.ndarray, cues: np.ndarray) -> pl.DataFrame:
-    """A table of the data whose features are 0 but for the first ones, the cues."""
-    x = np.zeros((len(letters), isolet.FEATURES), np.float32)
-    x[:, : cues.shape[1]] = cues
-    table = pl.DataFrame({"split": ["train"] * len(x), "speaker": speakers, "letter": letters})
-    ids = table.with_columns(pl.col("speaker", "letter").cast(pl.Int32))
-    return ids.hstack(pl.from_numpy(x, schema=isolet.COLUMNS))
 
 
 def letters_in_plain_sight(speakers: int) -> pl.DataFrame:

@@ -1,17 +1,14 @@
-"""What the correlations of runs and the letter counts say, and the pairs that the figure shows."""
+"""What the correlations of runs and the letter counts say."""
 
-import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import job
 import polars as pl
-from tables import write_csv
 
 from nnjax import stats
+from workflow.lib.estimates import RUNS_WILSON, SPEAKERS_T, number
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+ASKED = "isolet3 and 4"
+"""The group whose speakers the files do not name."""
 
 SAME_SPEAKER = pl.col("speaker") == pl.col("other_speaker")
 FIRST_AND_SECOND = (pl.col("utterance") == 1) & (pl.col("other_utterance") == 2)
@@ -94,40 +91,75 @@ def _row(
     return row | {"what": what}
 
 
-def main(pairs: Path, letters: Path, record: Path, table: Path, counts: Path) -> None:
-    """Write both tables.
+def pairs_drawn(pairs: pl.DataFrame) -> pl.DataFrame:
+    """What the figure shows: group, first and second (the speakers of a first and of a second run)
+    and their correlation."""
+    return pairs.filter(FIRST_AND_SECOND).select(
+        "group",
+        pl.col("speaker").alias("first"),
+        pl.col("other_speaker").alias("second"),
+        pl.col("correlation").round(3),
+    )
+
+
+def counted(pairs: pl.DataFrame, letters: pl.DataFrame) -> pl.DataFrame:
+    """The findings and letter counts of every group.
 
     Args:
-        pairs: Parquet of the correlations of runs, by group.
-        letters: Parquet of the rows of every letter, by group.
-        record: the data's source record (JSON).
-        table: CSV to write for the figure: group, first and second (the speakers of a first and a
-            second run), correlation.
-        counts: CSV to write: group, quantity, value, lo, hi, n, what.
+        pairs: correlations of runs, by group.
+        letters: rows of every letter, by group.
+
+    Returns:
+        group, quantity, value, lo, hi, n, what.
     """
-    data = pl.lit(json.loads(record.read_text(encoding="utf-8"))["data"]).alias("data")
-    all_pairs, all_letters = pl.read_parquet(pairs), pl.read_parquet(letters)
-    shown = all_pairs.filter(FIRST_AND_SECOND).select(
-        "group", pl.col("speaker").alias("first"), pl.col("other_speaker").alias("second"),
-        pl.col("correlation").round(3), data,
-    )  # fmt: skip
     rows = []
-    for (group,), part in all_pairs.group_by("group", maintain_order=True):
+    for (group,), part in pairs.group_by("group", maintain_order=True):
         speakers = part["speaker"].n_unique()
-        found = [*findings(part), *letter_rows(all_letters.filter(group=group), speakers)]
+        found = [*findings(part), *letter_rows(letters.filter(group=group), speakers)]
         rows += [{"group": group, **row} for row in found]
     floats: dict[str, type[pl.DataType]] = {"lo": pl.Float64, "hi": pl.Float64}
-    summary = pl.DataFrame(rows, infer_schema_length=None, schema_overrides=floats)
-    write_csv(shown, table)
-    write_csv(summary.with_columns(data), counts)
+    return pl.DataFrame(rows, infer_schema_length=None, schema_overrides=floats)
 
 
-if "snakemake" in globals():
-    job.begin(snakemake.log[0])
-    main(
-        Path(snakemake.input.pairs),
-        Path(snakemake.input.letters),
-        Path(snakemake.input.record),
-        Path(snakemake.output.table),
-        Path(snakemake.output.counts),
+INTERVALS = {"same_speaker": SPEAKERS_T, "nearest_is_partner": RUNS_WILSON}
+
+
+def numbers(counts: pl.DataFrame) -> list[dict[str, Any]]:
+    """`audit.QUANTITY` of the speakers that the files do not name, `audit.known_...` of others.
+
+    And `audit.missing_rows`: how many rows the files lack of two for each speaker and letter.
+
+    Args:
+        counts: as `counted` gives them.
+    """
+    of_letters = pl.col("quantity").str.starts_with("rows_")
+    rows = []
+    for row in counts.filter(~of_letters).iter_rows(named=True):
+        prefix = "" if row["group"] == ASKED else f"known_{row['group']}_"
+        lo, hi = (float("nan") if row[end] is None else row[end] for end in ("lo", "hi"))
+        rows.append(
+            number(
+                f"audit.{prefix}{row['quantity']}",
+                f"{row['group']}: {row['what']}",
+                stats.Interval(row["value"], lo, hi, row["n"]),
+                "fraction" if row["quantity"] == "nearest_is_partner" else "correlation",
+                INTERVALS.get(row["quantity"], "none: the pairs share their runs"),
+            )
+        )
+    letters = counts.filter(of_letters).with_columns(missing=pl.col("n") - pl.col("value"))
+    missing = letters.filter(pl.col("missing") > 0)
+    where = [
+        f"{row['missing']:g} {row['quantity'].removeprefix('rows_')} in {row['group']}"
+        for row in missing.iter_rows(named=True)
+    ]
+    no_interval = float("nan"), float("nan"), int(letters["n"].sum())
+    rows.append(
+        number(
+            "audit.missing_rows",
+            f"rows missing from two utterances of every letter: {', '.join(where)}",
+            stats.Interval(float(missing["missing"].sum()), *no_interval),
+            "rows",
+            "none: a count",
+        )
     )
+    return rows

@@ -1,22 +1,18 @@
-"""Who speaks where: how alike are two runs through the alphabet?
+"""How alike are two runs through the alphabet?
 
-A run is what one speaker said once, A ... Z. Its mean residual, features minus the mean of their
-letter, divided by their spread and averaged over the run, keeps the voice and loses the letter.
-Two runs of one speaker correlate; where the files do not say who speaks, the correlations do.
+A run is what one speaker said once, A ... Z. Its mean residual (features minus the mean of their
+letter, divided by their spread, averaged over the run) keeps the voice and loses the letter. Two
+runs of one speaker correlate; where the files do not name the speaker, the correlations do.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import job
 import numpy as np
 import polars as pl
-from tables import write_parquet
 
 from nnjax.datasets import isolet
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job
+from workflow.lib.tables import write_parquet
 
 GROUPS = {
     "isolet1": (1, 30),
@@ -24,7 +20,7 @@ GROUPS = {
     "isolet3 and 4": (61, 120),
     "isolet5": (121, 150),
 }
-"""First and last speaker of each group of rows; 61 ... 120 are the ids that are to be proved."""
+"""First and last speaker of each group of rows; the ids 61 ... 120 are to be proved."""
 
 
 def utterances(data: isolet.Examples) -> np.ndarray:
@@ -98,11 +94,4 @@ def main(train: Path, test: Path, pairs: Path, letters: Path) -> None:
     write_parquet(pl.concat(counts), letters)
 
 
-if "snakemake" in globals():
-    job.begin(snakemake.log[0], snakemake.threads)
-    main(
-        Path(snakemake.input.train),
-        Path(snakemake.input.test),
-        Path(snakemake.output.pairs),
-        Path(snakemake.output.letters),
-    )
+job.run(main, globals().get("snakemake"))

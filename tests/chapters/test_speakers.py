@@ -1,21 +1,20 @@
 """Who speaks where: the matching of runs finds voices that are there, and none that are not."""
 
-import json
 from pathlib import Path
 
-import audit
 import numpy as np
-import plot_audit
 import polars as pl
 import pytest
-import summarise_audit
-from baseline_numbers import from_audit
-from figtable import TableError
 from isolet_files import REAL
-from tables import write_parquet, write_text
 
 from nnjax.datasets import isolet
 from nnjax.datasets.standin import standin
+from tests.chapters.conftest import load
+from workflow.lib.tables import write_csv, write_parquet
+
+correlate, voices_in, plot = (
+    load("speakers", name) for name in ("correlate", "voices", "plot_audit")
+)
 
 
 def voices(own: float, speakers: int = 5, features: int = 40) -> isolet.Examples:
@@ -33,7 +32,7 @@ def test_a_run_is_the_mean_residual_of_one_utterance() -> None:
     """By hand: two speakers, one letter, one feature; the first says 1 3, the second 5 7."""
     x = np.array([[1.0], [3.0], [5.0], [7.0]])
     data = isolet.Examples(x, np.zeros(4, np.int32), np.array([0, 0, 1, 1], np.int32))
-    runs, means = audit.run_means(data)
+    runs, means = correlate.run_means(data)
     assert runs.rows() == [(0, 1), (0, 2), (1, 1), (1, 2)]
     # The letter's mean is 4, the spread of the residuals -3 -1 1 3 is sqrt 5.
     assert means[:, 0] == pytest.approx(np.array([-3, -1, 1, 3]) / np.sqrt(5))
@@ -42,15 +41,15 @@ def test_a_run_is_the_mean_residual_of_one_utterance() -> None:
 def test_a_missing_row_leaves_its_run_the_other_letters() -> None:
     data = voices(1.0)
     keep = np.arange(50) != 1
-    runs, means = audit.run_means(isolet.Examples(*(array[keep] for array in data)))
+    runs, means = correlate.run_means(isolet.Examples(*(array[keep] for array in data)))
     assert runs.height == 10
     assert np.isfinite(means).all()
 
 
 def test_correlations_are_pearsons_between_different_runs() -> None:
     data = voices(1.0)
-    _, means = audit.run_means(data)
-    pairs = audit.correlations(data)
+    _, means = correlate.run_means(data)
+    pairs = correlate.correlations(data)
     assert pairs.height == 10 * 9
     cell = pairs.filter(speaker=3, utterance=1, other_speaker=1, other_utterance=2)
     a, b = means[6] - means[6].mean(), means[3] - means[3].mean()
@@ -58,7 +57,7 @@ def test_correlations_are_pearsons_between_different_runs() -> None:
 
 
 def found(data: isolet.Examples) -> dict[str, dict[str, float]]:
-    return {row["quantity"]: row for row in summarise_audit.findings(audit.correlations(data))}
+    return {row["quantity"]: row for row in voices_in.findings(correlate.correlations(data))}
 
 
 def test_voices_are_found_where_they_are_and_only_there() -> None:
@@ -67,7 +66,7 @@ def test_voices_are_found_where_they_are_and_only_there() -> None:
     assert found(voices(0.0))["nearest_is_partner"]["value"] < 1
     # The second utterances given to the next speaker: the match must fail.
     data = voices(1.0)
-    second = audit.utterances(data) == 2
+    second = correlate.utterances(data) == 2
     exchanged = np.where(second, (data.speakers + 1) % 5, data.speakers)
     order = np.lexsort((second, exchanged))
     wrong = isolet.Examples(data.x[order], data.labels[order], exchanged[order])
@@ -82,7 +81,7 @@ def test_findings_by_hand() -> None:
     rows = [(*a, *b, r[i, j]) for i, a in enumerate(runs) for j, b in enumerate(runs) if i != j]
     names = ["speaker", "utterance", "other_speaker", "other_utterance", "correlation"]
     pairs = pl.DataFrame(rows, schema=names, orient="row")
-    values = {row["quantity"]: row["value"] for row in summarise_audit.findings(pairs)}
+    values = {row["quantity"]: row["value"] for row in voices_in.findings(pairs)}
     assert values == pytest.approx(
         {
             "same_speaker": (0.9 + 0.35) / 2,
@@ -101,13 +100,13 @@ def run(folder: Path, table: pl.DataFrame, data: str) -> tuple[pl.DataFrame, pl.
     """The whole audit of a table of the data: the pairs of the figure and the counts."""
     for split in isolet.SPLITS:
         write_parquet(table.filter(split=split), folder / f"{split}.parquet")
-    write_text(json.dumps({"data": data}), folder / "record.json")
     names = ("train.parquet", "test.parquet", "pairs.parquet", "letters.parquet")
-    audit.main(*(folder / name for name in names))
-    names = ("pairs.parquet", "letters.parquet", "record.json", "audit.csv", "counts.csv")
-    summarise_audit.main(*(folder / name for name in names))
-    plot_audit.main(folder / "audit.csv", folder / "audit.svg", folder / "audit.png")
-    return pl.read_csv(folder / "audit.csv"), pl.read_csv(folder / "counts.csv")
+    correlate.main(*(folder / name for name in names))
+    pairs, letters = (pl.read_parquet(folder / name) for name in names[2:])
+    drawn = voices_in.pairs_drawn(pairs)
+    write_csv(drawn.with_columns(data=pl.lit(data)), folder / "audit.csv")
+    plot.main(folder / "audit.csv", folder / "audit.svg", folder / "audit.png")
+    return drawn, voices_in.counted(pairs, letters)
 
 
 def counts(table: pl.DataFrame, group: str) -> dict[str, float]:
@@ -145,7 +144,7 @@ def test_ranges_three_and_four_hold_the_same_sixty_people(tmp_path: Path) -> Non
         ("isolet3 and 4", "rows_F", 118, 120),
         ("isolet5", "rows_M", 59, 60),
     ]
-    numbers = from_audit(table)
+    numbers = {row["key"]: row for row in voices_in.numbers(table)}
     assert numbers["audit.missing_rows"]["value"] == 3
     assert numbers["audit.missing_rows"]["n"] == 7800
     assert numbers["audit.nearest_is_partner"]["n"] == 120
@@ -153,14 +152,6 @@ def test_ranges_three_and_four_hold_the_same_sixty_people(tmp_path: Path) -> Non
 
 
 def test_the_stand_in_runs_and_says_so(tmp_path: Path) -> None:
-    pairs, table = run(tmp_path, standin(seed=0), "stand-in")
-    assert pairs["data"].unique().to_list() == table["data"].unique().to_list() == ["stand-in"]
+    _, table = run(tmp_path, standin(seed=0), "stand-in")
     assert counts(table, "isolet3 and 4")["rows_F"] == 118
     assert "STAND-IN DATA: synthetic, not ISOLET" in (tmp_path / "audit.svg").read_text()
-
-
-def test_the_figure_refuses_a_table_without_its_question(tmp_path: Path) -> None:
-    rows = {"group": ["isolet1"], "first": [1], "second": [1], "correlation": [0.9]}
-    pl.DataFrame({**rows, "data": ["isolet"]}).write_csv(tmp_path / "audit.csv")
-    with pytest.raises(TableError, match="isolet3 and 4"):
-        plot_audit.main(tmp_path / "audit.csv", tmp_path / "a.svg", tmp_path / "a.png")

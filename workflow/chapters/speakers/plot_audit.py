@@ -1,29 +1,17 @@
 """Who speaks where: runs through the alphabet matched by their mean residuals."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import figtable
 import numpy as np
-import plotjob
 import polars as pl
-import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from voices import ASKED
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
 TITLE = "Who speaks where: two runs through the alphabet, one voice?"
-COLUMNS = {
-    "group": pl.String,
-    "first": pl.Int64,
-    "second": pl.Int64,
-    "correlation": pl.Float64,
-}
-ASKED = "isolet3 and 4"
-"""The group whose speakers the files do not name."""
-
 BINS = np.linspace(-1, 1, 41)
 
 
@@ -31,20 +19,14 @@ def main(table: Path, svg: Path, png: Path) -> None:
     """Draw the correlations of the two ranges (left), and all of them as histograms (right).
 
     Args:
-        table: CSV with group, first, second (speaker of a first and of a second run), correlation,
-            data.
+        table: CSV as `voices.pairs_drawn` describes it.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong, or lacks the group that is asked about.
     """
-    read = figtable.read(table, COLUMNS, key=["group", "first", "second"])
-    if ASKED not in set(read.rows["group"]):
-        raise figtable.TableError(f"{table}: no rows of group {ASKED!r}")
+    read = tables.read_figure(table)
     speakers = read.rows.select("group", "first").n_unique()
     footer = (
-        f"n = {speakers} speakers with two runs each; data: {figtable.SOURCES[read.source]}. A "
+        f"n = {speakers} speakers with two runs each; data: {tables.SOURCES[read.source]}. A "
         "run's mean residual: features minus the mean of their letter, divided by their spread, "
         "averaged over A ... Z; its correlation across the features with that of another run."
     )
@@ -101,5 +83,4 @@ def _histograms(axes: Axes, rows: pl.DataFrame) -> None:
     axes.legend(loc="upper left", frameon=False, fontsize=8, title="pairs", title_fontsize=8)
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

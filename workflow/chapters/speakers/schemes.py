@@ -1,20 +1,15 @@
 """Accuracy by splitting scheme, and how much each scheme flatters, with intervals."""
 
-import json
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-import job
 import numpy as np
 import polars as pl
 import polars.selectors as cs
-from baselines import NAMES
-from tables import write_csv
 
 from nnjax import stats
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib.classifiers import NAMES
+from workflow.lib.estimates import SPEAKERS, SPEAKERS_AND_SEEDS, number
+from workflow.lib.runs import rng
 
 HONEST = "speakers"
 ALL = "all"
@@ -65,7 +60,7 @@ def _counts(cell: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _ends(name: str, correct: np.ndarray, rows: np.ndarray) -> dict[str, float]:
-    interval = stats.two_level_interval(correct, rows, np.random.default_rng(0))
+    interval = stats.two_level_interval(correct, rows, rng())
     return {name: interval.value, f"{name}_lo": interval.lo, f"{name}_hi": interval.hi}
 
 
@@ -77,22 +72,44 @@ def _diverged(cell: pl.DataFrame) -> int:
     return fits.filter(pl.col("correct") / rows < guessing).height
 
 
-def main(counts: Path, record: Path, output: Path) -> None:
-    """Write the table.
+CELLS = {
+    "random_row_cv_difference": ("rows", "all", "difference"),
+    "range_cv_difference": ("ranges", "all", "difference"),
+    "range_4_difference": ("ranges", "4", "difference"),
+    "speaker_cv_accuracy": ("speakers", "all", "value"),
+}
+"""Number to scheme, range and column of the table."""
+
+
+def numbers(table: pl.DataFrame) -> list[dict[str, Any]]:
+    """`optimism.WHAT` of the study's network, `optimism.WHAT_MODEL` of the others.
+
+    What: random_row_cv_difference (single rows dealt to the folds), range_cv_difference (row ranges
+    left out in turn), range_4_difference (trained on ranges 1-3, read on range 4), each minus whole
+    speakers held out, on the same rows; speaker_cv_accuracy is what they are compared with.
 
     Args:
-        counts: Parquet of the counts per scheme, model, seed, fold, range and speaker.
-        record: the data's source record (JSON).
-        output: CSV to write.
+        table: as `table` gives it.
     """
-    data = json.loads(record.read_text(encoding="utf-8"))["data"]
-    write_csv(table(pl.read_parquet(counts)).with_columns(data=pl.lit(data)), output)
+    rows = []
+    for what, (scheme, part, column) in CELLS.items():
+        for row in table.filter(scheme=scheme, range=part).iter_rows(named=True):
+            model = "" if row["model"] == "network" else f"_{row['model']}"
+            against = ", minus whole speakers held out" if column == "difference" else ""
+            ends = (row[name] for name in (column, f"{column}_lo", f"{column}_hi", "n"))
+            rows.append(
+                number(
+                    f"optimism.{what}{model}",
+                    f"{row['name']}: accuracy of held-out {_rows(scheme, part)}{against}",
+                    stats.Interval(*ends),
+                    "difference of fractions" if column == "difference" else "fraction",
+                    SPEAKERS_AND_SEEDS if row["n"] > 1 else SPEAKERS,
+                )
+            )
+    return rows
 
 
-if "snakemake" in globals():
-    job.begin(snakemake.log[0])
-    main(
-        Path(snakemake.input.counts),
-        Path(snakemake.input.record),
-        Path(snakemake.output.table),
-    )
+def _rows(scheme: str, part: str) -> str:
+    if part != "all":
+        return f"row range {part}"
+    return {"rows": "single rows", "ranges": "row ranges", "speakers": "whole speakers"}[scheme]

@@ -1,27 +1,17 @@
 """What leaking splits report: accuracy by scheme, and by range against speakers held out whole."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import figtable
 import numpy as np
-import plotjob
 import polars as pl
-import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
 TITLE = "Leaking splits: cross-validated accuracy of the training rows"
 ACCURACY = ["value", "value_lo", "value_hi"]
 DIFFERENCE = ["difference", "difference_lo", "difference_hi"]
-COLUMNS = {
-    **dict.fromkeys(("model", "name", "scheme", "range"), pl.String),
-    **dict.fromkeys(ACCURACY + DIFFERENCE, pl.Float64),
-    "n": pl.Int64,
-}
 SCHEMES = {
     "speakers": ("whole speakers", style.BLUE, "o"),
     "ranges": ("row ranges", style.GREEN, "s"),
@@ -35,20 +25,11 @@ def main(table: Path, svg: Path, png: Path) -> None:
     """Draw accuracies by scheme (left) and differences from the honest scheme (right).
 
     Args:
-        table: CSV with model, name, scheme, range ("all" or 1 ... 4), value, difference and their
-            ends (fractions; the honest scheme has no difference), n, data.
+        table: CSV as `schemes.table` describes it.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong, or names an unknown scheme.
     """
-    read = figtable.read(table, COLUMNS, key=["model", "scheme", "range"])
-    unknown = set(read.rows["scheme"]) - set(SCHEMES)
-    if unknown:
-        raise figtable.TableError(
-            f"{table}: unknown scheme {sorted(unknown)}; expected {list(SCHEMES)}"
-        )
+    read = tables.read_figure(table)
     footer = (
         f"{read.footer()}, 120 speakers. Bars: 95 % over speakers and seeds; differences are "
         "paired by speaker and seed on the same held-out rows. Ranges 3 and 4 share their speakers."
@@ -114,5 +95,4 @@ def _differences(axes: Axes, rows: pl.DataFrame) -> None:
     axes.legend(loc="lower right", frameon=False, fontsize=8)
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

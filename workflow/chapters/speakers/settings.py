@@ -1,0 +1,21 @@
+"""What the settings of the chapter mean, with their bounds."""
+
+from pydantic import Field
+
+from workflow.lib.settings import Count, Decay, Positive, Strict
+
+
+class Svm(Strict):
+    """The values that are tried for the support vector machine with a Gaussian kernel."""
+
+    C: list[Positive] = Field(min_length=1, description="weight of the slack variables, above 0")
+    gamma: list[Positive] = Field(min_length=1, description="of the kernel, above 0")
+
+
+class Settings(Strict):
+    """The settings of the chapter."""
+
+    folds: int = Field(ge=2, le=120, description="from 2 to 120, the training speakers")
+    momentum: Decay = Field(description="of the network of the study's `reference`")
+    seeds: Count = Field(description="of the network, in place of those of `reference`")
+    svm: Svm
