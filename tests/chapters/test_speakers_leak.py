@@ -34,8 +34,8 @@ def leaked(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
     """Counts of data that only a leak can learn.
 
     Two ranges hold speakers of their own, two more share four speakers. A row's cue is its speaker
-    and word, and which of four letters that word is, every speaker decides alone: only who has
-    heard the other utterance of the word from the same speaker knows.
+    and word, and every speaker decides alone which of four letters that word is: only a model that
+    is trained on the same speaker's other utterance of the word can know.
     """
     folder = tmp_path_factory.mktemp("leak")
     rng = np.random.default_rng(0)
@@ -71,9 +71,9 @@ def test_a_leak_shows_where_the_speakers_are_shared(leaked: pl.DataFrame) -> Non
     table = schemes.table(leaked)
     nearest = table.filter(model="1_nn", scheme="ranges")
     assert nearest.filter(pl.col("range").is_in(["3", "4"]))["value"].to_list() == [1.0, 1.0]
-    # Unheard speakers give no clue; one letter in four is luck.
-    unheard = table.filter(model="1_nn", scheme="speakers", range="all")["value"][0]
-    assert unheard < 0.5
+    # New speakers give no clue; one letter in four is luck.
+    unknown = table.filter(model="1_nn", scheme="speakers", range="all")["value"][0]
+    assert unknown < 0.5
     row = table.row(
         by_predicate=(pl.col("model") == "1_nn")
         & (pl.col("scheme") == "rows")
@@ -81,7 +81,7 @@ def test_a_leak_shows_where_the_speakers_are_shared(leaked: pl.DataFrame) -> Non
         named=True,
     )
     assert row["value"] > 0.6
-    assert row["difference"] == pytest.approx(row["value"] - unheard)
+    assert row["difference"] == pytest.approx(row["value"] - unknown)
     assert row["difference_lo"] > 0
     assert (row["n"], row["speakers"], row["rows"]) == (1, 8, 64)
     assert table.filter(scheme="speakers")["difference"].null_count() == 3 * 5

@@ -38,7 +38,7 @@ class RbfSvm(LinearSvm):
 
 
 class Grids(Strict):
-    """The values that are tried of each model's hyper-parameters."""
+    """The grid of each model's hyper-parameters."""
 
     logistic_regression: LogisticRegression
     k_nn: KNearest

@@ -83,7 +83,7 @@ def main(
         train: the training rows.
         network: the source's network; of its learning rates the first is used.
         momentum: of the network.
-        svm: the grid of the support vector machine, chosen from by whole speakers held out.
+        svm: the grid of the support vector machine; the choice holds out whole speakers.
         folds: of `rows` and `speakers`; `ranges` has four.
         counts: Parquet to write, one row per scheme, model, seed, fold, range and speaker: rows
             and correct when held out.

@@ -6,7 +6,7 @@ from workflow.lib.settings import Count, Decay, Positive, Strict
 
 
 class Svm(Strict):
-    """The values that are tried for the support vector machine with a Gaussian kernel."""
+    """The grid of the support vector machine with a Gaussian kernel."""
 
     C: list[Positive] = Field(min_length=1, description="weight of the slack variables, above 0")
     gamma: list[Positive] = Field(min_length=1, description="of the kernel, above 0")
