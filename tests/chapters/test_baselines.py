@@ -14,7 +14,8 @@ from sklearn.svm import SVC
 
 from nnjax.datasets import isolet
 from tests.chapters.conftest import load, settings
-from workflow.lib import chapters, classifiers
+from workflow.lib import chapters
+from workflow.lib.runs import classifiers
 from workflow.lib.tables import write_parquet, write_text
 
 tune, fit, summarise, plot = (

@@ -12,8 +12,8 @@ from nnjax.datasets import isolet
 from nnjax.datasets.standin import standin
 from tests.chapters.conftest import load, settings
 from workflow.lib import chapters
-from workflow.lib.experiments import Arms, Experiment
-from workflow.lib.runs import Runs
+from workflow.lib.runs.counts import Runs
+from workflow.lib.runs.experiments import Arms, Experiment
 from workflow.lib.settings import SettingsError
 
 tune, choose, refit = (load("isolet", name) for name in ("tune", "choose", "refit"))

@@ -16,11 +16,11 @@ import pytest
 import nnjax as nn
 from nnjax.datasets.isolet import COLUMNS
 from tests.chapters.conftest import load, settings
-from workflow.lib.autodiff import autodiff
 from workflow.lib.estimates import median_interval
-from workflow.lib.experiments import Arms, Experiment, Program
-from workflow.lib.networks import multilayer_perceptron
-from workflow.lib.runs import Runs
+from workflow.lib.runs.autodiff import autodiff
+from workflow.lib.runs.counts import Runs
+from workflow.lib.runs.experiments import Arms, Experiment, Program
+from workflow.lib.runs.networks import multilayer_perceptron
 
 train, measure, agreement, times, plot_parity, plot_timing = (
     load("parity", name)

@@ -5,7 +5,7 @@ import pytest
 
 from nnjax.datasets import isolet
 from nnjax.datasets.standin import standin
-from workflow.lib import folds, training
+from workflow.lib.runs import folds, training
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from workflow.lib.claims import Claim, mistakes, owner
 from workflow.lib.digest import code_digest
-from workflow.lib.experiments import Experiment
+from workflow.lib.runs.experiments import Experiment
 from workflow.lib.settings import Name, SettingsError, Strict, checked, merged, read
 from workflow.lib.study import Study
 

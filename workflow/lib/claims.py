@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from workflow.lib import estimands
-from workflow.lib.cells import Cell
-from workflow.lib.estimands import Estimand, declares
-from workflow.lib.experiments import Experiment
 from workflow.lib.numbers import Number
+from workflow.lib.runs import estimands
+from workflow.lib.runs.cells import Cell
+from workflow.lib.runs.estimands import Estimand, declares
+from workflow.lib.runs.experiments import Experiment
 from workflow.lib.settings import Name, Strict
 from workflow.lib.study import Ledger
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from workflow.lib.experiments import Experiment
+from workflow.lib.runs.experiments import Experiment
 from workflow.lib.settings import Name, Positive, Seed, Strict
 
 

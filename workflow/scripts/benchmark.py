@@ -91,7 +91,7 @@ def measure(threads: int) -> list[dict[str, Any]]:
     import numpy as np
 
     import nnjax as nn
-    from workflow.lib.networks import OPTIMIZERS, multilayer_perceptron
+    from workflow.lib.runs.networks import OPTIMIZERS, multilayer_perceptron
 
     rng = np.random.default_rng(0)
     x = rng.standard_normal((ROWS, FEATURES), dtype="float32")

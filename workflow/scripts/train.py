@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from workflow.lib import job, training
-from workflow.lib.experiments import Experiment
+from workflow.lib import job
+from workflow.lib.runs import training
+from workflow.lib.runs.experiments import Experiment
 
 
 def main(train: Path, test: Path, experiment: Experiment, epochs: Path, speakers: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import polars as pl
 
 from nnjax.datasets import isolet
-from workflow.lib import classifiers, job
+from workflow.lib import job
+from workflow.lib.runs import classifiers
 from workflow.lib.tables import write_parquet
 
 

@@ -8,10 +8,10 @@ import polars as pl
 
 from nnjax import stats
 from workflow.lib import job, settings
-from workflow.lib.classifiers import NAMES, words
 from workflow.lib.estimates import SPEAKERS, SPEAKERS_AND_SEEDS, number
 from workflow.lib.estimates import table as numbers_table
-from workflow.lib.runs import Runs, rng
+from workflow.lib.runs.classifiers import NAMES, words
+from workflow.lib.runs.counts import Runs, rng
 from workflow.lib.tables import data_of, write_csv
 
 IID = "95 % Wilson, rows as if independent: too narrow"

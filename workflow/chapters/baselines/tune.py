@@ -7,7 +7,8 @@ import polars as pl
 from settings import Grids
 
 from nnjax.datasets import isolet
-from workflow.lib import classifiers, job
+from workflow.lib import job
+from workflow.lib.runs import classifiers
 from workflow.lib.tables import write_parquet, write_text
 
 

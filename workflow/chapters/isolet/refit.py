@@ -6,8 +6,9 @@ from pathlib import Path
 import polars as pl
 from settings import Refit
 
-from workflow.lib import job, training
-from workflow.lib.experiments import Experiment
+from workflow.lib import job
+from workflow.lib.runs import training
+from workflow.lib.runs.experiments import Experiment
 
 
 def main(

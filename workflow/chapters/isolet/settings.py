@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from workflow.lib.experiments import Experiment, Optimizer
+from workflow.lib.runs.experiments import Experiment, Optimizer
 from workflow.lib.settings import Count, Name, Strict
 
 BEST_EPOCH = "best epoch"

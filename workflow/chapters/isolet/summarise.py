@@ -7,7 +7,7 @@ import polars as pl
 
 from nnjax import stats
 from workflow.lib import job
-from workflow.lib.runs import Runs, diverged
+from workflow.lib.runs.counts import Runs, diverged
 from workflow.lib.tables import data_of, write_csv
 
 

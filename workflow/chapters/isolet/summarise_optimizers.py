@@ -8,7 +8,7 @@ from summarise import boxes
 
 from nnjax import stats
 from workflow.lib import job
-from workflow.lib.runs import Runs, rng
+from workflow.lib.runs.counts import Runs, rng
 from workflow.lib.tables import data_of, write_csv
 
 

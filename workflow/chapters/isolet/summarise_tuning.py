@@ -8,7 +8,7 @@ import polars as pl
 
 from nnjax import stats
 from workflow.lib import job
-from workflow.lib.runs import GUESSING, rng
+from workflow.lib.runs.counts import GUESSING, rng
 from workflow.lib.tables import data_of, write_csv
 
 RESAMPLES = 10_000

@@ -8,9 +8,10 @@ from pathlib import Path
 import polars as pl
 
 from nnjax.datasets import isolet
-from workflow.lib import job, training
-from workflow.lib.experiments import Experiment
-from workflow.lib.folds import of_one_shape, scaled, speaker_folds
+from workflow.lib import job
+from workflow.lib.runs import training
+from workflow.lib.runs.experiments import Experiment
+from workflow.lib.runs.folds import of_one_shape, scaled, speaker_folds
 
 
 def main(train: Path, experiment: Experiment, folds: int, epochs: Path, speakers: Path) -> None:

@@ -9,7 +9,7 @@ from settings import Parity
 from nnjax import stats
 from workflow.lib.estimates import SPEAKERS_AND_SEEDS, number
 from workflow.lib.numbers import Number
-from workflow.lib.runs import GUESSING, Counts, rng
+from workflow.lib.runs.counts import GUESSING, Counts, rng
 
 Cell = tuple[str, str]
 """An implementation and an optimizer."""

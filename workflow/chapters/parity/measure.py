@@ -22,10 +22,10 @@ import nnjax as nn
 from nnjax.datasets import isolet
 from nnjax.epoch import State, batch_rows, train_step
 from workflow.lib import job
-from workflow.lib.autodiff import autodiff
-from workflow.lib.experiments import Experiment
 from workflow.lib.machine import processor
-from workflow.lib.networks import multilayer_perceptron
+from workflow.lib.runs.autodiff import autodiff
+from workflow.lib.runs.experiments import Experiment
+from workflow.lib.runs.networks import multilayer_perceptron
 from workflow.lib.tables import write_parquet
 
 Epoch = Callable[[], None]

@@ -9,7 +9,7 @@ import times
 from settings import Parity, Timing
 
 from workflow.lib import estimates, job
-from workflow.lib.runs import Runs
+from workflow.lib.runs.counts import Runs
 from workflow.lib.tables import write_csv
 
 

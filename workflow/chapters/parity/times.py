@@ -20,7 +20,7 @@ from workflow.lib.estimates import (
     number,
 )
 from workflow.lib.numbers import Number
-from workflow.lib.runs import Runs, difference
+from workflow.lib.runs.counts import Runs, difference
 
 OURS, TORCH = "hand-derived", "PyTorch"
 ABSENT = "PyTorch is not installed"

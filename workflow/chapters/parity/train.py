@@ -22,9 +22,9 @@ import nnjax as nn
 from nnjax.datasets import isolet
 from nnjax.epoch import State, batch_rows, train_step
 from workflow.lib import job
-from workflow.lib.autodiff import autodiff
-from workflow.lib.experiments import Program
-from workflow.lib.networks import OPTIMIZERS, multilayer_perceptron
+from workflow.lib.runs.autodiff import autodiff
+from workflow.lib.runs.experiments import Program
+from workflow.lib.runs.networks import OPTIMIZERS, multilayer_perceptron
 from workflow.lib.tables import write_parquet
 
 OURS, AUTODIFF, TORCH, SCIKIT_LEARN = "hand-derived", "jax.grad", "PyTorch", "scikit-learn"

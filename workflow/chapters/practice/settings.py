@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from workflow.lib.experiments import Optimizer
+from workflow.lib.runs.experiments import Optimizer
 from workflow.lib.settings import Count, Decay, Name, Positive, Seed, SettingsError, Strict, checked
 
 ArmName = Literal[

@@ -10,7 +10,7 @@ from nnjax import stats
 from workflow.lib import job
 from workflow.lib.estimates import SEEDS_T, SPEAKERS_AND_SEEDS, number, single
 from workflow.lib.estimates import table as numbers_table
-from workflow.lib.runs import Counts, difference, diverged, rng
+from workflow.lib.runs.counts import Counts, difference, diverged, rng
 from workflow.lib.tables import data_of, write_csv
 
 Epoch = int | str

@@ -12,9 +12,9 @@ from settings import Arm
 import nnjax as nn
 from nnjax.datasets import isolet
 from workflow.lib import job
-from workflow.lib.networks import INITIALIZERS, OPTIMIZERS
+from workflow.lib.runs.networks import INITIALIZERS, OPTIMIZERS
+from workflow.lib.runs.training import grouped, hits
 from workflow.lib.tables import write_parquet
-from workflow.lib.training import grouped, hits
 
 FACTORS = {"raw": 1.0, "times ten": 10.0}
 """Scalings that multiply the published features; `standardised` is the other one."""

@@ -17,7 +17,7 @@ from settings import Network
 import nnjax as nn
 from nnjax import augment
 from nnjax.datasets.isolet import LETTERS
-from workflow.lib.networks import ACTIVATIONS, INITIALIZERS
+from workflow.lib.runs.networks import ACTIVATIONS, INITIALIZERS
 
 STARTS = [*range(0, 320, 32), 480, 512, 544, 585]
 """First columns, from 0, of the 14 spectra: seven in the vowel, three around it, three before it,

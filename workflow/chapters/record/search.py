@@ -19,7 +19,7 @@ from settings import Network, Search
 from nnjax import stats
 from nnjax.datasets.isolet import Examples, examples
 from workflow.lib import job
-from workflow.lib.folds import scaled, speaker_folds
+from workflow.lib.runs.folds import scaled, speaker_folds
 from workflow.lib.tables import write_csv
 
 Counts = tuple[np.ndarray, np.ndarray, np.ndarray]

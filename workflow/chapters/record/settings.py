@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from workflow.lib.experiments import Initializer, Layers
+from workflow.lib.runs.experiments import Initializer, Layers
 from workflow.lib.settings import Count, Decay, Name, Positive, Strict, checked
 
 Share = Decay

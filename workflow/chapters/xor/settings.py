@@ -2,7 +2,7 @@
 
 from pydantic import Field, model_validator
 
-from workflow.lib.experiments import Activation, Arms
+from workflow.lib.runs.experiments import Activation, Arms
 from workflow.lib.settings import Count, Decay, Positive, Rate, Strict
 
 

@@ -9,8 +9,8 @@ import polars as pl
 
 import nnjax as nn
 from workflow.lib import job
-from workflow.lib.experiments import Activation, Arms
-from workflow.lib.networks import OPTIMIZERS, multilayer_perceptron
+from workflow.lib.runs.experiments import Activation, Arms
+from workflow.lib.runs.networks import OPTIMIZERS, multilayer_perceptron
 from workflow.lib.tables import write_parquet
 
 INPUTS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]

@@ -14,8 +14,8 @@ import polars as pl
 import nnjax as nn
 from nnjax.datasets import isolet
 from nnjax.train import Data
-from workflow.lib.experiments import Program
-from workflow.lib.networks import OPTIMIZERS, multilayer_perceptron
+from workflow.lib.runs.experiments import Program
+from workflow.lib.runs.networks import OPTIMIZERS, multilayer_perceptron
 from workflow.lib.tables import write_parquet
 
 

@@ -21,10 +21,11 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nnjax import stats
-from workflow.lib import estimates, runs
-from workflow.lib.cells import Cell, Found, Source, find
-from workflow.lib.experiments import Experiment
+from workflow.lib import estimates
 from workflow.lib.numbers import Number
+from workflow.lib.runs import counts
+from workflow.lib.runs.cells import Cell, Found, Source, find
+from workflow.lib.runs.experiments import Experiment
 from workflow.lib.settings import Name, Strict
 
 OneCell = Cell | None
@@ -104,7 +105,7 @@ class Estimate(NamedTuple):
 
 def accuracy(_: Estimand, a: Found) -> Estimate:
     """Test accuracy, over speakers and seeds."""
-    interval = stats.two_level_interval(*a.counts(), runs.rng())
+    interval = stats.two_level_interval(*a.counts(), counts.rng())
     return Estimate(interval, "fraction", estimates.SPEAKERS_AND_SEEDS)
 
 
@@ -129,25 +130,25 @@ def difference(_: Estimand, a: Found, b: Found) -> Estimate:
     (of_a, rows), (of_b, _rows) = a.counts(), b.counts()
     seeds = min(len(of_a), len(of_b))
     of_a, of_b = of_a[:seeds], of_b[:seeds]
-    p = stats.sign_flip_test((of_a - of_b).mean(axis=0), runs.rng())
-    interval = runs.difference((of_a, rows), (of_b, rows))
+    p = stats.sign_flip_test((of_a - of_b).mean(axis=0), counts.rng())
+    interval = counts.difference((of_a, rows), (of_b, rows))
     return Estimate(interval, "difference of fractions", estimates.SPEAKERS_AND_SEEDS, p)
 
 
 def probability_of_improvement(_: Estimand, a: Found, b: Found) -> Estimate:
     """Probability that a is more accurate than b from the same seed."""
     of_a, of_b = (cell.counts()[0].sum(axis=1) for cell in (a, b))
-    interval = stats.probability_of_improvement(of_a, of_b, runs.rng())
+    interval = stats.probability_of_improvement(of_a, of_b, counts.rng())
     return Estimate(interval, "fraction", estimates.SEEDS_BOOTSTRAP)
 
 
 def slope(estimand: Estimand, a: Found) -> Estimate:
     """Least-squares slope of the accuracy over a setting, with seeds and speakers resampled."""
     values = a.by(estimand.regressed or "")
-    counts = [cell.counts() for cell in values.values()]
+    several = [cell.counts() for cell in values.values()]
     x = np.log2(list(values)) if estimand.per_doubling_of else np.array(list(values))
-    correct = np.stack([correct for correct, _ in counts])
-    interval = stats.two_level_slope(correct, counts[0][1], x, runs.rng())
+    correct = np.stack([correct for correct, _ in several])
+    interval = stats.two_level_slope(correct, several[0][1], x, counts.rng())
     return Estimate(interval, "difference of fractions", estimates.SPEAKERS_AND_SEEDS)
 
 
@@ -155,7 +156,7 @@ def diverged(_: Estimand, a: Found) -> Estimate:
     """Number of runs that ended without finite losses, or guessing."""
     histories = a.histories()
     nan = float("nan")
-    count = stats.Interval(float(runs.diverged(histories).sum()), nan, nan, len(histories))
+    count = stats.Interval(float(counts.diverged(histories).sum()), nan, nan, len(histories))
     return Estimate(count, "runs", estimates.NO_INTERVAL)
 
 

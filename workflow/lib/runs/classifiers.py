@@ -17,7 +17,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 from nnjax.datasets.isolet import Examples
-from workflow.lib import folds
+from workflow.lib.runs import folds
 
 Grids = dict[str, dict[str, list[Any]]]
 """Model to hyper-parameter to its values."""

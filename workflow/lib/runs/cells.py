@@ -17,9 +17,9 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from workflow.lib.experiments import OPTIMIZER_NAMES
 from workflow.lib.job import JobError
-from workflow.lib.runs import Counts, Runs
+from workflow.lib.runs.counts import Counts, Runs
+from workflow.lib.runs.experiments import OPTIMIZER_NAMES
 from workflow.lib.settings import Count, Name, Strict
 
 

@@ -1,0 +1,1 @@
+"""Training runs: what they are made of, and what is estimated from them."""
