@@ -38,8 +38,6 @@ EXPERIMENT = Experiment(
     ("overrides", "reason"),
     [
         ({"experiments": {"fig9": {}}}, r"isolet\.experiments\.fig9\.\w+: is missing"),
-        ({"experiments": {"long": {"arms": {"learning_rate": [0.1, 0.2]}}}}, "several values"),
-        ({"experiments": {"fig5": {"vary": {"hidden_units": [32]}}}}, "needs the hidden_units 16"),
         ({"experiments": {"fig5": {"vary": {"hidden_units": [16, 16]}}}}, "a value twice"),
         ({"clean": {"folds": 1}}, "greater than or equal to 2"),
         ({"clean": {"experiments": {"depth": {"choose_at": [11]}}}}, "after the last, 10"),

@@ -1,22 +1,21 @@
-"""The ledger: every rule on both sides of its bounds, and what makes a ledger unsound."""
+"""Verdicts: every rule on both sides of its bounds, and what decides a claim."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-import entries
-import judge_claim
 import polars as pl
 import pytest
-import write_claims
-import yaml
 
-CONFIG = Path(__file__).parents[2] / "workflow/config/claims.yaml"
-SETTINGS = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
-LEDGER = {"smallest_effect": 0.003, "significance": 0.05}
+from workflow.lib.claims import Claim, entry
+from workflow.lib.numbers import collect
+from workflow.lib.settings import SettingsError, checked
+from workflow.lib.study import Ledger
+from workflow.lib.verdicts import RULES, Check, judge, together
 
+LEDGER = Ledger(smallest_effect=0.003, significance=0.05)
 
 # (rule, bound or range, value, lo, hi, p, verdict); the smallest effect is 0.003.
-RULES: list[tuple[str, Any, float, float, float, float | None, str]] = [
+CASES: list[tuple[str, Any, float, float, float, float | None, str]] = [
     ("above", 0.9, 0.95, 0.91, 0.97, None, "reproduced"),
     ("above", 0.9, 0.91, 0.89, 0.93, None, "inconclusive"),
     ("above", 0.9, 0.8, 0.7, 0.89, None, "refuted"),
@@ -47,25 +46,24 @@ RULES: list[tuple[str, Any, float, float, float, float | None, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "limit", "value", "lo", "hi", "p", "verdict"), RULES)
+@pytest.mark.parametrize(("rule", "limit", "value", "lo", "hi", "p", "verdict"), CASES)
 def test_rule(
     rule: str, limit: Any, value: float, lo: float, hi: float, p: float | None, verdict: str
 ) -> None:
-    check = {"rule": rule} | ({} if limit is None else {"bound": limit, "range": limit})
-    assert judge_claim.judge({"value": value, "lo": lo, "hi": hi, "p": p}, check, LEDGER) == verdict
+    limits = {} if limit is None else {"range" if rule == "inside" else "bound": limit}
+    check = checked(Check, {"what": "w", "rule": rule, "published": "k", **limits}, "")
+    assert judge({"value": value, "lo": lo, "hi": hi, "p": p}, check, LEDGER) == verdict
 
 
-def test_every_rule_of_the_configuration_is_judged_and_tested() -> None:
-    rules = set(SETTINGS["ledger"]["rules"])
-    assert rules == {row[0] for row in RULES}
-    assert {
-        check["rule"] for claim in SETTINGS["claims"].values() for check in claim["checks"]
-    } <= rules
+def test_every_rule_is_allowed_and_tested() -> None:
+    rules = {case[0] for case in CASES}
+    assert rules == set(RULES) == set(get_args(Check.model_fields["rule"].annotation))
 
 
 def test_no_interval_is_not_measured() -> None:
     number = {"value": 0.9, "lo": None, "hi": None}
-    assert judge_claim.judge(number, {"rule": "above", "bound": 0.5}, LEDGER) == "not measured"
+    check = Check(what="w", rule="above", bound=0.5, published="k")
+    assert judge(number, check, LEDGER) == "not measured"
 
 
 @pytest.mark.parametrize(
@@ -79,90 +77,61 @@ def test_no_interval_is_not_measured() -> None:
     ],
 )
 def test_together(verdicts: list[str], verdict: str) -> None:
-    assert judge_claim.together(verdicts) == verdict
+    assert together(verdicts) == verdict
+
+
+@pytest.mark.parametrize(
+    ("check", "reason"),
+    [
+        ({"rule": "above", "published": "k"}, "the rule above needs a bound"),
+        ({"rule": "less", "range": [0, 1], "published": "k"}, "no other rule has one"),
+        ({"rule": "less"}, "published or clean"),
+        ({"rule": "worse", "published": "k"}, r"c\.checks\.0\.rule: 'worse'"),
+    ],
+)
+def test_a_check_that_cannot_be_judged_is_refused(check: dict[str, Any], reason: str) -> None:
+    with pytest.raises(SettingsError, match=reason):
+        claim(check)
 
 
 def number(value: float, lo: float, hi: float, n: int = 10) -> dict[str, Any]:
     return {"value": value, "lo": lo, "hi": hi, "n": n, "unit": "difference of fractions"}
 
 
-CLAIM = {
-    "source": "s",
-    "claim": "c",
-    "protocol": "p",
-    "figure": "fig7",
-    "checks": [{"what": "w", "rule": "no_less", "published": "a", "clean": "b"}],
-}
+def claim(*checks: dict[str, Any]) -> Claim:
+    about = {"source": "s", "claim": "c", "protocol": "p", "figure": "fig7"}
+    return checked(Claim, about | {"checks": [{"what": "w", **check} for check in checks]}, "c")
 
 
-def alone_of(claim: dict[str, Any]) -> dict[str, Any]:
-    """The claim with its published arm alone."""
-    return {**claim, "checks": [{"what": "w", "rule": "no_less", "published": "a"}]}
+NUMBERS = {"a": number(0.01, 0.005, 0.02), "b": number(-0.01, -0.02, -0.005)}
+ALONE = {"rule": "no_less", "published": "a"}
+BOTH = {**ALONE, "clean": "b"}
 
 
-def test_the_clean_arm_decides_where_there_is_one() -> None:
-    numbers = {"a": number(0.01, 0.005, 0.02), "b": number(-0.01, -0.02, -0.005)}
-    both = judge_claim.entry("K13", CLAIM, numbers, LEDGER)
+def test_the_clean_protocol_decides_where_there_is_one() -> None:
+    both = entry("K13", claim(BOTH), NUMBERS, LEDGER)
     assert both["published"]["verdict"] == "reproduced"
     assert both["clean"]["verdict"] == both["verdict"] == "refuted"
     assert (both["effect"], both["lo"], both["hi"], both["n"]) == (-0.01, -0.02, -0.005, 10)
-    # A clean arm that is missing is not replaced by the other one.
-    missing = judge_claim.entry("K13", CLAIM, {"a": numbers["a"]}, LEDGER)
-    assert missing["clean"] is None
-    assert missing["verdict"] == "not measured"
-    alone = alone_of(CLAIM)
-    assert judge_claim.entry("K13", alone, numbers, LEDGER)["verdict"] == "reproduced"
-    beside = {"what": "v", "rule": "no_less", "published": "b", "aside": True}
-    aside = judge_claim.entry(
-        "K13", {**alone, "checks": [*alone["checks"], beside]}, numbers, LEDGER
-    )
-    assert [check["verdict"] for check in aside["checks"]] == ["reproduced", "refuted"]
-    assert aside["verdict"] == "reproduced"
-    nothing = judge_claim.entry("K13", CLAIM, {}, LEDGER)
-    assert nothing["verdict"] == "not measured"
-    assert nothing["effect"] is None
+    # A clean number that is missing is not replaced by the published one.
+    missing = entry("K13", claim(BOTH), {"a": NUMBERS["a"]}, LEDGER)
+    assert (missing["clean"], missing["verdict"]) == (None, "not measured")
+    assert entry("K13", claim(ALONE), NUMBERS, LEDGER)["verdict"] == "reproduced"
+    nothing = entry("K13", claim(BOTH), {}, LEDGER)
+    assert (nothing["effect"], nothing["verdict"]) == (None, "not measured")
 
 
-def test_an_unsound_ledger_is_refused(tmp_path: Path) -> None:
-    numbers = {"a": number(0.01, 0.005, 0.02), "b": number(-0.01, -0.02, -0.005)}
-    sound = judge_claim.entry("K13", CLAIM, numbers, LEDGER)
-    assert write_claims.faults([sound], ["K13"], numbers) == []
-    assert write_claims.faults([sound, sound], ["K13"], numbers)
-    assert write_claims.faults([sound], ["K13", "K14"], numbers) == ["K14: has no entry"]
-    assert write_claims.faults([sound | {"verdict": "plausible"}], ["K13"], numbers)
-    changed = {**numbers, "b": number(-0.01, -0.02, -0.004)}
-    assert write_claims.faults([sound], ["K13"], changed) == [
-        "K13: b is not the number of numbers.json"
-    ]
-    assert write_claims.faults([sound], ["K13"], {})
-
-    table = pl.DataFrame(
-        [{"key": "a", "what": "w", **numbers["a"], "interval": "i", "data": "xor"}]
-    )
-    table.write_csv(tmp_path / "t.csv")
-    (tmp_path / "numbers.json").write_text("{}")
-    with pytest.raises(SystemExit, match="K13: a is not the number"):
-        write_claims.main(
-            {"K13": {**alone_of(CLAIM), "tables": ["t"]}},
-            ["K13"],
-            LEDGER,
-            tmp_path,
-            "full",
-            tmp_path / "numbers.json",
-            tmp_path / "claims.json",
-            tmp_path / "ledger.csv",
-        )
-    assert not (tmp_path / "claims.json").exists()
+def test_a_check_aside_does_not_affect_the_verdict() -> None:
+    aside = {"rule": "no_less", "published": "b", "aside": True}
+    found = entry("K13", claim(ALONE, aside), NUMBERS, LEDGER)
+    assert [check["verdict"] for check in found["checks"]] == ["reproduced", "refuted"]
+    assert found["verdict"] == "reproduced"
 
 
 def test_two_tables_cannot_give_one_number(tmp_path: Path) -> None:
     table = pl.DataFrame([{"key": "k1.x", "what": "w", **number(0.1, 0.0, 0.2), "interval": "i"}])
     for name in ("one", "two"):
         table.write_csv(tmp_path / f"{name}.csv")
-    assert entries.collect([tmp_path / "one.csv"])["k1.x"]["hi"] == 0.2
-    with pytest.raises(ValueError, match=r"two\.csv gives \['k1\.x'\]"):
-        entries.collect([tmp_path / "one.csv", tmp_path / "two.csv"])
-
-
-def test_the_claims_are_those_of_the_source() -> None:
-    assert list(SETTINGS["claims"]) == [f"K{i}" for i in range(1, 18)]
+    assert collect([tmp_path / "one.csv"])["k1.x"]["hi"] == 0.2
+    with pytest.raises(ValueError, match=r"two\.csv: the number k1\.x is also in another table"):
+        collect([tmp_path / "one.csv", tmp_path / "two.csv"])

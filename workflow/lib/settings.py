@@ -89,28 +89,41 @@ def checked(model: type[Model], values: dict[str, Any], section: str) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        lines = [line for fault in error.errors() for line in _lines(model, fault, section)]
-        raise SettingsError("\n".join(f"  {line}" for line in dict.fromkeys(lines))) from None
+        # All members of a union fail at one place: that is one mistake.
+        found: dict[tuple[str, str], list[str]] = {}
+        for fault in error.errors():
+            for start, message, end in _lines(model, fault, section):
+                found.setdefault((start, end), []).append(message)
+        lines = [
+            f"  {start}{' or '.join(dict.fromkeys(messages))}{end}"
+            for (start, end), messages in found.items()
+        ]
+        raise SettingsError("\n".join(lines)) from None
 
 
-def _lines(model: type[BaseModel], fault: Any, section: str) -> list[str]:
-    """One mistake as a line; several where a validator has checked another model."""
+def _lines(model: type[BaseModel], fault: Any, section: str) -> list[tuple[str, str, str]]:
+    """One mistake as a line: its start with the key, the message, and its end.
+
+    Several lines where a validator has checked another model.
+    """
     place, description, known = _walk(model, [str(part) for part in fault["loc"]])
     key = ".".join(filter(None, [section, *place]))
     inner = fault.get("ctx", {}).get("error")
     if isinstance(inner, SettingsError):
-        return [f"{key}.{line.strip()}" for line in str(inner).splitlines()]
+        return [(f"{key}.{line.strip()}", "", "") for line in str(inner).splitlines()]
     if fault["type"] == "missing":
-        return [f"{key}: is missing"]
+        return [(f"{key}: ", "is missing", "")]
     if fault["type"] == "extra_forbidden":
         near = difflib.get_close_matches(place[-1], known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(sorted(known))}"
-        return [f"{key}: unknown key; {hint}"]
+        return [(f"{key}: ", f"unknown key; {hint}", "")]
     message = fault["msg"].removeprefix("Value error, ")
-    expected = f" (expected: {description})" if description else ""
-    # A message about a whole section does not repeat the section.
-    found = "" if isinstance(fault["input"], dict) else f"{fault['input']!r}: "
-    return [f"{key}: {found}{message[:1].lower()}{message[1:]}{expected}"]
+    message = message[:1].lower() + message[1:]
+    # A message about a whole section repeats neither the section nor its description.
+    whole = isinstance(fault["input"], dict)
+    described = description and not (whole and fault["type"] == "value_error")
+    start = f"{key}: " if whole else f"{key}: {fault['input']!r}: "
+    return [(start, message, f" (expected: {description})" if described else "")]
 
 
 def _walk(model: type[BaseModel], place: list[str]) -> tuple[list[str], str, list[str]]:
@@ -133,7 +146,9 @@ def _walk(model: type[BaseModel], place: list[str]) -> tuple[list[str], str, lis
         elif inner:
             annotation = inner[0]
             description = _described(annotation) or description
-        elif not models:
+        elif models:
+            description = ""
+        else:
             continue
         parts.append(part)
     return parts, description, known

@@ -6,9 +6,9 @@ from typing import Any
 
 from workflow.lib import job, page
 from workflow.lib.chapters import Page
-from workflow.lib.claims import RULE_TEXTS, VERDICTS
 from workflow.lib.study import Ledger
 from workflow.lib.tables import STAND_INS, write_text
+from workflow.lib.verdicts import RULE_TEXTS, VERDICTS
 
 
 def main(

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from workflow.lib import claims, job, page
+from workflow.lib import claims, job, page, verdicts
 from workflow.lib.chapters import Page
 from workflow.lib.claims import Claim
 from workflow.lib.numbers import collect
@@ -52,7 +52,7 @@ def main(
             runs=runs,
             numbers=found,
             constants=ledger,
-            verdict_rules=claims.RULE_TEXTS,
+            verdict_rules=verdicts.RULE_TEXTS,
             figure_link=lambda claim: f"#{Path(claim['figure']).stem}",
             ledger=[claims.entry(name, each, found, ledger) for name, each in declared.items()],
             figures={

@@ -11,86 +11,89 @@ momentum: 0.0}`. In place of a value it may say
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
 from workflow.lib.job import JobError
 from workflow.lib.runs.counts import Counts, Runs
 from workflow.lib.runs.experiments import OPTIMIZER_NAMES
-from workflow.lib.settings import Count, Name, Strict
-
-
-class AtMost(Strict):
-    """All values up to a bound."""
-
-    at_most: int | float
-
-
-Values = str | int | float | list[str | int | float] | AtMost
-"""What a cell says of one setting."""
-
-Row = dict[str, Any]
+from workflow.lib.settings import Count, Name
 
 MEASURED = {"seed", "epoch", "train_loss", "test_loss", "test_accuracy", "judged"}
 """Columns of runs that are not settings."""
 CHOSEN = {"learning_rate", "epoch", "cv_accuracy", "trials", "edge"}
 """Columns of choices that are not settings of the cell."""
 
+Row = dict[str, Any]
+
+
+def _setting(value: Any) -> Any:
+    """What a cell may say of a setting."""
+    bounded = isinstance(value, dict) and list(value) == ["at_most"]
+    several = list(value.values()) if bounded else value if isinstance(value, list) else [value]
+    if not several or not all(type(each) in (str, int, float) for each in several):
+        raise ValueError("expected a value, a list of values, or {at_most: VALUE}")
+    return value
+
+
+Setting = Annotated[Any, PlainValidator(_setting)]
+
 
 class Cell(BaseModel):
     """A combination of settings of an experiment, or several that are averaged."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
-    __pydantic_extra__: dict[str, Values]  # pyright: ignore[reportIncompatibleVariableOverride]
+    __pydantic_extra__: dict[str, Setting]  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    experiment: Name | None = Field(None, description="an experiment as published")
-    clean: Name | None = Field(None, description="an experiment of the clean protocol")
+    experiment: Name | None = Field(default=None, description="an experiment as published")
+    clean: Name | None = Field(default=None, description="an experiment of the clean protocol")
     epoch: Count | Literal["last"] | None = Field(
-        None,
-        description="a whole number, where later ones than the last mean the last, or last; "
-        "default: the last as published, the epoch of the choice in the clean protocol",
+        default=None,
+        description="after so many epochs, or after the last of a shorter run; default: last, in "
+        "the clean protocol the epoch of the choice",
     )
     chosen_at: Count | Literal["last", "all"] | None = Field(
-        None, description="the epoch of the choice, last or all, if choices are made at several"
+        default=None, description="at which epoch the choice was made, where there are several"
     )
-    other_than: dict[Name, Values] | None = Field(
-        None, description="settings of cells that best and worst pass over"
+    other_than: dict[Name, Setting] | None = Field(
+        default=None, description="settings of the cells that best and worst pass over"
     )
 
     @property
     def protocol(self) -> str:
         """published or clean."""
-        return "published" if self.clean is None else "clean"
+        return "clean" if self.clean else "published"
 
     @property
     def name(self) -> str:
         """The name of its experiment."""
-        return self.experiment or self.clean or ""
+        return self.clean or self.experiment or ""
 
     @property
-    def settings(self) -> dict[str, Values]:
+    def settings(self) -> dict[str, Any]:
         """The settings that the cell names."""
         return self.__pydantic_extra__
 
     @property
-    def picks(self) -> set[str]:
-        """Whether the accuracy picks the best or the worst cell."""
-        return {"best", "worst"} & {v for v in self.settings.values() if isinstance(v, str)}
+    def picked(self) -> list[str]:
+        """The settings whose value the accuracy picks."""
+        return [name for name, value in self.settings.items() if value in ("best", "worst")]
 
     @model_validator(mode="after")
     def consistent(self) -> "Cell":
         """The best or the worst cell is a single one; choices belong to the clean protocol."""
-        if (self.experiment is None) == (self.clean is None):
-            raise ValueError("name either an experiment or a clean one")
-        several = any(v == "all" or isinstance(v, list | AtMost) for v in self.settings.values())
-        if len(self.picks) + several > 1:
+        if bool(self.experiment) == bool(self.clean):
+            raise ValueError("name an experiment or a clean one, not both")
+        picks = {self.settings[name] for name in self.picked}
+        several = any(v == "all" or isinstance(v, list | dict) for v in self.settings.values())
+        if len(picks) + several > 1:
             raise ValueError("best or worst picks one cell; give every other setting one value")
-        if self.other_than and not self.picks:
+        if self.other_than and not picks:
             raise ValueError("other_than needs a setting that is best or worst")
-        if self.chosen_at and self.clean is None:
+        if self.chosen_at and not self.clean:
             raise ValueError("chosen_at needs a clean experiment")
         return self
 
@@ -102,30 +105,28 @@ class Cell(BaseModel):
         """What does not fit the experiment, one sentence each.
 
         Args:
-            known: every setting of the experiment that may have several values, and its values.
+            known: the settings that may have several values, with their values in ascending order.
 
         Example:
             >>> cell = Cell(experiment="fig5", hidden_units=20)
             >>> cell.mistakes({"learning_rate": [0.01], "hidden_units": [16, 64]})
             ['fig5 has no hidden_units 20; known: 16, 64']
         """
-        lines = [
-            f"{self.name} has no several values of {name}, only of {', '.join(known)}"
-            for name in {**self.settings, **(self.other_than or {})}
-            if name not in known
-        ]
+        unknown = {**self.settings, **(self.other_than or {})}.keys() - known.keys()
+        if unknown:
+            varied = ", ".join(known)
+            return [f"{self.name} does not vary {n}; it may vary {varied}" for n in sorted(unknown)]
+        lines = []
         for name, values in known.items():
-            listed = ", ".join(map(str, values))
-            if name not in self.settings and len(values) > 1:
+            listed, asked = ", ".join(map(str, values)), self.settings.get(name)
+            if asked is None and len(values) > 1:
                 lines.append(f"{self.name} has several values of {name}; name {listed} or all")
-            wanted = selected(self.settings.get(name, "all"), values)
-            if not wanted or not set(wanted) <= set(values):
-                asked = str(self.settings[name])
+            if asked is not None and not set() < set(selected(asked, values)) <= set(values):
                 lines.append(f"{self.name} has no {name} {asked}; known: {listed}")
         return lines
 
 
-def selected(value: Values, known: list[Any]) -> list[Any]:
+def selected(value: Any, known: list[Any]) -> list[Any]:
     """The values of a setting that a cell asks for; all of them if the accuracy picks one.
 
     Args:
@@ -133,15 +134,15 @@ def selected(value: Values, known: list[Any]) -> list[Any]:
         known: the values of the experiment, in ascending order.
 
     Example:
-        >>> selected("least", [2, 16, 8192]), selected(AtMost(at_most=256), [2, 16, 8192])
+        >>> selected("least", [2, 16, 8192]), selected({"at_most": 256}, [2, 16, 8192])
         ([2], [2, 16])
     """
     if value in ("all", "best", "worst"):
         return known
     if value in ("least", "greatest"):
         return [known[0 if value == "least" else -1]]
-    if isinstance(value, AtMost):
-        return [each for each in known if each <= value.at_most]
+    if isinstance(value, dict):
+        return [each for each in known if each <= value["at_most"]]
     return value if isinstance(value, list) else [value]
 
 
@@ -204,15 +205,14 @@ def find(cell: Cell, source: Source) -> Found:
     if mistakes:
         raise JobError("; ".join(mistakes))
 
-    def fits(row: Row, settings: dict[str, Values]) -> bool:
+    def fits(row: Row, settings: dict[str, Any]) -> bool:
         return all(row[name] in selected(value, known[name]) for name, value in settings.items())
 
     rows = [row for row in rows if fits(row, cell.settings)]
-    if cell.picks:
-        picked = [name for name, value in cell.settings.items() if value in ("best", "worst")]
+    if cell.picked:
         rows = [row for row in rows if not (cell.other_than and fits(row, cell.other_than))]
-        rows.sort(key=lambda row: [row[name] for name in ("score", *picked)])
-        rows = rows[-1:] if cell.picks == {"best"} else rows[:1]
+        rows.sort(key=lambda row: [row[name] for name in ("score", *cell.picked)])
+        rows = rows[-1:] if cell.settings[cell.picked[0]] == "best" else rows[:1]
     rows.sort(key=lambda row: [row[name] for name in cell.settings])
     return Found(source.runs, rows)
 
@@ -232,12 +232,14 @@ def _clean(cell: Cell, source: Source) -> tuple[list[Row], list[str]]:
     names = [name for name in source.choices.columns if name not in CHOSEN]
     last = dict(source.runs.epochs.group_by("judged").agg(pl.col("epoch").max()).rows())
     at = max(last) if cell.chosen_at == "last" else cell.chosen_at
-    rows = [
-        row | {"judged": row["epoch"], "score": row["cv_accuracy"]}
-        | {"epoch": _epoch(cell.epoch or row["epoch"], last[row["epoch"]])}
-        for row in source.choices.rows(named=True)
-        if at in (None, "all", row["epoch"])
-    ]  # fmt: skip
+    rows = []
+    for choice in source.choices.rows(named=True):
+        judged = choice["epoch"]
+        if at in (None, "all", judged):
+            epoch = _epoch(cell.epoch or judged, last[judged])
+            rows.append(
+                {**choice, "judged": judged, "epoch": epoch, "score": choice["cv_accuracy"]}
+            )
     combinations = {tuple(row[name] for name in names) for row in rows}
     if not rows or (at is None and len(combinations) < len(rows)):
         epochs = ", ".join(map(str, sorted(last)))
