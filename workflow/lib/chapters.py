@@ -1,6 +1,7 @@
 """The chapters: found by their folders, with their settings, claims and figures, all checked."""
 
 import importlib.util
+import itertools
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from workflow.lib.settings import Name, SettingsError, Strict, checked, merged, 
 from workflow.lib.study import Study
 
 FOLDER = Path(__file__).resolve().parents[1] / "chapters"
+FILES = ("settings.yaml", "settings.py", "rules.smk", "page.html")
+"""Every chapter has them."""
 
 
 class Figure(Strict):
@@ -42,6 +45,15 @@ class Page(Strict):
     order: int = Field(default=100, description="chapters come in this order, then by name")
     front: list[Name] = Field(default=[], description="figures that the front page shows small")
     tables: list[Name] = Field(default=[], description="tables on the page without a figure")
+
+    @model_validator(mode="after")
+    def front_figures(self) -> "Page":
+        """The front page shows figures of the chapter."""
+        if unknown := [name for name in self.front if name not in self.figures]:
+            raise ValueError(
+                f"front: no figure {', '.join(unknown)}; known: {', '.join(self.figures)}"
+            )
+        return self
 
     def all_tables(self) -> list[str]:
         """The tables that the page or one of its figures shows."""
@@ -118,6 +130,15 @@ class Chapter:
     def _table(self, claim: str) -> str:
         return f"results/{self.name}/numbers/{claim}.csv"
 
+    def unique(self) -> dict[str, list[str]]:
+        """The names that no other chapter may use, by what they name."""
+        numbers = [key for claim in self.claims.values() for key in claim.named()]
+        return {
+            "claims": list(self.claims),
+            "numbers": list(dict.fromkeys(numbers)),
+            "figures and tables": [*self.page.figures, *self.page.tables],
+        }
+
     def reports(self) -> list[str]:
         """The page and the figures."""
         return [
@@ -136,7 +157,8 @@ def found(config: dict[str, Any], study: Study, folder: Path = FOLDER) -> dict[s
 
     Raises:
         SettingsError: one line for each mistake, in all chapters; for two chapters with the same
-            claim or figure; for a section of the configuration that is no chapter.
+            claims, numbers, figures or tables; for a section of the configuration that is no
+            chapter.
     """
     shared = set(Study.model_fields)
     names = sorted(path.parent.name for path in folder.glob("*/settings.yaml"))
@@ -152,16 +174,13 @@ def found(config: dict[str, Any], study: Study, folder: Path = FOLDER) -> dict[s
             lines += chapters[-1].mistakes(study.experiments)
         except SettingsError as error:
             lines.append(str(error))
-    for what in ("claims", "figures"):
-        owners: dict[str, str] = {}
-        for each in chapters:
-            for key in each.claims if what == "claims" else each.page.figures:
-                if key in owners:
-                    lines.append(
-                        f"  {key}: in the {what} of both chapters/{owners[key]} and "
-                        f"chapters/{each.name}; rename it in one of them"
-                    )
-                owners[key] = each.name
+    for one, other in itertools.combinations(chapters, 2):
+        for what, taken in one.unique().items():
+            if both := [key for key in other.unique()[what] if key in taken]:
+                lines.append(
+                    f"  {one.name}, {other.name}: both have the {what} {', '.join(both)}; "
+                    "rename in one of them"
+                )
     if lines:
         raise SettingsError("\n".join(lines))
     chapters.sort(key=lambda each: (each.page.order, each.name))
@@ -187,10 +206,15 @@ def seeds(settings: dict[str, BaseModel]) -> dict[str, int]:
 def chapter(folder: Path, config: dict[str, Any]) -> Chapter:
     """One chapter, its settings those of the study (full or quick) with the overrides over them."""
     name = folder.name
+    if absent := [file for file in FILES if not (folder / file).exists()]:
+        raise SettingsError(f"  {name}: the folder has no {', '.join(absent)}")
     values = read(folder / "settings.yaml")
     if config["study"] == "quick":
         values = merged(values, read(folder / "quick.yaml"))
-    values = merged(values, config.get(name) or {})
+    overrides = config.get(name) or {}
+    if not isinstance(overrides, dict):
+        raise SettingsError(f"  {name}: expected keys with values, found {overrides!r}")
+    values = merged(values, overrides)
     page = checked(Page, values.pop("page", {}), f"{name}.page")
     settings = checked(_model(folder), values, name)
     claims = {
@@ -209,8 +233,8 @@ def _model(folder: Path) -> type[BaseModel]:
     """The class `Settings` of a chapter's settings.py."""
     name = f"workflow.chapters.{folder.name}.settings"
     spec = importlib.util.spec_from_file_location(name, folder / "settings.py")
-    if spec is None or spec.loader is None or not (folder / "settings.py").exists():
-        raise SettingsError(f"  {folder.name}: has no settings.py with a class Settings")
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.Settings

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def code_digest(*scripts: Path) -> str:
+def code_digest(*scripts: str | Path) -> str:
     """Digest of all project modules that the scripts import.
 
     Args:
@@ -22,15 +22,15 @@ def code_digest(*scripts: Path) -> str:
     Returns:
         Sixteen hexadecimal digits.
     """
-    pending, seen = [ROOT / script for script in scripts], set[Path]()
+    pending, texts = [ROOT / script for script in scripts], dict[Path, str]()
     while pending:
         file = pending.pop()
-        if file not in seen:
-            seen.add(file)
-            pending += _imported(file)
+        if file not in texts:
+            texts[file] = file.read_text(encoding="utf-8")
+            pending += _imported(file, texts[file])
     digest = hashlib.sha256()
-    for file in sorted(seen):
-        _, code = _parsed(file.read_text(encoding="utf-8"))
+    for file, text in sorted(texts.items()):
+        _, code = _parsed(text)
         digest.update(f"{file.relative_to(ROOT)}\n{code}\n".encode())
     return digest.hexdigest()[:16]
 
@@ -50,15 +50,16 @@ def texts_digest(folder: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _imported(file: Path) -> list[Path]:
+# Most files count for many scripts; by their text, so that an edited file is read again.
+@functools.cache
+def _imported(file: Path, text: str) -> list[Path]:
     """Files of the project that a file imports: packages from the root, siblings by name."""
-    names, _ = _parsed(file.read_text(encoding="utf-8"))
+    names, _ = _parsed(text)
     places = [base / name.replace(".", "/") for name in names for base in (ROOT, file.parent)]
     candidates = [c for place in places for c in (place.with_suffix(".py"), place / "__init__.py")]
     return [candidate for candidate in candidates if candidate.is_file()]
 
 
-# Most files count for many scripts; by their text, so that an edited file is read again.
 @functools.cache
 def _parsed(text: str) -> tuple[frozenset[str], str]:
     """The names that a Python text imports, and the text without docstrings."""
