@@ -339,4 +339,5 @@ def test_networks_are_made_of_public_rules_only() -> None:
     model = MODELS["feed_forward"]
     params, _ = model.network.init(jax.random.key(0), (4,))
     assert [type(p) for p in params] == [nn.Embedding, tuple, nn.Dense, tuple, nn.Dense, tuple]
-    assert models.size(params) == 7 * 4 + 16 * 5 + 5 + 5 * 7 + 7
+    summary = nn.summary(model.network, (model.window,))
+    assert summary.parameters == 7 * 4 + 16 * 5 + 5 + 5 * 7 + 7

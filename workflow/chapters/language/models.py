@@ -294,8 +294,3 @@ def sample(
 @functools.partial(jax.jit, static_argnums=0)
 def _forward(network: nn.Layer, params: Any, x: jax.Array) -> jax.Array:
     return network.forward(params, x)[0]
-
-
-def size(params: Any) -> int:
-    """The number of parameters of a network."""
-    return sum(leaf.size for leaf in jax.tree.leaves(params))

@@ -11,6 +11,7 @@ import polars as pl
 from settings import Neighbours, Samples, TrainingSettings
 from text import Corpus, joined, read, tokens, windows
 
+import nnjax as nn
 from workflow.lib import job
 from workflow.lib.tables import write_parquet
 
@@ -99,8 +100,8 @@ def networks(
             near.append(_neighbours(corpus, table, settings.neighbours, name, seed))
             if seed == 0:
                 samples.append(_samples(corpus, model, trained.params, settings.samples, name))
-                facts[f"{name}_parameters"] = float(models.size(trained.params))
         facts[f"{name}_seconds"] = seconds
+        facts[f"{name}_parameters"] = float(nn.summary(model.network, (model.window,)).parameters)
     parts_of = {"words": words, "curves": curves, "samples": samples, "neighbours": near}
     return {name: pl.concat(tables) for name, tables in parts_of.items()}, facts
 

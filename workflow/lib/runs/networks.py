@@ -61,3 +61,23 @@ def multilayer_perceptron(
         for layer in (nn.dense(hidden_units, weights), ACTIVATIONS[activation]())
     ]
     return nn.serial(*hidden, nn.dense(outputs, weights))
+
+
+def convolutional(filters: list[int], kernel: int, pool: int, outputs: int) -> nn.Layer:
+    """A convolution, ReLU and max pooling for each number of filters, then a dense layer.
+
+    Args:
+        filters: of each convolution.
+        kernel: extent of the kernels.
+        pool: extent and stride of the poolings.
+        outputs: units of the last layer, whose scores are not activated.
+
+    Returns:
+        The network.
+    """
+    stages = [
+        layer
+        for count in filters
+        for layer in (nn.conv2d(count, kernel), nn.relu(), nn.max_pool(pool))
+    ]
+    return nn.serial(*stages, nn.flatten(), nn.dense(outputs))

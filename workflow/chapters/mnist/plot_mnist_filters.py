@@ -1,39 +1,30 @@
 """Digits: the filters that the first convolution has learned."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import figtable
 import numpy as np
-import plotjob
 import polars as pl
-import style
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
 TITLE = "What the first convolution has learned"
-COLUMNS = {"filter": pl.Int64, "row": pl.Int64, "column": pl.Int64, "weight": pl.Float64}
 
 
 def main(table: Path, svg: Path, png: Path) -> None:
     """Draw every filter as an image.
 
     Args:
-        table: CSV with filter, row, column, weight, data.
+        table: CSV with filter, row, column, weight.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong.
     """
-    read = figtable.read(table, COLUMNS, key=["filter", "row", "column"])
+    read = tables.read_figure(table)
     footer = (
-        f"One network (the first seed); data: {figtable.SOURCES[read.source]}. Each filter gives a "
-        "large output where the image is dark under its red and white under its blue."
+        f"One network (the first seed); data: {tables.SOURCES[read.source]}. The output of a "
+        "filter is large where the image is dark under red and white under blue."
     )
     page = style.Page(8.2, 2.1, TITLE, footer, read.stand_in)
     style.render(page, lambda figure: draw(figure, read.rows), svg, png)
@@ -62,5 +53,4 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
     )
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

@@ -1,15 +1,17 @@
-"""The networks of the chapter on digits, their data, and how both are trained."""
+"""The data and the networks of the chapter on digits, and the tables that a training leaves."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import optax
 import polars as pl
+from settings import Convolutional, Perceptron, Training
 
 import nnjax as nn
+from workflow.lib import networks as shared
 
 CLASSES = 10
 
@@ -24,13 +26,13 @@ class Data(NamedTuple):
 
 
 def read(arrays: Path, rows: int, held_out: int = 0) -> Data:
-    """The data, every pixel minus the mean of all training pixels, divided by their spread.
+    """The data, standardised by the mean and the standard deviation of all training pixels.
 
     Args:
         arrays: the .npz of the fetch rule.
-        rows: training rows to take at most, the first ones.
-        held_out: take so many of the last training rows for testing instead of the test rows,
-            which are then not looked at.
+        rows: training rows to take at most, from the beginning.
+        held_out: if above 0, test on so many training rows from the end; the test rows are then not
+            read.
 
     Returns:
         The scaled images and the labels.
@@ -43,58 +45,49 @@ def read(arrays: Path, rows: int, held_out: int = 0) -> Data:
         else:
             x_test, y_test = file["x_test"], file["y_test"]
     x, labels = x[:rows].astype(np.float32), labels[:rows]
-    mean, spread = x.mean(), x.std()
+    mean, deviation = x.mean(), x.std()
     return Data(
-        ((x - mean) / spread)[..., None],
+        ((x - mean) / deviation)[..., None],
         labels.astype(np.int32),
-        ((x_test.astype(np.float32) - mean) / spread)[..., None],
+        ((x_test.astype(np.float32) - mean) / deviation)[..., None],
         y_test.astype(np.int32),
     )
 
 
-def epochs_of(training: dict[str, Any], settings: dict[str, Any], record: Path) -> int:
-    """Passes over the training rows: more of them over the stand-in, which has few rows."""
-    data = json.loads(record.read_text(encoding="utf-8"))["data"]
-    return training["epochs"] * (1 if data == "mnist" else settings["digits_times"])
+def adapted(training: Training, digits_times: int, origin: Path) -> Training:
+    """The training with as many epochs as the data need: more on the stand-in, which has few rows.
+
+    Args:
+        training: with the epochs for MNIST.
+        digits_times: factor for the epochs on the stand-in.
+        origin: JSON with the origin of the data.
+    """
+    if json.loads(origin.read_text(encoding="utf-8"))["data"] == "mnist":
+        return training
+    return training.model_copy(update={"epochs": training.epochs * digits_times})
 
 
-def perceptron(settings: dict[str, Any]) -> nn.Layer:
-    """784-units-10 with LeakyReLU."""
-    hidden = nn.dense(settings["units"]), nn.leaky_relu(settings["slope"])
+def perceptron(settings: Perceptron) -> nn.Layer:
+    """One hidden layer with LeakyReLU, and ten scores."""
+    hidden = nn.dense(settings.hidden_units), nn.leaky_relu(settings.slope)
     return nn.serial(nn.flatten(), *hidden, nn.dense(CLASSES))
 
 
-def convolutional(settings: dict[str, Any]) -> nn.Layer:
-    """Twice convolution, ReLU and max pooling; then one dense layer of ten scores."""
-    stages = [
-        layer
-        for filters in settings["filters"]
-        for layer in (
-            nn.conv2d(filters, settings["kernel"]),
-            nn.relu(),
-            nn.max_pool(settings["pool"]),
-        )
-    ]
-    return nn.serial(*stages, nn.flatten(), nn.dense(CLASSES))
+def convolutional(settings: Convolutional) -> nn.Layer:
+    """Two stages of convolution, ReLU and max pooling, and ten scores."""
+    return shared.convolutional(settings.filters, settings.kernel, settings.pool, CLASSES)
 
 
 def falling(
     optimizer: Callable[..., optax.GradientTransformation], rows: int, epochs: int, batch_size: int
 ) -> Callable[[float], optax.GradientTransformation]:
-    """An optimizer of a rate that falls linearly to 0 over the whole training."""
+    """An optimizer whose rate falls linearly to 0 over the whole training."""
     steps = epochs * (rows // min(batch_size, rows))
     return lambda learning_rate: optimizer(lambda step: learning_rate * (1 - step / steps))
 
 
-def parameters(params: Any) -> int:
-    """How many numbers a network learns."""
-    import jax
-
-    return sum(leaf.size for leaf in jax.tree.leaves(params))
-
-
 def epoch_rows(network: str, history: nn.History) -> pl.DataFrame:
-    """What training recorded: network, seed, epoch, train_loss and the test rows' accuracy.
+    """The history of a training: network, seed, epoch, train_loss and accuracy on the test rows.
 
     Args:
         network: its name.
@@ -115,12 +108,12 @@ def epoch_rows(network: str, history: nn.History) -> pl.DataFrame:
 def prediction_rows(
     network: str, seed: int, scores: np.ndarray, labels: np.ndarray
 ) -> pl.DataFrame:
-    """What a trained network says of every test image.
+    """The predictions of a trained network for all test images.
 
     Args:
         network: its name.
         seed: its seed.
-        scores: (images, classes); of a diverged network not finite.
+        scores: (images, classes); not finite if the training diverged.
         labels: (images,).
 
     Returns:

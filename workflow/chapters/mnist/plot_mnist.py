@@ -1,29 +1,15 @@
 """Digits: test accuracy by epoch, and of every classifier at the end."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import figtable
-import plotjob
 import polars as pl
-import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
 TITLE = "Handwritten digits: a perceptron and a convolutional network"
-COLUMNS = {
-    "kind": pl.String,
-    "network": pl.String,
-    "epoch": pl.Int64,
-    "mean": pl.Float64,
-    "lo": pl.Float64,
-    "hi": pl.Float64,
-    "n": pl.Int64,
-}
 LOOKS = {
     "convolutional": ("convolutional", style.BLUE),
     "perceptron": ("perceptron,\nmini-batches", style.GREEN),
@@ -31,32 +17,26 @@ LOOKS = {
     "mlp_classifier": ("scikit-learn,\nMLPClassifier", style.GREY),
     "logistic_regression": ("scikit-learn,\nlogistic regression", style.GREY),
 }
-"""Name and colour of every classifier, best expected first."""
+"""Name and colour of every classifier, the expected best first."""
 
-WANTED = 98.5
-"""Percent; the accuracy that the convolutional network was to reach."""
+BOUND = 98.5
+"""Percent; the bound of the claim about the convolutional network."""
 
 
 def main(table: Path, svg: Path, png: Path) -> None:
     """Draw the networks by epoch (left) and all classifiers at the end (right).
 
     Args:
-        table: CSV with kind (epoch, trained), network, epoch, mean, lo, hi, n, data.
+        table: CSV as `summarise.accuracy_rows` describes it.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong, or names an unknown network.
     """
-    read = figtable.read(table, COLUMNS, key=["kind", "network", "epoch"])
-    unknown = set(read.rows["network"]) - set(LOOKS)
-    if unknown:
-        raise figtable.TableError(f"{table}: unknown networks {sorted(unknown)}")
+    read = tables.read_figure(table)
     ours = read.rows.filter(kind="epoch")
     footer = (
         f"{read.footer(ours['n'])}. Left: mean over seeds, band: 95 % over seeds (Student's t). "
-        "Right: 95 % over test images and, where there are several, seeds. Dashed: the 98.5 % that "
-        "were asked for."
+        "Right: 95 % over test images and, where there are several, seeds. Dashed: 98.5 %, the "
+        "bound for the convolutional network."
     )
     page = style.Page(9.6, 4.4, TITLE, footer, read.stand_in)
     style.render(page, lambda figure: draw(figure, read.rows), svg, png)
@@ -84,7 +64,7 @@ def _curves(axes: Axes, rows: pl.DataFrame) -> None:
             epoch, 100 * mean, "o-", color=colour, markersize=4, label=name.replace("\n", " ")
         )
         axes.fill_between(epoch, 100 * lo, 100 * hi, color=colour, alpha=0.18, linewidth=0)
-    axes.axhline(WANTED, color=style.INK, linestyle="--", linewidth=1)
+    axes.axhline(BOUND, color=style.INK, linestyle="--", linewidth=1)
     axes.legend(loc="lower right", frameon=False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
@@ -109,12 +89,11 @@ def _trained(axes: Axes, rows: pl.DataFrame) -> None:
             color=colour,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
         )
-    axes.axvline(WANTED, color=style.INK, linestyle="--", linewidth=1)
+    axes.axvline(BOUND, color=style.INK, linestyle="--", linewidth=1)
     axes.set_yticks(range(len(shown)), [LOOKS[network][0] for network in reversed(shown)])
     axes.set_ylim(-0.5, len(shown) - 0.4)
     axes.margins(x=0.14)
     axes.set_xlabel("test accuracy (%)")
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))
