@@ -11,7 +11,7 @@ import polars as pl
 from settings import Convolutional, Perceptron, Training
 
 import nnjax as nn
-from workflow.lib import networks as shared
+from workflow.lib.runs import networks as shared
 
 CLASSES = 10
 
