@@ -1,24 +1,35 @@
-"""The labels chapter: equations by hand, folds that leak nothing, numbers of a made-up run."""
+"""The chapter on labels: equations by hand, folds that leak nothing, numbers of a made-up run."""
 
-import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import crossfit
-import figtable
-import gradient_depth
-import intervals
 import jax
-import label_equations as le
-import label_peers
 import numpy as np
 import polars as pl
 import pytest
-import summarise_labels
-import train_labels
 
 import nnjax as nn
+from tests.chapters.conftest import load, settings
 
+train, summarise, le, gradients, crossfit, peers = (
+    load("labels", name)
+    for name in ("train", "summarise", "equations", "gradients", "crossfit", "peers")
+)
+equation_numbers, gradient_numbers, accuracy_numbers = (
+    load("labels", f"{name}_numbers") for name in ("equation", "gradient", "accuracy")
+)
+SETTINGS = settings(
+    "labels",
+    equations={"reach": 5.0, "networks": 2, "points": 20, "draws": 20},
+    binary={
+        "hidden_units": 4, "seeds": 2, "epochs": 60, "penalties": [1.0], "peer_seeds": 1
+    },
+    gradients={
+        "networks": [["sigmoid", "4 x glorot"]], "hidden_layers": [1, 2], "hidden_units": 3,
+        "seeds": 2,
+    },
+)  # fmt: skip
+FIGURES = ("labels", "labels_equations", "gradient_depth", "coding")
 RNG = np.random.default_rng(0)
 NETWORKS = [le.network(RNG) for _ in range(3)]
 
@@ -41,7 +52,7 @@ def test_printed_equations_are_told_from_those_that_are_meant() -> None:
     assert held == {"proportions": 0, "order": 1000, "sum": 1000, "two classes": 1000,
                     "sigmoid of two": 1000}  # fmt: skip
     held["uniform in [0, 1]"] = 0
-    assert set(agree) | {"nnjax", "2.5, 2.6"} | set(held) == set(summarise_labels.CHECKS)
+    assert set(agree) | {"nnjax", "2.5, 2.6"} | set(held) == set(equation_numbers.CHECKS)
 
 
 def test_slopes_at_zero_by_hand() -> None:
@@ -80,60 +91,42 @@ def test_a_separable_problem_is_solved_by_ours_and_by_the_peers() -> None:
     labels = (np.arange(40) % 2).astype(np.int32)
     x = RNG.normal(size=(40, 2)) * 0.1 + labels[:, None]
     given = crossfit.problem(x, labels, 2, 0)
-    arm = crossfit.Arm(
+    task = crossfit.Task(
         nn.serial(nn.dense(4, nn.initializers.glorot()), nn.relu(), nn.dense(1)),
         nn.sigmoid_cross_entropy,
         labels[:, None].astype(np.float32),
         lambda scores: scores[..., 0] > 0,
     )
-    settings = {"rates": [1e-9, 1.0], "seeds": 2, "epochs": 60, "batch_size": 0}
-    tried, predicted = crossfit.crossfit(given, arm, settings)
+    trials, predicted = crossfit.crossfit(given, task, [1e-9, 1.0], SETTINGS.binary)
     assert predicted["correct"].all()
     assert set(predicted["learning_rate"]) == {1.0}
     assert predicted.height == 2 * 40
-    assert set(tried.filter(pl.col("accuracy").is_not_null())["epoch"]) == {60}
-    peers = label_peers.peers(
-        given,
-        {0: 1.0, 1: 1.0},
-        {"units": 4, "epochs": 60, "penalties": [1.0], "peer_seeds": 1},
-    )
-    right = dict(peers.group_by("classifier").agg(pl.col("correct").mean()).iter_rows())
+    assert set(trials.filter(pl.col("accuracy").is_not_null())["epoch"]) == {60}
+    others = peers.peers(given, {0: 1.0, 1: 1.0}, SETTINGS.binary)
+    right = dict(others.group_by("classifier").agg(pl.col("correct").mean()).iter_rows())
     assert right == {"majority": 0.5, "logistic regression": 1.0, "MLPClassifier": 1.0}
 
 
 def test_every_layer_has_a_norm() -> None:
     x, labels = RNG.normal(size=(16, 3)), np.arange(16) % 2
-    settings = {"depths": [1], "width": 3, "seeds": 2}
-    norms = gradient_depth.norms(x, labels, [["sigmoid", "4 x glorot"]], settings)
-    assert norms.height == 2 * 2
+    norms = gradients.norms(x, labels, SETTINGS.gradients)
+    # Two seeds; one hidden layer and the output, then two and the output.
+    assert norms.height == 2 * (2 + 3)
     assert (norms["norm"] > 0).all()
     key = jax.random.key(0)
-    once, four = (
-        gradient_depth.initializer(name)(key, (3, 3)) for name in ("glorot", "4 x glorot")
-    )
+    once, four = (gradients.initializer(name)(key, (3, 3)) for name in ("glorot", "4 x glorot"))
     assert np.allclose(np.asarray(four), 4 * np.asarray(once))
 
 
 def test_counter_example() -> None:
-    assert gradient_depth.counter_example(0.1, 10) == pytest.approx(np.log(10), rel=1e-6)
-
-
-def test_geometric_mean() -> None:
-    found = intervals.geometric_mean(np.array([1.0, 100.0]))
-    assert found.value == pytest.approx(10)
-    assert found.lo * found.hi == pytest.approx(100)
-
-
-SETTINGS = {
-    "equations": {"seed": 0, "reach": 5.0, "networks": 2, "points": 20, "draws": 20, "rate": 0.1},
-}
+    assert gradients.counter_example(0.1, 10) == pytest.approx(np.log(10), rel=1e-6)
 
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tables of a made-up run: equations computed, everything else invented."""
     folder = tmp_path_factory.mktemp("labels")
-    runs = train_labels.equations(SETTINGS["equations"])
+    runs = train.check_equations(SETTINGS.equations)
     two = pl.DataFrame({"seed": [0, 1]})
 
     def crossed(**columns: list[object]) -> pl.DataFrame:
@@ -147,7 +140,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     right = (pl.col("row") + pl.col("seed")) % 3 > 0
     runs["binary"] = problems.with_columns(correct=right, learning_rate=pl.lit(0.3))
     runs["peers"] = problems.join(
-        pl.DataFrame({"classifier": summarise_labels.CLASSIFIERS[1:]}), how="cross"
+        pl.DataFrame({"classifier": accuracy_numbers.CLASSIFIERS[1:]}), how="cross"
     ).with_columns(correct=pl.col("row") > 2)
     # No seeds: one model.
     without = pl.col("classifier") == "logistic regression"
@@ -155,20 +148,20 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trials = crossed(fold=[0], learning_rate=[0.1, 0.3], epoch=[1, 2]).with_columns(
         loss=1.0 / (pl.col("epoch") + pl.col("seed")), chosen=pl.col("learning_rate") == 0.3
     )
-    runs["tried"] = trials.join(problems.select("problem").unique(), how="cross")
+    runs["binary_trials"] = trials.join(problems.select("problem").unique(), how="cross")
     runs["losses"] = rows.with_columns(loss=0.4 * (pl.col("row") + 1.0))
     runs["counter"] = pl.DataFrame({"probability": [0.1], "loss": [2.302585]})
     pairs = pl.DataFrame(
-        [*summarise_labels.KEPT.values()], schema=["activation", "init"], orient="row"
+        [*gradient_numbers.KEPT.values()], schema=["activation", "init"], orient="row"
     )
-    nets = pl.DataFrame({"depth": [1, 1, 2, 2, 2], "layer": [1, 2, 1, 2, 3]})
+    nets = pl.DataFrame({"hidden_layers": [1, 1, 2, 2, 2], "layer": [1, 2, 1, 2, 3]})
     runs["gradients"] = (
         two.join(pairs, how="cross")
         .join(nets, how="cross")
-        .with_columns(norm=0.1 ** pl.col("depth") * (1.0 + 0.1 * pl.col("seed")))
+        .with_columns(norm=0.1 ** pl.col("hidden_layers") * (1.0 + 0.1 * pl.col("seed")))
     )
-    runs["depths"] = (
-        crossed(depth=[1, 2], learning_rate=[0.1, 0.3], epoch=[1, 2])
+    runs["training"] = (
+        crossed(hidden_layers=[1, 2], learning_rate=[0.1, 0.3], epoch=[1, 2])
         .join(pairs.head(2), how="cross")
         .with_columns(
             loss=pl.when(learning_rate=0.3, seed=1).then(np.nan).otherwise(1.0 + pl.col("seed")),
@@ -180,10 +173,10 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs["coding"] = rows.join(pl.DataFrame({"coding": names}), how="cross").with_columns(
         digit=pl.col("row") % 2, correct=(pl.col("row") > 2) | (pl.col("coding") == names[0])
     )
-    runs["coding_tried"] = trials.join(pl.DataFrame({"coding": names}), how="cross")
+    runs["coding_trials"] = trials.join(pl.DataFrame({"coding": names}), how="cross")
     for name, table in runs.items():
         table.write_parquet(folder / f"{name}.parquet")
-    summarise_labels.main(folder, folder)
+    summarise.main(folder, *(folder / f"{name}.csv" for name in (*FIGURES, "numbers_labels")))
     return folder
 
 
@@ -211,23 +204,20 @@ def test_numbers_of_a_made_up_run(tables: Path) -> None:
 
 
 def test_a_rate_at_which_any_seed_diverged_is_not_the_best(tables: Path) -> None:
-    best = summarise_labels.best_rates(pl.read_parquet(tables / "depths.parquet"))
+    best = gradient_numbers.best_rates(pl.read_parquet(tables / "training.parquet"))
     assert set(best["learning_rate"]) == {0.1}
 
 
-@pytest.mark.parametrize("name", ["labels", "labels_equations", "gradient_depth", "coding"])
+@pytest.mark.parametrize("name", FIGURES)
 def test_figures(tables: Path, tmp_path: Path, name: str) -> None:
-    plot = importlib.import_module(f"plot_{name}")
     svg, png = tmp_path / "f.svg", tmp_path / "f.png"
-    plot.main(tables / f"{name}.csv", svg, png)
+    load("labels", f"plot_{name}").main(tables / f"{name}.csv", svg, png)
     assert svg.stat().st_size > 1000
     assert png.read_bytes()[:4] == b"\x89PNG"
-    # Bundled data are what the chapter is about: no stand-in mark.
+    # The chapter is about the bundled data: no stand-in mark.
     assert "STAND-IN" not in svg.read_text()
-    if name in ("gradient_depth", "coding"):
-        wrong = tmp_path / "wrong.csv"
-        pl.read_csv(tables / f"{name}.csv").with_columns(name=pl.lit("x")).unique(
-            ["part", "x"]
-        ).write_csv(wrong)
-        with pytest.raises(figtable.TableError):
-            plot.main(wrong, svg, png)
+
+
+def test_a_rate_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"labels.training.rates: .*has a value twice"):
+        settings("labels", training={"rates": [0.1, 0.1]})

@@ -106,8 +106,9 @@ def geometric_mean(values: ArrayLike) -> stats.Interval:
     """The geometric mean with Student's t interval of the logarithms.
 
     Example:
-        >>> print("%.1f %.1f %.1f %d" % geometric_mean([10.0, 10.0, 10.0]))
-        10.0 10.0 10.0 3
+        >>> found = geometric_mean([1.0, 100.0])
+        >>> print("%.1f %.1f" % (found.value, found.lo * found.hi))
+        10.0 100.0
     """
     return exp(stats.mean_interval(np.log(values)))
 

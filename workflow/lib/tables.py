@@ -67,7 +67,7 @@ SOURCES = {
     "digits": "the 8 x 8 digits of scikit-learn, not MNIST",
     "shakespeare": "tiny Shakespeare",
     "own-text": "a small text of our own, not Shakespeare",
-    "bundled": "breast cancer and 8 x 8 digits, as scikit-learn brings them",
+    "bundled": "breast cancer and 8 x 8 digits from scikit-learn",
     "none": "none",
 }
 """What a table's column `data` may say, and what a figure then says."""

@@ -1,31 +1,17 @@
-"""Gradients before training by depth and layer, and what training makes of deep networks."""
+"""Gradients before training by depth and layer, and losses in training."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import figtable
-import plotjob
 import polars as pl
-import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
 TITLE = "Vanishing gradients: activation, initialisation and depth"
-COLUMNS = {
-    "part": pl.String,
-    "name": pl.String,
-    "depth": pl.Int64,
-    "x": pl.Int64,
-    "value": pl.Float64,
-    "lo": pl.Float64,
-    "hi": pl.Float64,
-    "n": pl.Int64,
-}
-ARMS: dict[str, dict[str, Any]] = {
+NETWORKS: dict[str, dict[str, Any]] = {
     "ReLU, He": {"color": style.BLUE, "linestyle": "-", "marker": "o"},
     "ReLU, Glorot": {"color": style.BLUE, "linestyle": "--", "marker": "s"},
     "ReLU, normal with sd 0.01": {"color": style.BLUE, "linestyle": ":", "marker": "^"},
@@ -40,23 +26,15 @@ def main(table: Path, svg: Path, png: Path) -> None:
     """Draw the first layer's gradient by depth, each layer's in the deepest network, and losses.
 
     Args:
-        table: CSV with part (first, layers or training), name, depth, x, value, lo, hi, n, data.
+        table: CSV as `gradient_figure` in gradient_numbers.py describes it.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong, or names an unknown network.
     """
-    read = figtable.read(table, COLUMNS, key=["part", "name", "depth", "x"])
-    unknown = set(read.rows["name"]) - set(ARMS)
-    if unknown:
-        raise figtable.TableError(
-            f"{table}: unknown networks {sorted(unknown)}; expected some of {list(ARMS)}"
-        )
+    read = tables.read_figure(table)
     footer = (
         f"{read.footer()}. Root mean square of a weight matrix's gradient before training, "
         "geometric mean over seeds; bands: 95 % over seeds. Right: loss of the training rows, each "
-        "network at its best of the learning rates tried, geometric mean."
+        "network at the best of its learning rates, geometric mean."
     )
     page = style.Page(10.6, 4.2, TITLE, footer, read.stand_in)
     style.render(page, lambda figure: draw(figure, read.rows), svg, png)
@@ -67,12 +45,12 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
 
     Args:
         figure: receives three axes.
-        rows: the columns above.
+        rows: as `main` reads them.
     """
     first, layers, training = figure.subplots(1, 3)
-    deep = int(rows["depth"].to_numpy().max())
+    deep = int(rows["hidden_layers"].to_numpy().max())
     for axes, part in ((first, "first"), (layers, "layers")):
-        for name, look in ARMS.items():
+        for name, look in NETWORKS.items():
             _line(axes, rows.filter(part=part, name=name), {**look, "markersize": 4}, name)
         axes.set_yscale("log")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=9))
@@ -89,11 +67,11 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
 
 
 def _training(axes: Axes, rows: pl.DataFrame) -> None:
-    cells = rows.select("name", "depth").unique(maintain_order=True)
-    deep = cells["depth"].max()
+    cells = rows.select("name", "hidden_layers").unique(maintain_order=True)
+    deep = cells["hidden_layers"].max()
     for name, depth in cells.iter_rows():
-        part = rows.filter(name=name, depth=depth).sort("x")
-        look = {"color": ARMS[name]["color"], "linestyle": "-" if depth == deep else ":"}
+        part = rows.filter(name=name, hidden_layers=depth).sort("x")
+        look = {"color": NETWORKS[name]["color"], "linestyle": "-" if depth == deep else ":"}
         label = f"{name.split(',')[0]}, {depth} hidden"
         _line(axes, part, look, label)
     axes.set_yscale("log")
@@ -113,5 +91,4 @@ def _line(axes: Axes, rows: pl.DataFrame, look: dict[str, Any], label: str) -> N
     axes.fill_between(x, lo, hi, color=look["color"], alpha=0.2, linewidth=0)
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

@@ -1,27 +1,15 @@
-"""The sigmoid's slope as printed and as it is, and losses that do not stay in [0, 1]."""
+"""The sigmoid's slope as printed and corrected, and losses that do not stay in [0, 1]."""
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import figtable
-import plotjob
 import polars as pl
-import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
 TITLE = "Two sentences of the source, computed"
-COLUMNS = {
-    "part": pl.String,
-    "name": pl.String,
-    "x": pl.Float64,
-    "value": pl.Float64,
-    "n": pl.Int64,
-}
 SLOPES = {
     "printed": ("s / (1 \N{MINUS SIGN} s), equation 3.13", style.ORANGE, "-"),
     "corrected": ("s (1 \N{MINUS SIGN} s), equation 3.14", style.BLUE, "-"),
@@ -34,17 +22,11 @@ def main(table: Path, svg: Path, png: Path) -> None:
     """Draw the slopes by point, and the histogram of the losses before training.
 
     Args:
-        table: CSV with part (slope or loss), name, x, value, data.
+        table: CSV as `equations_figure` in equation_numbers.py describes it.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong, or lacks a slope.
     """
-    read = figtable.read(table, COLUMNS, key=["part", "name", "x"])
-    missing = set(SLOPES) - set(read.rows.filter(part="slope")["name"])
-    if missing:
-        raise figtable.TableError(f"{table}: no slope of {sorted(missing)}")
+    read = tables.read_figure(table)
     footer = (
         f"{read.footer(read.rows.filter(part='loss')['n'])}. Left: float64, random points. Right: "
         "every row of the digits, ten classes; the last bar holds what lies beyond."
@@ -58,7 +40,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
 
     Args:
         figure: receives two axes.
-        rows: the columns above.
+        rows: as `main` reads them.
     """
     left, right = figure.subplots(1, 2)
     _slopes(left, rows.filter(part="slope"))
@@ -98,5 +80,4 @@ def _losses(axes: Axes, rows: pl.DataFrame) -> None:
     axes.set_ylabel("rows (%)")
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

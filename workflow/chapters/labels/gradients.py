@@ -1,4 +1,4 @@
-"""How large the gradient of each layer is at the start, by depth, activation and initialisation."""
+"""Gradients and losses before training, and training, by depth, activation and initialisation."""
 
 import math
 from typing import Any
@@ -8,17 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import polars as pl
-from networks import ACTIVATIONS, INITIALIZERS
+from settings import Gradients, Losses, Training
 
 import nnjax as nn
 from nnjax.initializers import Initializer
+from workflow.lib.networks import ACTIVATIONS, INITIALIZERS
 
 
 def initializer(name: str) -> Initializer:
     """An initialiser by its name: one of INITIALIZERS, `4 x NAME`, or a standard deviation.
 
-    Four times Glorot's bound is what Glorot and Bengio advise for the logistic sigmoid, whose slope
-    at 0 is a quarter.
+    Glorot and Bengio advise four times Glorot's bound for the logistic sigmoid, whose slope at 0 is
+    a quarter.
     """
     if name.startswith("4 x "):
         once = initializer(name.removeprefix("4 x "))
@@ -26,17 +27,21 @@ def initializer(name: str) -> Initializer:
     return INITIALIZERS[name]() if name in INITIALIZERS else nn.initializers.normal(float(name))
 
 
-def network(activation: str, init: str, depth: int, width: int, outputs: int) -> nn.Layer:
-    """A network with `depth` hidden layers of one width."""
+def network(
+    activation: str, init: str, hidden_layers: int, hidden_units: int, outputs: int
+) -> nn.Layer:
+    """A network whose hidden layers are alike; its initialiser is named as `initializer` says."""
     weights, active = initializer(init), ACTIVATIONS[activation]()
-    hidden = [layer for _ in range(depth) for layer in (nn.dense(width, weights), active)]
+    hidden = [
+        layer for _ in range(hidden_layers) for layer in (nn.dense(hidden_units, weights), active)
+    ]
     return nn.serial(*hidden, nn.dense(outputs, weights))
 
 
 def drawn(net: nn.Layer, in_shape: tuple[int, ...], seeds: int) -> Any:
     """Initial parameters of every seed, (seeds, ...).
 
-    One after the other outside of a program: what draws a matrix is then compiled once for all
+    One after the other and outside of a program: drawing a matrix is then compiled once for all
     networks that have one of that shape.
     """
     keys = jax.random.split(jax.random.key(0), seeds)
@@ -44,30 +49,26 @@ def drawn(net: nn.Layer, in_shape: tuple[int, ...], seeds: int) -> Any:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *each)
 
 
-def norms(
-    x: np.ndarray, labels: np.ndarray, arms: list[list[str]], settings: dict[str, Any]
-) -> pl.DataFrame:
-    """The norm of every weight matrix's gradient at the start.
+def norms(x: np.ndarray, labels: np.ndarray, settings: Gradients) -> pl.DataFrame:
+    """The norm of every weight matrix's gradient before training.
 
     Args:
         x: inputs (rows, n).
         labels: classes from 0, (rows,).
-        arms: pairs of activation and initialiser.
-        settings: depths, width, seeds.
+        settings: networks, hidden layers and units, seeds.
 
     Returns:
-        activation, init, depth (hidden layers), layer (1 is the first), seed, norm (Frobenius,
-        divided by the square root of the number of weights, so that layers of different shapes
-        compare).
+        activation, init, hidden_layers, layer (1 is the first), seed, norm (Frobenius, divided by
+        the square root of the number of weights, so that layers of different shapes compare).
     """
     rows, targets = jnp.asarray(x, jnp.float32), jnp.asarray(labels)
     outputs = int(labels.max()) + 1
     tables = []
-    for activation, init in arms:
-        for depth in settings["depths"]:
-            net = network(activation, init, depth, settings["width"], outputs)
-            params = drawn(net, x.shape[1:], settings["seeds"])
-            # Not one program per network: the layers are alike, and so are compiled once for all.
+    for activation, init in settings.networks:
+        for depth in settings.hidden_layers:
+            net = network(activation, init, depth, settings.hidden_units, outputs)
+            params = drawn(net, x.shape[1:], settings.seeds)
+            # No program for each network: the layers are alike, and so are compiled once for all.
             gradient = jax.vmap(nn.value_and_grad(net, nn.softmax_cross_entropy), (0, None, None))
             _, grads = gradient(params, rows, targets)
             weights = [np.asarray(part.weights, np.float64) for part in grads if part]
@@ -79,7 +80,7 @@ def norms(
                     {
                         "activation": activation,
                         "init": init,
-                        "depth": depth,
+                        "hidden_layers": depth,
                         "layer": np.tile(np.arange(1, layers + 1), seeds),
                         "seed": np.repeat(np.arange(seeds), layers),
                         "norm": size.ravel(),
@@ -89,36 +90,34 @@ def norms(
     return pl.concat(tables)
 
 
-def trained(
-    x: np.ndarray, labels: np.ndarray, arms: list[list[str]], settings: dict[str, Any]
-) -> pl.DataFrame:
-    """What becomes of networks of different depths: loss and accuracy on their training rows.
+def trained(x: np.ndarray, labels: np.ndarray, settings: Training) -> pl.DataFrame:
+    """Train networks of different depths: loss and accuracy on their training rows.
 
-    Optimisation is asked about, so the training rows are what is measured on, and the best rate is
-    the one with the lowest training loss.
+    The question is about optimisation, so the measured rows are the training rows, and the best
+    rate is the one with the lowest training loss.
 
     Args:
         x: inputs (rows, n).
         labels: classes from 0, (rows,).
-        arms: pairs of activation and initialiser.
-        settings: depths, width, rates, seeds, epochs, batch_size.
+        settings: networks, hidden layers and units, rates, seeds, epochs, batch size.
 
     Returns:
-        activation, init, depth, learning_rate, seed, epoch, loss, accuracy (of the training rows).
+        activation, init, hidden_layers, learning_rate, seed, epoch, loss, accuracy (of the training
+        rows).
     """
-    rates, outputs = [float(rate) for rate in settings["rates"]], int(labels.max()) + 1
+    rates, outputs = settings.rates, int(labels.max()) + 1
     tables = []
-    for activation, init in arms:
-        for depth in settings["depths"]:
+    for activation, init in settings.networks:
+        for depth in settings.hidden_layers:
             _, history = nn.sweep(
-                network(activation, init, depth, settings["width"], outputs),
+                network(activation, init, depth, settings.hidden_units, outputs),
                 nn.softmax_cross_entropy,
                 optax.sgd,
                 (x, labels),
-                seeds=list(range(settings["seeds"])),
+                seeds=list(range(settings.seeds)),
                 arms={"learning_rate": rates},
-                epochs=settings["epochs"],
-                batch_size=settings["batch_size"],
+                epochs=settings.epochs,
+                batch_size=settings.batch_size,
                 shuffle=False,
                 validation=(x, labels),
             )
@@ -129,7 +128,7 @@ def trained(
                     {
                         "activation": activation,
                         "init": init,
-                        "depth": depth,
+                        "hidden_layers": depth,
                         "learning_rate": np.repeat(rates, seeds * epochs),
                         "seed": np.tile(np.repeat(np.arange(seeds), epochs), n_rates),
                         "epoch": np.tile(np.arange(1, epochs + 1), n_rates * seeds),
@@ -141,23 +140,19 @@ def trained(
     return pl.concat(tables)
 
 
-def losses_at_start(
-    x: np.ndarray, labels: np.ndarray, init: str, width: int, seeds: int
-) -> pl.DataFrame:
+def losses_at_start(x: np.ndarray, labels: np.ndarray, settings: Losses) -> pl.DataFrame:
     """S2: the cross-entropy of every single row before training, one hidden layer of ReLUs.
 
     Args:
         x: inputs (rows, n).
         labels: classes from 0, (rows,).
-        init: the initialiser.
-        width: hidden units.
-        seeds: how many.
+        settings: initialiser, hidden units and seeds.
 
     Returns:
         seed, row, loss (nats).
     """
-    classes = int(labels.max()) + 1
-    net = network("relu", init, 1, width, classes)
+    classes, seeds = int(labels.max()) + 1, settings.seeds
+    net = network("relu", settings.init, 1, settings.hidden_units, classes)
     params = drawn(net, x.shape[1:], seeds)
     scores = jax.vmap(lambda p: net.forward(p, jnp.asarray(x, jnp.float32))[0])(params)
     log_p = nn.log_softmax().forward((), scores)[0]
@@ -172,7 +167,7 @@ def losses_at_start(
 
 
 def counter_example(probability: float, classes: int) -> float:
-    """The cross-entropy of one example whose class is given this probability; 1/e gives 1."""
+    """The cross-entropy of one example whose class has this probability; 1/e gives 1."""
     p = np.full((1, classes), (1 - probability) / (classes - 1), np.float32)
     p[0, 0] = probability
     J, _ = nn.categorical_cross_entropy.forward(jnp.asarray(p), jnp.zeros(1, jnp.int32))

@@ -1,4 +1,4 @@
-"""scikit-learn's classifiers on the folds of the labels chapter: the same rows, scaled alike."""
+"""scikit-learn's classifiers on the folds of the networks: the same rows, scaled alike."""
 
 import warnings
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from crossfit import Problem
+from settings import Binary
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -15,18 +16,18 @@ from threadpoolctl import threadpool_limits
 from nnjax.datasets.isolet import standardise
 
 
-def peers(given: Problem, rates: dict[int, float], settings: dict[str, Any]) -> pl.DataFrame:
+def peers(given: Problem, rates: dict[int, float], settings: Binary) -> pl.DataFrame:
     """Train and predict, fold by fold, on one thread.
 
     `logistic regression` has no hidden layer; its C is chosen on the choosing rows of each fold, as
-    our rate is. `MLPClassifier` is our network in scikit-learn's hands: the same units, activation,
-    rate, epochs and one batch of all rows, no momentum and no penalty; its initial weights are its
-    own. `majority` always names the most frequent class.
+    the rate of our network is. `MLPClassifier` has the same hidden units, activation, rate, epochs
+    and one batch of all rows, no momentum and no penalty; only its initial weights differ.
+    `majority` always predicts the most frequent class.
 
     Args:
         given: the rows and folds, two classes.
         rates: fold to the learning rate that our network chose there.
-        settings: units, epochs, penalties (the C that are tried), peer_seeds.
+        settings: hidden units, epochs, penalties to choose from, and peer_seeds.
 
     Returns:
         classifier, fold, seed, row, correct.
@@ -40,11 +41,10 @@ def peers(given: Problem, rates: dict[int, float], settings: dict[str, Any]) -> 
             fitted: dict[str, list[Any]] = {
                 "majority": [DummyClassifier(strategy="most_frequent").fit(x, y)]
             }
-            C = _penalty(given, number, settings["penalties"])
+            C = _penalty(given, number, settings.penalties)
             fitted["logistic regression"] = [LogisticRegression(C=C, max_iter=5000).fit(x, y)]
             fitted["MLPClassifier"] = [
-                _network(settings, rates[number], seed, x, y)
-                for seed in range(settings["peer_seeds"])
+                _network(settings, rates[number], seed, x, y) for seed in range(settings.peer_seeds)
             ]
             for name, models in fitted.items():
                 for seed, model in enumerate(models):
@@ -63,7 +63,7 @@ def peers(given: Problem, rates: dict[int, float], settings: dict[str, Any]) -> 
 
 
 def _penalty(given: Problem, number: int, penalties: list[float]) -> float:
-    """The C with the most choosing rows right; the smallest of those."""
+    """The C with the most choosing rows right; of several, the smallest."""
     fold = given.folds[number]
     x, choosing = standardise(given.x[fold.train], given.x[fold.choosing])
     y, truth = given.labels[fold.train], given.labels[fold.choosing]
@@ -75,20 +75,20 @@ def _penalty(given: Problem, number: int, penalties: list[float]) -> float:
 
 
 def _network(
-    settings: dict[str, Any], rate: float, seed: int, x: np.ndarray, y: np.ndarray
+    settings: Binary, rate: float, seed: int, x: np.ndarray, y: np.ndarray
 ) -> MLPClassifier:
-    """The fitted classifier, without its remark that the epochs asked for are all it did."""
+    """The fitted classifier, without its warning that it has used all epochs."""
     batch: Any = len(x)
     model = MLPClassifier(
-        (settings["units"],),
+        (settings.hidden_units,),
         solver="sgd",
         alpha=0.0,
         batch_size=batch,
         learning_rate_init=rate,
         momentum=0.0,
-        max_iter=settings["epochs"],
+        max_iter=settings.epochs,
         tol=0.0,
-        n_iter_no_change=settings["epochs"],
+        n_iter_no_change=settings.epochs,
         random_state=seed,
     )
     with warnings.catch_warnings():

@@ -1,31 +1,16 @@
-"""Binary labels: what the learning rate does, and accuracy beside scikit-learn's classifiers."""
+"""Binary labels: what the learning rate does, and accuracy of this and other classifiers."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import figtable
 import numpy as np
-import plotjob
 import polars as pl
-import style
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
 TITLE = "One hidden layer and a sigmoid on binary labels, by plain gradient descent"
-COLUMNS = {
-    "part": pl.String,
-    "problem": pl.String,
-    "name": pl.String,
-    "x": pl.Int64,
-    "value": pl.Float64,
-    "lo": pl.Float64,
-    "hi": pl.Float64,
-    "n": pl.Int64,
-}
 HIGHEST = 10.0
 """Top of the losses' axes, in nats."""
 
@@ -41,20 +26,11 @@ def main(table: Path, svg: Path, png: Path) -> None:
     """Draw the losses by epoch for every rate, and the accuracies, one row of axes per problem.
 
     Args:
-        table: CSV with part (loss or accuracy), problem, name, x, value, lo, hi, n, data.
+        table: CSV as `labels_figure` in accuracy_numbers.py describes it.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong, or names an unknown classifier.
     """
-    read = figtable.read(table, COLUMNS, key=["part", "problem", "name", "x"])
-    named = set(read.rows.filter(part="accuracy")["name"])
-    if not named <= set(CLASSIFIERS):
-        raise figtable.TableError(
-            f"{table}: unknown classifiers {sorted(named - set(CLASSIFIERS))}; expected some of "
-            f"{list(CLASSIFIERS)}"
-        )
+    read = tables.read_figure(table)
     accuracy = read.rows.filter(part="accuracy")
     seeds = accuracy.filter(name="nnjax")["n"]
     footer = (
@@ -70,7 +46,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
 
     Args:
         figure: receives the axes.
-        rows: the columns above.
+        rows: as `main` reads them.
     """
     problems = rows["problem"].unique(maintain_order=True).to_list()
     axes = figure.subplots(len(problems), 2, squeeze=False, width_ratios=(1.2, 1))
@@ -91,7 +67,7 @@ def _losses(axes: Axes, rows: pl.DataFrame, problem: str) -> None:
         label = rate if np.isfinite(loss).all() else f"{rate} (diverges)"
         axes.plot(line["x"].to_numpy(), loss, color=shade, label=label)
     axes.set_yscale("log")
-    # A loss that explodes leaves the axes at the top; those that fall are what is to be seen.
+    # A loss that explodes leaves the axes at the top, so that those that fall can be seen.
     axes.set_ylim(top=min(axes.get_ylim()[1], HIGHEST))
     axes.set_ylabel("cross-entropy (nats)")
     axes.set_title(problem, loc="left", fontsize=9)
@@ -121,5 +97,4 @@ def _accuracies(axes: Axes, rows: pl.DataFrame) -> None:
     axes.grid(visible=False, axis="y")
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

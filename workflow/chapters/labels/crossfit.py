@@ -1,8 +1,8 @@
-"""Small networks judged by cross-validation, the learning rate chosen inside each training part.
+"""Small networks measured by cross-validation, the learning rate chosen inside each training part.
 
-For every fold the network is trained at every rate on most of the training rows; the others choose
-the rate; and the network trained at that rate predicts the rows held out, which take no part in a
-choice. Plain gradient descent, equations 2.5 and 2.6 of the source.
+For every fold, the network is trained at every rate on most of the training rows; the other
+training rows choose the rate; and the network trained at that rate predicts the held-out rows,
+which take no part in a choice. Plain gradient descent, equations 2.5 and 2.6 of the source.
 """
 
 import functools
@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import polars as pl
+from settings import Crossfit
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 import nnjax as nn
@@ -46,8 +47,8 @@ def problem(x: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> Problem
     """Deal the rows to folds that keep the classes' shares.
 
     Every fold trains on the same number of rows, so that one program serves all: where folds are
-    uneven a row or two are not used. The order of the training rows is random, once and for all:
-    batches are taken in this order.
+    uneven, a row or two are not used. The training rows are shuffled once; batches follow this
+    order in every epoch.
 
     Args:
         x: features (rows, n).
@@ -66,8 +67,8 @@ def problem(x: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> Problem
     return Problem(x, labels, [fold._replace(train=fold.train[:rows]) for fold in made])
 
 
-class Arm(NamedTuple):
-    """One way to state the problem: a network, a loss, what it is taught, what its scores mean."""
+class Task(NamedTuple):
+    """One way to state the problem: network, loss, targets, and the classes that scores mean."""
 
     network: nn.Layer
     loss: nn.Loss
@@ -76,42 +77,43 @@ class Arm(NamedTuple):
 
 
 def crossfit(
-    given: Problem, arm: Arm, settings: dict[str, Any]
+    given: Problem, task: Task, rates: list[float], settings: Crossfit
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Train and predict, fold by fold.
 
     Args:
         given: the rows and folds.
-        arm: see `Arm`.
-        settings: rates, seeds, epochs, batch_size (0: all rows in one batch).
+        task: network, loss, targets and decision.
+        rates: learning rates to choose from.
+        settings: seeds, epochs, and batch size.
 
     Returns:
-        Tried: fold, learning_rate, seed, epoch, loss (of training), accuracy on the choosing rows
-        (after the last epoch, else null), chosen. Predicted: fold, seed, row, correct,
+        Trials: fold, learning_rate, seed, epoch, loss (of training), accuracy on the choosing rows
+        (after the last epoch, else null), chosen. Predictions: fold, seed, row, correct,
         learning_rate.
     """
-    rates, seeds = [float(rate) for rate in settings["rates"]], settings["seeds"]
-    tried, predicted = [], []
+    seeds = settings.seeds
+    trials, predicted = [], []
     for number, fold in enumerate(given.folds):
-        # All rows are scaled and predicted, whatever is asked: one shape, one program.
+        # All rows are scaled and predicted, needed or not: one shape, one program.
         x, everything = standardise(given.x[fold.train], given.x)
         params, history = nn.sweep(
-            arm.network,
-            arm.loss,
+            task.network,
+            task.loss,
             optax.sgd,
-            (x, arm.targets[fold.train]),
+            (x, task.targets[fold.train]),
             seeds=list(range(seeds)),
             arms={"learning_rate": rates},
-            epochs=settings["epochs"],
-            batch_size=settings["batch_size"] or len(fold.train),
+            epochs=settings.epochs,
+            batch_size=settings.batch_size or len(fold.train),
             shuffle=False,
         )
         loss = np.asarray(history.train_loss)
-        decided = _decisions(arm.network, arm.decide, params, jnp.asarray(everything))
+        decided = _decisions(task.network, task.decide, params, jnp.asarray(everything))
         right = np.asarray(decided) == given.labels
         accuracy = right[..., fold.choosing].mean(axis=-1)
         chosen = best(accuracy.mean(axis=1), loss[..., -1].mean(axis=1))
-        tried.append(_tried(number, rates, loss, accuracy, chosen))
+        trials.append(_trials(number, rates, loss, accuracy, chosen))
         predicted.append(
             pl.DataFrame(
                 {
@@ -123,11 +125,11 @@ def crossfit(
                 }
             )
         )
-    return pl.concat(tried), pl.concat(predicted)
+    return pl.concat(trials), pl.concat(predicted)
 
 
 def best(accuracy: np.ndarray, loss: np.ndarray) -> int:
-    """The number of the rate to take: highest accuracy, then lowest loss; NaN is the worst loss.
+    """The index of the rate to use: highest accuracy, then lowest loss; NaN is the worst loss.
 
     Example:
         >>> best(np.array([0.9, 0.95, 0.95]), np.array([0.1, 0.3, 0.2]))
@@ -143,7 +145,7 @@ def _decisions(network: nn.Layer, decide: Decide, params: Any, x: jax.Array) -> 
     return decide(jax.vmap(jax.vmap(lambda p: network.forward(p, x)[0]))(params))
 
 
-def _tried(
+def _trials(
     fold: int, rates: list[float], loss: np.ndarray, accuracy: np.ndarray, chosen: int
 ) -> pl.DataFrame:
     n_rates, seeds, epochs = loss.shape

@@ -1,15 +1,20 @@
-"""The equations of the labels chapter, as printed and as meant, against complex-step derivatives.
+"""The source's equations, as printed and as meant, against complex-step derivatives.
 
-The oracle uses no derivative rule: f'(x) = Im f(x + ih) / h + O(h^2), which subtracts nothing, so
-that h can be 1e-30 and the result is exact to rounding. Everything here is float64.
+The oracle uses no derivative rule: f′(x) = Im f(x + ih) / h + O(h²), which subtracts nothing, so
+that h can be 1e-30 and the result is exact to rounding. All of this is float64.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import polars as pl
 from scipy.special import softmax
+
+import nnjax as nn
 
 STEP = 1e-30
 AGREES = 1e-9
@@ -24,7 +29,7 @@ def sigmoid(x: Array) -> Array:
 
 
 def slopes(x: Array) -> pl.DataFrame:
-    """Equations 3.13 and 3.14 beside two derivatives that know neither.
+    """Equations 3.13 and 3.14, and two derivatives that use neither.
 
     Args:
         x: points, (n,).
@@ -45,7 +50,7 @@ def slopes(x: Array) -> pl.DataFrame:
 
 
 class Network(NamedTuple):
-    """The network of figure 3.1, 2-3-1, with rows to be classified."""
+    """The network of figure 3.1, 2-3-1, with rows to classify."""
 
     x: Array
     y: Array
@@ -56,7 +61,7 @@ class Network(NamedTuple):
 
 
 def network(rng: np.random.Generator, rows: int = 5) -> Network:
-    """A random network and random rows; the two-dimensional case of figure 3.1."""
+    """A random network and random rows of two features, as in figure 3.1."""
     shapes = {"W0": (2, 3), "b0": (3,), "W1": (3, 1), "b1": (1,)}
     drawn = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
     return Network(rng.standard_normal((rows, 2)), rng.integers(0, 2, (rows, 1)) * 1.0, **drawn)
@@ -67,8 +72,8 @@ def loss(net: Network, **added: Array) -> Any:
 
     Args:
         net: the network.
-        added: a1, z1, a2, z2: what is added to the neurons' values before or after activation, so
-            that a derivative by one of them can be taken.
+        added: a1, z1, a2, z2: added to the neurons' values before or after activation, so that the
+            derivative by one of them can be taken.
     """
     a1 = net.x @ net.W0 + net.b0 + added.get("a1", 0)
     z1 = np.where(np.real(a1) > 0, a1, 0) + added.get("z1", 0)
@@ -78,7 +83,7 @@ def loss(net: Network, **added: Array) -> Any:
 
 
 def complex_step(function: Callable[[Array], Any], at: Array) -> Array:
-    """dfunction/dat, element by element."""
+    """The derivative of a scalar function, by each element of its argument."""
     derivative = np.zeros(at.shape)
     for place in np.ndindex(at.shape):
         moved = at.astype(complex)
@@ -106,8 +111,8 @@ def by_equations(net: Network) -> dict[str, tuple[str, Array]]:
     """The source's chain, 3.11 to 3.29, as printed and as meant.
 
     Returns:
-        Name of the equation to (what it is the derivative by, its value). A name that ends in
-        "printed" is the equation taken at its word.
+        Name of the equation to the variable of the derivative and its value. A name that ends in
+        "printed" means the equation exactly as printed.
     """
     x, y, W0, b0, W1, b1 = net
     rows = len(x)
@@ -140,7 +145,7 @@ def agree(a: Array, b: Array) -> bool:
 
 
 def checked(networks: list[Network]) -> pl.DataFrame:
-    """For each equation the number of networks in which it agrees with the complex step."""
+    """For each equation, the number of networks in which it agrees with the complex step."""
     counts: dict[str, int] = {}
     for net in networks:
         oracle = by_complex_step(net)
@@ -150,14 +155,14 @@ def checked(networks: list[Network]) -> pl.DataFrame:
 
 
 def identities(rng: np.random.Generator, draws: int) -> pl.DataFrame:
-    """What the source says of softmax and of the two losses, on random scores.
+    """The source's sentences about softmax and the two losses, on random scores.
 
     Args:
         rng: the generator to draw from.
         draws: score vectors.
 
     Returns:
-        check, agree (draws in which it holds), n: softmax keeps the proportions of its inputs,
+        check, agree (draws in which it holds), n: softmax keeps the proportions of its inputs, and
         their order, and sums to 1; equation 2.4 is 2.3 with two classes; the sigmoid is the softmax
         of (a, 0); the loss of a class whose probability is uniform in (0, 1) lies in [0, 1].
     """
@@ -192,17 +197,12 @@ def library(networks: list[Network], rate: float) -> pl.DataFrame:
     Returns:
         As `checked`, one row for the gradients of all parameters and one for the step.
     """
-    import jax
-    import optax
-
-    import nnjax as nn
-
     layers = nn.serial(nn.dense(3), nn.relu(), nn.dense(1))
     gradient = jax.jit(jax.vmap(nn.value_and_grad(layers, nn.sigmoid_cross_entropy)))
     optimizer = optax.sgd(rate)
     with jax.enable_x64(True):
         stacked = Network(*(np.stack(values) for values in zip(*networks, strict=True)))
-        x, y, W0, b0, W1, b1 = (jax.numpy.asarray(value) for value in stacked)
+        x, y, W0, b0, W1, b1 = (jnp.asarray(value) for value in stacked)
         params = (nn.Dense(W0, b0), (), nn.Dense(W1, b1))
         _, grads = gradient(params, x, y)
         updates, _ = optimizer.update(grads, optimizer.init(params), params)
@@ -228,21 +228,20 @@ def library(networks: list[Network], rate: float) -> pl.DataFrame:
 
 
 def unfused_failure(limit: float = 120.0, points: int = 1201) -> float:
-    """The smallest score at which equation 3.16, multiplied out in float32, is no number.
+    """The smallest score at which equation 3.16, multiplied out in float32, is not a number.
 
-    For y = 0 the factor 1 / (1 - s(a)) is infinite and s'(a) is 0 as soon as s(a) rounds to 1.
+    For y = 0 the factor 1 / (1 - s(a)) is infinite and s′(a) is 0 as soon as s(a) rounds to 1.
 
     Args:
-        limit: largest score tried.
-        points: scores tried, evenly spaced from 0.
+        limit: the largest score.
+        points: number of scores, evenly spaced from 0.
 
     Returns:
-        The score; the fused rule of nnjax is finite at all of them, or ValueError is raised.
+        The score.
+
+    Raises:
+        ValueError: if nnjax's fused rule is not finite at one of the scores.
     """
-    import jax.numpy as jnp
-
-    import nnjax as nn
-
     a = np.linspace(0, limit, points).astype(np.float32)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         s = 1 / (1 + np.exp(-a))

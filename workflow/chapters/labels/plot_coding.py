@@ -1,28 +1,15 @@
-"""One-hot rows or label numbers: accuracy of the same network, over all and by digit."""
+"""One-hot rows or label numbers: accuracy of the same network, overall and by digit."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import figtable
-import plotjob
 import polars as pl
-import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
 TITLE = "How the class is written down: one-hot or as a number"
-COLUMNS = {
-    "part": pl.String,
-    "name": pl.String,
-    "x": pl.Int64,
-    "value": pl.Float64,
-    "lo": pl.Float64,
-    "hi": pl.Float64,
-    "n": pl.Int64,
-}
 CODINGS: dict[str, dict[str, Any]] = {
     "one-hot, cross-entropy": {"color": style.BLUE, "marker": "o"},
     "one-hot, squared error": {"color": style.GREEN, "marker": "s"},
@@ -35,19 +22,11 @@ def main(table: Path, svg: Path, png: Path) -> None:
     """Draw the accuracy of each coding, over all rows and by digit.
 
     Args:
-        table: CSV with part (all or digit), name, x (the digit), value, lo, hi, n, data.
+        table: CSV as `coding_figure` in accuracy_numbers.py describes it.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong, or names an unknown coding.
     """
-    read = figtable.read(table, COLUMNS, key=["part", "name", "x"])
-    unknown = set(read.rows["name"]) - set(CODINGS)
-    if unknown:
-        raise figtable.TableError(
-            f"{table}: unknown codings {sorted(unknown)}; expected some of {list(CODINGS)}"
-        )
+    read = tables.read_figure(table)
     footer = (
         f"{read.footer()}. Cross-validated; the same folds, seeds and batches for all; each coding "
         "at the learning rate chosen inside the training rows. Bars: 95 % over rows and seeds."
@@ -61,7 +40,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
 
     Args:
         figure: receives two axes.
-        rows: the columns above.
+        rows: as `main` reads them.
     """
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.5))
     known = [name for name in CODINGS if name in set(rows["name"])]
@@ -103,5 +82,4 @@ def _digits(axes: Axes, rows: pl.DataFrame, known: list[str]) -> None:
     axes.set_ylabel("held-out accuracy (%)")
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))
