@@ -39,7 +39,8 @@ def run(main: Callable[..., None], job: "Snakemake | None") -> None:
     log = Path(job.log[0])
     log.parent.mkdir(parents=True, exist_ok=True)
     sys.stderr = log.open("w", encoding="utf-8", buffering=1)
-    bind_threads(job.threads)
+    # A job that measures time asks for all cores, and uses as many as its parameter says.
+    bind_threads(job.params.get("threads", job.threads))
     call = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(main)
     try:
         call(**arguments(main, job))

@@ -54,6 +54,7 @@ rule:
         mem_mb=2000,
     params:
         **CHAPTER.params("timing"),
+        threads=1,
         batch_sizes=STUDY.batch_sizes.model_dump(),
         torch=TORCH,
         code=CHAPTER.code("measure"),
