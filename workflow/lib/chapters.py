@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, model_validator
 from workflow.lib.claims import Claim, mistakes, owner
 from workflow.lib.digest import code_digest
 from workflow.lib.runs.experiments import Experiment
-from workflow.lib.settings import Name, SettingsError, Strict, checked, merged, read
+from workflow.lib.settings import Name, SettingsError, Strict, checked, hint, merged, read
 from workflow.lib.study import Study
 
 FOLDER = Path(__file__).resolve().parents[1] / "chapters"
@@ -49,10 +49,9 @@ class Page(Strict):
     @model_validator(mode="after")
     def front_figures(self) -> "Page":
         """The front page shows figures of the chapter."""
-        if unknown := [name for name in self.front if name not in self.figures]:
-            raise ValueError(
-                f"front: no figure {', '.join(unknown)}; known: {', '.join(self.figures)}"
-            )
+        for name in self.front:
+            if name not in self.figures:
+                raise ValueError(f"front: no figure {name}; {hint(name, self.figures)}")
         return self
 
     def all_tables(self) -> list[str]:
@@ -163,7 +162,7 @@ def found(config: dict[str, Any], study: Study, folder: Path = FOLDER) -> dict[s
     shared = set(Study.model_fields)
     names = sorted(path.parent.name for path in folder.glob("*/settings.yaml"))
     lines = [
-        f"  {section}: unknown section; known: {', '.join(sorted({*shared, *names}))}"
+        f"  {section}: unknown section; {hint(section, {*shared, *names})}"
         for section in config
         if section not in shared and section not in names
     ]
@@ -179,7 +178,7 @@ def found(config: dict[str, Any], study: Study, folder: Path = FOLDER) -> dict[s
             if both := [key for key in other.unique()[what] if key in taken]:
                 lines.append(
                     f"  {one.name}, {other.name}: both have the {what} {', '.join(both)}; "
-                    "rename in one of them"
+                    "rename them in one of the two"
                 )
     if lines:
         raise SettingsError("\n".join(lines))
@@ -221,11 +220,13 @@ def chapter(folder: Path, config: dict[str, Any]) -> Chapter:
         claim: checked(Claim, content, f"{name}.claims.{claim}")
         for claim, content in read(folder / "claims.yaml").items()
     }
-    figures = [f for f in (claim.figure for claim in claims.values()) if f not in page.figures]
-    if figures:
-        raise SettingsError(
-            f"  {name}.claims: no figure {', '.join(figures)}; known: {', '.join(page.figures)}"
-        )
+    unknown = [
+        f"  {name}.claims.{key}: no figure {figure}; {hint(figure, page.figures)}"
+        for key, figure in ((key, claim.figure) for key, claim in claims.items())
+        if figure not in page.figures
+    ]
+    if unknown:
+        raise SettingsError("\n".join(unknown))
     return Chapter(name, folder, page, settings, claims)
 
 

@@ -5,6 +5,7 @@ pydantic model: the `settings.py` of a chapter, or `Study` for what all chapters
 """
 
 import difflib
+from collections.abc import Collection
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -34,6 +35,19 @@ class SettingsError(ValueError):
     """Settings that cannot be used; the message has one line for each mistake."""
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is given twice, of which YAML keeps the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        known = []
+        for key, _ in node.value:
+            if key.value in known:
+                message = f"the key {key.value} is given twice"
+                raise yaml.constructor.ConstructorError(None, None, message, key.start_mark)
+            known.append(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def read(path: Path) -> dict[str, Any]:
     """The content of a YAML file, empty if there is none.
 
@@ -43,7 +57,7 @@ def read(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except yaml.YAMLError as error:
         raise SettingsError(f"  {path}: is not valid YAML ({error})") from error
     if not isinstance(content, dict):
@@ -63,6 +77,17 @@ def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(result.get(key), dict)
         result[key] = merged(result[key], value) if both else value
     return result
+
+
+def hint(name: str, known: Collection[str]) -> str:
+    """What may have been meant by a name that is not known.
+
+    Example:
+        >>> hint("sedes", ["seeds", "epochs"]), hint("x", ["seeds", "epochs"])
+        ('did you mean seeds?', 'known: epochs, seeds')
+    """
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known))}"
 
 
 def checked(model: type[Model], values: dict[str, Any], section: str) -> Model:
@@ -114,11 +139,11 @@ def _lines(model: type[BaseModel], fault: Any, section: str) -> list[tuple[str, 
     if fault["type"] == "missing":
         return [(f"{key}: ", "is missing", "")]
     if fault["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(place[-1], known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(sorted(known))}"
-        return [(f"{key}: ", f"unknown key; {hint}", "")]
+        return [(f"{key}: ", f"unknown key; {hint(place[-1], known)}", "")]
     message = fault["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
+    if fault["type"] in ("model_type", "dict_type"):
+        message = "expected keys with values"
     # A message about a whole section repeats neither the section nor its description.
     whole = isinstance(fault["input"], dict)
     described = description and not (whole and fault["type"] == "value_error")
