@@ -119,7 +119,7 @@ def _targets(axes: Axes) -> None:
 
 
 def isolet(figure: Figure) -> None:
-    """617 features, H hidden units and 26 letters; ellipses stand for the nodes left out.
+    """617 features, H hidden units and 26 letters; three dots replace the nodes left out.
 
     Args:
         figure: receives one axes.

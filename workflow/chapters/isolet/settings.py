@@ -55,5 +55,5 @@ class Settings(Strict):
     def complete(self) -> "Settings":
         """Two figures show a printed accuracy."""
         if not isinstance(self.printed.get("k3.test_accuracy"), float):
-            raise ValueError("printed needs the accuracy k3.test_accuracy, which figure 4 shows")
+            raise ValueError("printed needs the accuracy k3.test_accuracy for figures 2 and 4")
         return self

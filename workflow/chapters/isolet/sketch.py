@@ -68,7 +68,7 @@ def column(x: float, middle: float, count: int, step: float) -> list[Point]:
 
 
 def layer(axes: Axes, places: Sequence[Point], texts: Sequence[str], colour: str) -> None:
-    """The nodes of a layer; the text "..." stands for the nodes left out."""
+    """The nodes of a layer; the text "..." is drawn as three dots, for the nodes left out."""
     for place, text in zip(places, texts, strict=True):
         if text == "...":
             for shift in (-0.16, 0.0, 0.16):
