@@ -10,7 +10,7 @@ from trials import at_an_end, lost
 from nnjax import stats
 from workflow.lib.estimates import ROWS, ROWS_AND_SEEDS, number
 from workflow.lib.numbers import Number
-from workflow.lib.runs import rng
+from workflow.lib.runs.counts import rng
 
 RESAMPLES = 2000
 """Bootstrap samples; a problem has up to 1797 rows to resample, each a unit."""

@@ -12,7 +12,7 @@ from settings import Gradients, Losses, Training
 
 import nnjax as nn
 from nnjax.initializers import Initializer
-from workflow.lib.networks import ACTIVATIONS, INITIALIZERS
+from workflow.lib.runs.networks import ACTIVATIONS, INITIALIZERS
 
 
 def initializer(name: str) -> Initializer:

@@ -28,7 +28,7 @@ from sklearn.datasets import load_breast_cancer, load_digits
 import nnjax as nn
 from nnjax.datasets.isolet import one_hot, standardise
 from workflow.lib import job
-from workflow.lib.networks import multilayer_perceptron
+from workflow.lib.runs.networks import multilayer_perceptron
 from workflow.lib.tables import write_parquet
 
 Tables = dict[str, pl.DataFrame]
