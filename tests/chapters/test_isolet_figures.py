@@ -172,7 +172,7 @@ def test_published_value_is_named(tmp_path: Path) -> None:
         assert f"<!-- {text} -->" in plot(name, tmp_path, TABLES[name](10))[0].decode()
 
 
-@pytest.mark.parametrize("name", ["plot_heatmap", "sketch", "errorscale"])
+@pytest.mark.parametrize("name", ["plot_heatmap", "plot_sketch", "errorscale"])
 def test_examples(name: str) -> None:
     """The examples in the drawing modules hold."""
     failed, attempted = doctest.testmod(load("isolet", name))
