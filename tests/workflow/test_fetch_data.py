@@ -1,18 +1,18 @@
-"""The job that fetches a data set: its files, its log, and its last sentence."""
+"""The job that fetches a data set: its files, its messages, and its last sentence."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-import fetch_data
-import figtable
 import polars as pl
 import pytest
 
 from nnjax.datasets import fetch
-from nnjax.datasets.sources.isolet import ISOLET
-from nnjax.datasets.sources.mnist import MNIST
-from nnjax.datasets.sources.text import TEXT
+from workflow.lib import tables
+from workflow.lib.job import JobError
+from workflow.scripts.fetch import DATASETS, main
+
+OUTPUTS = {name: Path("out") / f"{name}.parquet" for name in ("train", "test")}
 
 
 @pytest.fixture(autouse=True)
@@ -22,36 +22,29 @@ def no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def section(**changes: object) -> dict[str, object]:
-    return {
-        "folders": [],
-        "url": [],
-        "cache": "cache",
-        "standin": True,
-        "standin_seed": 0,
-    } | changes
+def places(**changes: Any) -> dict[str, Any]:
+    """Where to look, as rules/data.smk gives it."""
+    section = {"folders": [], "urls": [], "cache": "cache", "standin": True, "standin_seed": 0}
+    return section | changes
 
 
-def test_script_writes_its_files() -> None:
-    fetch_data.main(
-        ISOLET, section(), ["out/train.parquet", "out/test.parquet", "out/isolet.json"], "log"
-    )
+def test_the_job_writes_its_files(capsys: pytest.CaptureFixture[str]) -> None:
+    main("isolet", places(), Path("out/isolet.json"), **OUTPUTS)
     assert json.loads(Path("out/isolet.json").read_text())["data"] == "stand-in"
-    assert pl.read_parquet("out/train.parquet").height == 6238
-    assert pl.read_parquet("out/test.parquet").height == 1559
-    assert "WARNING" in Path("log").read_text()
+    assert pl.read_parquet(OUTPUTS["train"]).height == 6238
+    assert pl.read_parquet(OUTPUTS["test"]).height == 1559
+    said = capsys.readouterr().err
+    assert "WARNING" in said
+    assert said.splitlines()[-1].startswith("stand-in: ")
 
 
-def test_script_ends_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        fetch_data.main(ISOLET, section(standin=False), ["out/a", "out/b", "out/c.json"], "log")
-    assert caught.value.code == 1
-    said = capsys.readouterr().err.splitlines()
-    assert said[-1].startswith("error: ISOLET was not found in")
-    assert Path("log").read_text().splitlines() == said
+def test_without_data_and_stand_in_it_ends_with_a_sentence() -> None:
+    with pytest.raises(JobError, match=r"^error: ISOLET was not found in"):
+        main("isolet", places(standin=False), Path("out/isolet.json"), **OUTPUTS)
     assert not Path("out").exists()
 
 
-@pytest.mark.parametrize("dataset", [ISOLET, MNIST, TEXT], ids=lambda dataset: dataset.data)
-def test_every_stand_in_has_a_label(dataset: fetch.Dataset[Any]) -> None:
-    assert dataset.standin.data in figtable.STAND_INS
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
+def test_every_stand_in_has_a_mark(dataset: fetch.Dataset[Any]) -> None:
+    assert dataset.standin.data in tables.STAND_INS
+    assert {dataset.data, dataset.standin.data} <= set(tables.SOURCES)
