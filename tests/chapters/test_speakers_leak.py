@@ -8,7 +8,7 @@ import pytest
 from isolet_files import rows
 
 from tests.chapters.conftest import load, settings
-from workflow.lib.experiments import Arms, Program
+from workflow.lib.runs.experiments import Arms, Program
 from workflow.lib.tables import write_csv, write_parquet
 
 cross_validate, schemes, plot = (

@@ -15,11 +15,12 @@ from settings import Svm
 
 import nnjax as nn
 from nnjax.datasets import isolet
-from workflow.lib import classifiers, job
-from workflow.lib.classifiers import Pair
-from workflow.lib.experiments import Program
-from workflow.lib.folds import Fold, row_folds, scaled, speaker_folds
-from workflow.lib.networks import OPTIMIZERS, multilayer_perceptron
+from workflow.lib import job
+from workflow.lib.runs import classifiers
+from workflow.lib.runs.classifiers import Pair
+from workflow.lib.runs.experiments import Program
+from workflow.lib.runs.folds import Fold, row_folds, scaled, speaker_folds
+from workflow.lib.runs.networks import OPTIMIZERS, multilayer_perceptron
 from workflow.lib.tables import write_parquet
 
 STARTS = (0, 1560, 3120, 4680)

@@ -7,9 +7,9 @@ import polars as pl
 import polars.selectors as cs
 
 from nnjax import stats
-from workflow.lib.classifiers import NAMES
 from workflow.lib.estimates import SPEAKERS, SPEAKERS_AND_SEEDS, number
-from workflow.lib.runs import rng
+from workflow.lib.runs.classifiers import NAMES
+from workflow.lib.runs.counts import rng
 
 HONEST = "speakers"
 ALL = "all"
