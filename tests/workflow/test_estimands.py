@@ -94,6 +94,8 @@ def test_a_cell_that_the_runs_lack_is_refused(sources: Sources) -> None:
         value(sources, learning_rate=0.1, units=4)
     with pytest.raises(JobError, match="grid has several values of units; name 2, 8, 32 or all"):
         value(sources, learning_rate=0.1)
+    with pytest.raises(JobError, match="grid has no other cell; leave out other_than"):
+        value(sources, learning_rate=0.1, units="worst", other_than={"learning_rate": 0.1})
 
 
 # --- estimators -----------------------------------------------------------------------------------

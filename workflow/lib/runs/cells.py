@@ -211,6 +211,8 @@ def find(cell: Cell, source: Source) -> Found:
     rows = [row for row in rows if fits(row, cell.settings)]
     if cell.picked:
         rows = [row for row in rows if not (cell.other_than and fits(row, cell.other_than))]
+        if not rows:
+            raise JobError(f"{cell.name} has no other cell; leave out other_than")
         rows.sort(key=lambda row: [row[name] for name in ("score", *cell.picked)])
         rows = rows[-1:] if cell.settings[cell.picked[0]] == "best" else rows[:1]
     rows.sort(key=lambda row: [row[name] for name in cell.settings])
