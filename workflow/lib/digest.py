@@ -36,7 +36,7 @@ def code_digest(*scripts: str | Path) -> str:
 
 
 def texts_digest(folder: str) -> str:
-    """Digest of a folder's Python files as they stand, texts and comments included.
+    """Digest of a folder's Python files, texts and comments included.
 
     Args:
         folder: relative to the project's root or absolute.
@@ -72,7 +72,7 @@ def _parsed(text: str) -> tuple[frozenset[str], str]:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            # A bare string is a docstring wherever it stands: it does nothing.
+            # A bare string has no effect, wherever it is.
             node.body = [s for s in body if not _is_text(s)] or [ast.Pass()]  # type: ignore[attr-defined]
     return frozenset(names), ast.unparse(tree)
 

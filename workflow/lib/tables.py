@@ -66,7 +66,7 @@ SOURCES = {
     "mnist": "MNIST",
     "digits": "the 8 x 8 digits of scikit-learn, not MNIST",
     "shakespeare": "tiny Shakespeare",
-    "own-text": "a small text of our own, not Shakespeare",
+    "own-text": "a synthetic text, not Shakespeare",
     "bundled": "breast cancer and 8 x 8 digits from scikit-learn",
     "none": "none",
 }
@@ -75,7 +75,7 @@ SOURCES = {
 STAND_INS = {
     "stand-in": "STAND-IN DATA: synthetic, not ISOLET",
     "digits": "STAND-IN DATA: small digits, not MNIST",
-    "own-text": "STAND-IN DATA: a text of our own, not Shakespeare",
+    "own-text": "STAND-IN DATA: synthetic text, not Shakespeare",
 }
 """Data that replace what could not be reached, and the mark on everything made from them."""
 

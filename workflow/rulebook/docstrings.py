@@ -56,7 +56,7 @@ def pieces(text: str) -> list[Piece]:
     found: list[Piece] = []
     section = ""
     for block in re.split(r"\n\s*\n", text.strip("\n")):
-        # A formula may stand right below the sentence that announces it.
+        # A formula may follow directly on the sentence that announces it.
         for indented, group in itertools.groupby(block.splitlines(), lambda s: s.startswith(" ")):
             lines = list(group)
             while lines:

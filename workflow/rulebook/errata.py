@@ -1,7 +1,7 @@
 """Slips in the study's sources, each as it is printed and as it should be, for the verifier.
 
-They are misprints in texts that are otherwise right (the code that goes with them works); they
-stand here because a reader who copies the line gets a wrong gradient.
+They are misprints in texts that are otherwise right (the code that goes with them works). A reader
+who copies the line gets a wrong gradient.
 """
 
 import math

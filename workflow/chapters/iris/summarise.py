@@ -85,10 +85,10 @@ def iris_numbers(
     """H1: accuracies, their differences, scikit-learn's, and how many hidden units it takes."""
     right = hits(left_out, flowers)
     rows = list(model_numbers(right).values())
-    tried = flowers.filter(pl.col("row").is_in(left_out["row"].unique().to_list()))
+    left = flowers.filter(pl.col("row").is_in(left_out["row"].unique().to_list()))
     rows.append(
         number("h1.always_no", "accuracy of always saying no",
-               stats.proportion_interval(int((~tried["chosen"]).sum()), tried.height), "fraction",
+               stats.proportion_interval(int((~left["chosen"]).sum()), left.height), "fraction",
                FLOWERS_WILSON)
     )  # fmt: skip
     for a, b in (("quadratic", "logistic"), ("network", "logistic"), ("network", "quadratic")):
@@ -270,7 +270,7 @@ def forks_figure(formulas: pl.DataFrame, forks: pl.DataFrame) -> pl.DataFrame:
 
 
 def nll_table(nll: pl.DataFrame) -> pl.DataFrame:
-    """Largest errors of every way to write the loss; `classes` says with how many it was tried."""
+    """Largest errors of every way to write the loss; `classes` lists the numbers of classes."""
     return nll.group_by("way", maintain_order=True).agg(
         pl.col("classes").unique().sort().cast(pl.String).str.join(", "),
         pl.len().alias("n"),

@@ -20,7 +20,7 @@ COLOURS = {
     "hand-derived": style.INK,
 }
 OPTIMIZERS = {"sgd": ("momentum", "solid"), "adam": ("Adam", (0, (4, 2)))}
-# A difference of exactly 0 has no place on a log scale; half a rounding of 1 stands for it.
+# A difference of exactly 0 has no place on a log scale; it is drawn at half a rounding of 1.
 LEAST = float(np.finfo(float).eps / 4)
 
 
