@@ -1,36 +1,6 @@
 # What every chapter has: figures, a page, verdicts on its claims, and a target that makes them all.
 
 
-def figure_of(wildcards):
-    return FIGURES[wildcards.figure].page.figures[wildcards.figure]
-
-
-def figure_script(wildcards):
-    return figure_of(wildcards).script or f"plot_{wildcards.figure}"
-
-
-def chapter_of(wildcards):
-    return CHAPTERS[wildcards.chapter]
-
-
-def claim_of(wildcards):
-    return CLAIMS[wildcards.claim].claims[wildcards.claim]
-
-
-def sources_of(wildcards):
-    return chapter_of(wildcards).sources(wildcards.claim, STUDY.experiments)
-
-
-def run_files(sources):
-    for experiments in sources.values():
-        for folder, *choices in experiments.values():
-            yield from [
-                f"{folder}/epochs.parquet",
-                f"{folder}/speakers.parquet",
-                *choices,
-            ]
-
-
 # A figure is drawn from its table alone.
 rule plot:
     input:

@@ -35,6 +35,37 @@ SEEDS = chapters.seeds(
 )
 
 
+# What the wildcards of a rule name.
+def figure_of(wildcards):
+    return FIGURES[wildcards.figure].page.figures[wildcards.figure]
+
+
+def figure_script(wildcards):
+    return figure_of(wildcards).script or f"plot_{wildcards.figure}"
+
+
+def chapter_of(wildcards):
+    return CHAPTERS[wildcards.chapter]
+
+
+def claim_of(wildcards):
+    return CLAIMS[wildcards.claim].claims[wildcards.claim]
+
+
+def sources_of(wildcards):
+    return chapter_of(wildcards).sources(wildcards.claim, STUDY.experiments)
+
+
+def run_files(sources):
+    for experiments in sources.values():
+        for folder, *choices in experiments.values():
+            yield from [
+                f"{folder}/epochs.parquet",
+                f"{folder}/speakers.parquet",
+                *choices,
+            ]
+
+
 wildcard_constraints:
     figure="|".join(FIGURES) or "$",
     claim="|".join(CLAIMS) or "$",

@@ -64,10 +64,10 @@ rule:
 rule:
     name:
         CHAPTER.name
-    localrule: True
     input:
         f"reports/{CHAPTER.name}/search.csv",
         ABLATION,
+    localrule: True
 
 
 rule:
@@ -115,8 +115,8 @@ rule:
         ENV
     # The ablation is read from the repository, not made: only `snakemake record` makes it.
     params:
-        momentum=max(STUDY.reference.arms.momentum),
         **CHAPTER.params("literature"),
+        momentum=max(STUDY.reference.arms.momentum),
         recipe=RECIPE,
         ablation=ABLATION,
         content=(
