@@ -66,7 +66,7 @@ def test_rare_words_are_folded_and_held_out_words_are_not_counted() -> None:
     assert corpus.ids[:8].tolist() == [2, 1, 3, 2, 1, 4, 0, 0]
     assert (corpus.validation, corpus.test, len(corpus.ids)) == (80, 90, 100)
     assert corpus.frequencies().tolist() == [20, 20, 20, 10, 10]
-    # "new" stands twenty times, but not in the training text.
+    # "new" occurs twenty times, but not in the training text.
     assert corpus.ids[corpus.test :].tolist() == [0] * 10
     with pytest.raises(ValueError, match="20 tokens is too short"):
         text.read("a " * 20, 5, 0.1, 0.1)
@@ -103,14 +103,14 @@ def test_relative_frequencies_by_hand() -> None:
 def test_kneser_ney_by_hand() -> None:
     """Bigrams of 0 1 0 1 2: 01 twice, 10 and 12 once; D = (2 + 1/2) / (2 + 2 + 3/2) = 5/11.
 
-    Before each of the words 0, 1, 2 stands one kind of word: their q is 1/3 whatever D is.
+    One kind of word comes before each of the words 0, 1, 2: their q is 1/3 for every D.
     """
     p = ngrams.kneser_ney(np.array([0, 1, 0, 1, 2]), all_rows([1], 3), 3)
     d = 5 / 11
     assert p.tolist() == pytest.approx(
         [(1 - d + 2 * d / 3) / 2, (2 * d / 3) / 2, (1 - d + 2 * d / 3) / 2]
     )
-    # A context that does not occur says what the shorter one says.
+    # A context that does not occur gets the probabilities of the shorter one.
     unseen = ngrams.kneser_ney(np.array([0, 1, 0, 1, 2]), all_rows([2], 3), 3)
     assert unseen.tolist() == pytest.approx([1 / 3] * 3)
 
@@ -150,7 +150,7 @@ def test_the_gradient_is_that_of_autodiff(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_word_is_predicted_from_what_stands_before_it(name: str) -> None:
+def test_every_word_is_predicted_from_the_words_before_it(name: str) -> None:
     """Changing a word changes no prediction before it; each prediction is the network's own."""
     model = MODELS[name]
     params = moved(model)

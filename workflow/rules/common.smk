@@ -1,6 +1,6 @@
 # What all rules need: the checked settings, the chapters, and the digest of code.
 import os
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from workflow.lib import chapters, settings
@@ -13,6 +13,11 @@ ENV = str(Path(workflow.basedir) / "workflow/envs/study.yaml")
 VERSIONS = {name: version(name) for name in ("jax", "jaxlib", "numpy", "optax")}
 # The same where scikit-learn makes folds or fits other classifiers.
 PEER_VERSIONS = {**VERSIONS, "scikit-learn": version("scikit-learn")}
+# PyTorch is optional. Its version, or its absence, is a parameter: installing it computes anew.
+try:
+    TORCH = version("torch")
+except PackageNotFoundError:
+    TORCH = None
 
 try:
     STUDY = settings.checked(

@@ -1,12 +1,5 @@
 # The same training by other libraries, and the seconds that an epoch takes. CHAPTER is this folder's
 # chapter.
-from importlib.metadata import PackageNotFoundError, version
-
-# PyTorch is optional. Its version, or its absence, is a parameter: installing it trains anew.
-try:
-    TORCH = version("torch")
-except PackageNotFoundError:
-    TORCH = None
 
 
 rule:

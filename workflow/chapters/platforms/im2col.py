@@ -3,19 +3,19 @@
 With the windows of the images as the rows of a matrix (im2col, "image to columns"),
 
     X[(b, o, u), (k, l, i)] = x[b, o + k, u + l, i]           W[(k, l, i), j] = K[k, l, i, j]
-    Y = X W + 1 bias'
+    Y = X W + 1 biasᵀ
 
 a convolution is a dense layer on those rows, and its backward pass is that of a dense layer:
 
-    dW = X' dY        dbias = dY' 1        dX = dY W'
+    dW = Xᵀ dY        dbias = dYᵀ 1        dX = dY Wᵀ
 
-An element of x stands in X once for every window that meets it; J depends on it through all of
+An element of x occurs in X once for every window that contains it; J depends on it through all of
 these, so its error signals add up (col2im):
 
-    dx[b, p, q, i] = sum over o + k = p and u + l = q of dX[(b, o, u), (k, l, i)]
+    dx[b, p, q, i] = Σ_{o + k = p, u + l = q} dX[(b, o, u), (k, l, i)]
 
-The price is memory: X has about kernel height * width times the elements of x. All for stride 1
-without padding; `nn.conv2d` has the general case.
+The price is memory: X has about kernel height * width times the elements of x. Everything here is
+for stride 1 without padding; `nn.conv2d` has the general case.
 """
 
 from types import ModuleType
@@ -28,7 +28,7 @@ Results = tuple[Any, Any, Any, Any]
 
 
 def by_definition(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, dy: np.ndarray) -> Results:
-    """Window by window, as the equations of `nn.conv2d` stand.
+    """Window by window, following the equations of `nn.conv2d`.
 
     Args:
         x: images (batch, height, width, in).
@@ -54,7 +54,7 @@ def by_definition(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, dy: np.nd
 
 
 def as_product(x: Any, kernel: Any, bias: Any, dy: Any, xp: ModuleType = np) -> Results:
-    """As one matrix product, the same lines in numpy and, to be compiled, in JAX.
+    """As one matrix product; the same code for numpy and for JAX, which compiles it.
 
     Args:
         x: images (batch, height, width, in).
@@ -73,7 +73,7 @@ def as_product(x: Any, kernel: Any, bias: Any, dy: Any, xp: ModuleType = np) -> 
 
 
 def columns(x: Any, extent: tuple[int, int], xp: ModuleType) -> Any:
-    """The matrix X of all windows, cut along one axis and then along the other.
+    """The matrix X of all windows, cut along one axis, then along the other.
 
     Args:
         x: images (batch, height, width, in).
@@ -89,7 +89,7 @@ def columns(x: Any, extent: tuple[int, int], xp: ModuleType) -> Any:
 
 
 def added_up(windows: Any, xp: ModuleType) -> Any:
-    """The images whose elements are the sums over the windows that meet them.
+    """The images whose elements are the sums over the windows that contain them.
 
     Args:
         windows: (batch, rows, columns, height, width, in).

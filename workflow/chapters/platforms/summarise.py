@@ -1,29 +1,25 @@
-"""Images per second, their ratios, and how far gradients are apart; and what was not measured.
+"""Images per second, their ratios, differences of gradients, and what was not measured.
 
-Times are of one machine and one run and never come out the same twice.
+The times belong to one machine and one run and differ in every run.
 """
 
 import math
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import job
 import numpy as np
 import polars as pl
-from chapter_numbers import number, single
-from chapter_numbers import table as numbers_table
-from covers import REPEATS_ORDER, SEEDS_ORDER
-from platform_arms import AUTODIFF, MEASURED, OURS, PLATFORMS, TORCH
-from summarise_timing import median_interval
-from tables import write_csv
+from names import AUTODIFF, MEASURED, NETWORKS, OURS, PLATFORMS, TORCH
+from settings import Cnn, Settings
 
 from nnjax import stats
+from workflow.lib import job
+from workflow.lib.estimates import REPEATS_ORDER, SEEDS_ORDER, median_interval, number, single
+from workflow.lib.estimates import table as numbers_table
+from workflow.lib.numbers import Number
+from workflow.lib.tables import write_csv
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
-NETWORKS = {"mlp": "fully connected", "cnn": "convolutional"}
 DATA = "random"
 KEYS = {OURS: "hand_derived", AUTODIFF: "autodiff", TORCH: "torch"}
 DEFINITION = "definition, NumPy"
@@ -33,12 +29,15 @@ FORMS = {
     "im2col, compiled": "compiled_im2col",
     TORCH: "torch",
 }
-"""The other forms of a convolution, and how numbers call them."""
+"""The other forms of a convolution, and their names in the keys of numbers."""
 
 UNKNOWN = {"value": None, "lo": None, "hi": None, "n": 0}
 
 Side = tuple[str, str]
-"""A platform and an arm."""
+"""A platform and an implementation."""
+
+REFERENCE = ("cpu", AUTODIFF, "float64")
+"""Platform, implementation and precision that all gradients are compared with."""
 
 # Images per second of the first over those of the second, in the same repeat.
 PAIRS: list[tuple[Side, Side]] = [
@@ -47,31 +46,39 @@ PAIRS: list[tuple[Side, Side]] = [
         for platform in PLATFORMS
         for other in (AUTODIFF, TORCH)
     ),
-    *((("gpu", arm), ("cpu", arm)) for arm in (OURS, AUTODIFF, TORCH)),
+    *((("gpu", name), ("cpu", name)) for name in (OURS, AUTODIFF, TORCH)),
 ]
 
 
 def states(where: pl.DataFrame) -> dict[Side, str]:
-    """For each platform and arm: measured, or why not."""
-    return {(row["platform"], row["arm"]): row["state"] for row in where.iter_rows(named=True)}
+    """For each platform and implementation: measured, or why not."""
+    columns = where.select("platform", "implementation", "state")
+    return {(platform, name): state for platform, name, state in columns.iter_rows()}
 
 
-def throughput(
-    steps: pl.DataFrame, where: pl.DataFrame, settings: dict[str, Any]
+def throughput_rows(
+    steps: pl.DataFrame, where: pl.DataFrame, settings: Settings
 ) -> list[dict[str, Any]]:
-    """Images per second of every network, platform, arm and batch size, measured or not.
+    """Images per second of every network, implementation and batch size, measured or not.
 
     Args:
-        steps: as train_platforms writes them.
-        where: likewise.
+        steps: as `measure` writes them.
+        where: as `measure` writes it.
         settings: the chapter's.
+
+    Returns:
+        network, batch_size; platform, implementation, device, library, state; value, lo, hi and n
+        (repeats).
     """
     rows = []
     for network, place, size in product(
-        settings["networks"], where.iter_rows(named=True), settings["batch_sizes"]
+        NETWORKS, where.iter_rows(named=True), settings.batch_sizes
     ):
         cell = steps.filter(
-            network=network, platform=place["platform"], arm=place["arm"], batch_size=size
+            network=network,
+            platform=place["platform"],
+            implementation=place["implementation"],
+            batch_size=size,
         )
         found = (
             UNKNOWN
@@ -84,7 +91,7 @@ def throughput(
 
 def speeds(steps: pl.DataFrame, network: str, side: Side) -> np.ndarray | None:
     """Images per second, (repeats, batch sizes in ascending order); None if not measured."""
-    cells = steps.filter(network=network, platform=side[0], arm=side[1])
+    cells = steps.filter(network=network, platform=side[0], implementation=side[1])
     if cells.is_empty():
         return None
     wide = cells.with_columns(speed=pl.col("batch_size") / pl.col("seconds")).sort(
@@ -93,18 +100,19 @@ def speeds(steps: pl.DataFrame, network: str, side: Side) -> np.ndarray | None:
     return wide["speed"].to_numpy().reshape(wide["repeat"].n_unique(), -1)
 
 
-def ratios(
-    steps: pl.DataFrame, where: pl.DataFrame, settings: dict[str, Any]
+def ratio_rows(
+    steps: pl.DataFrame, where: pl.DataFrame, settings: Settings
 ) -> list[dict[str, Any]]:
-    """Speed of one arm over another's in the same repeat; the median of the repeats.
+    """Speed of one implementation over another's in the same repeat; the median of the repeats.
 
     One row for each batch size, and one (batch size 0) for the geometric mean over them, taken in
     each repeat.
     """
     rows, known = [], states(where)
-    sizes = sorted(settings["batch_sizes"])
-    for network, (first, second) in product(settings["networks"], PAIRS):
-        sides = {"platform": first[0], "arm": first[1], "over": second[1], "over_on": second[0]}
+    sizes = sorted(settings.batch_sizes)
+    for network, (first, second) in product(NETWORKS, PAIRS):
+        sides = dict(zip(("platform", "implementation"), first, strict=True))
+        sides |= {"over": second[1], "over_on": second[0]}
         pair = [speeds(steps, network, side) for side in (first, second)]
         missing = [known[side] for side in (first, second) if known[side] != MEASURED]
         for column, size in enumerate([*sizes, 0]):
@@ -118,20 +126,18 @@ def ratios(
     return rows
 
 
-def agreement(
-    gradients: pl.DataFrame, where: pl.DataFrame, settings: dict[str, Any]
-) -> list[dict[str, Any]]:
+def agreement_rows(gradients: pl.DataFrame, where: pl.DataFrame) -> list[dict[str, Any]]:
     """For each parameter the median of the relative differences over the seeds, and the largest.
 
-    The rows of jax.grad in float64 on the CPU are left out: they are the reference.
+    jax.grad in float64 on the CPU is left out: it is the reference.
     """
     names = gradients.select("network", "parameter").unique(maintain_order=True)
     rows = []
     for (network, parameter), place, dtype in product(
         names.iter_rows(), where.iter_rows(named=True), ("float64", "float32")
     ):
-        side = {key: place[key] for key in ("platform", "arm")}
-        if (place["platform"], place["arm"], dtype) == ("cpu", AUTODIFF, "float64"):
+        side = {key: place[key] for key in ("platform", "implementation")}
+        if (*side.values(), dtype) == REFERENCE:
             continue
         cell = gradients.filter(network=network, parameter=parameter, dtype=dtype, **side)
         row = {"network": network, "parameter": parameter, "dtype": dtype, **side}
@@ -144,10 +150,10 @@ def agreement(
     return rows
 
 
-def convolutions(
+def convolution_rows(
     differences: pl.DataFrame, seconds: pl.DataFrame, where: pl.DataFrame
 ) -> list[dict[str, Any]]:
-    """Milliseconds of each form of a convolution, and its difference to the definition."""
+    """Milliseconds of each form of a convolution, and its difference from the definition."""
     rows = []
     for (layer, platform, form), cell in seconds.group_by(
         "layer", "platform", "form", maintain_order=True
@@ -158,22 +164,23 @@ def convolutions(
         rows.append(labels | found | {"worst": worst.max(), "state": MEASURED})
     known = states(where)
     forms = {"im2col, compiled": OURS, "nn.conv2d": OURS, "PyTorch": TORCH}
-    for layer, platform, (form, arm) in product(
+    for layer, platform, (form, implementation) in product(
         seconds["layer"].unique(maintain_order=True), PLATFORMS, forms.items()
     ):
-        if known[platform, arm] != MEASURED:
+        state = known[platform, implementation]
+        if state != MEASURED:
             labels = {"layer": layer, "platform": platform, "form": form}
-            rows.append(labels | UNKNOWN | {"worst": None, "state": known[platform, arm]})
+            rows.append(labels | UNKNOWN | {"worst": None, "state": state})
     return rows
 
 
-def ratio_numbers(rows: list[dict[str, Any]], largest: int) -> list[dict[str, Any]]:
-    """GPU over CPU at the largest batch size; ours over the others' on the mean of all sizes."""
+def ratio_numbers(rows: list[dict[str, Any]], largest: int) -> list[Number]:
+    """GPU over CPU at the largest batch size; ours over the others in the mean of all sizes."""
     found = []
     for row in rows:
         network, platform, over = row["network"], row["platform"], row["over"]
         words = f"{NETWORKS[network]}, images per second: "
-        if row["state"] != MEASURED or row["arm"] != OURS:
+        if row["state"] != MEASURED or row["implementation"] != OURS:
             continue
         ratio = stats.Interval(*(row[end] for end in stats.Interval._fields))
         if row["over_on"] != platform and row["batch_size"] == largest:
@@ -188,11 +195,11 @@ def ratio_numbers(rows: list[dict[str, Any]], largest: int) -> list[dict[str, An
     return found
 
 
-def batching_numbers(steps: pl.DataFrame, settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """What large batches gain on the CPU over single images."""
-    smallest, largest = min(settings["batch_sizes"]), max(settings["batch_sizes"])
+def batching_numbers(steps: pl.DataFrame, settings: Settings) -> list[Number]:
+    """The gain of the largest batches over the smallest on the CPU."""
+    smallest, largest = min(settings.batch_sizes), max(settings.batch_sizes)
     found = []
-    for network in settings["networks"]:
+    for network in NETWORKS:
         own = speeds(steps, network, ("cpu", OURS))
         if own is not None:
             what = (
@@ -204,29 +211,29 @@ def batching_numbers(steps: pl.DataFrame, settings: dict[str, Any]) -> list[dict
     return found
 
 
-def gradient_numbers(gradients: pl.DataFrame) -> list[dict[str, Any]]:
+def gradient_numbers(gradients: pl.DataFrame) -> list[Number]:
     """The largest difference of any parameter in each seed; the median of the seeds."""
-    sides = ["platform", "arm", "dtype"]
+    sides = ["platform", "implementation", "dtype"]
     worst = gradients.group_by(*sides, "seed", maintain_order=True).agg(pl.col("difference").max())
     found = []
-    for (platform, arm, dtype), cell in worst.group_by(*sides, maintain_order=True):
-        if (platform, arm, dtype) == ("cpu", AUTODIFF, "float64"):
+    for (platform, name, dtype), cell in worst.group_by(*sides, maintain_order=True):
+        if (platform, name, dtype) == REFERENCE:
             continue
         prefix = "s4.gradients_" if platform == "cpu" else "s4.gpu_gradients_"
         what = (
-            f"gradients, {arm}, {str(platform).upper()}, {dtype}: largest relative difference of "
+            f"gradients, {name}, {str(platform).upper()}, {dtype}: largest relative difference of "
             "any parameter of both networks to jax.grad in float64"
         )
         median = median_interval(cell["difference"].to_numpy())
-        key = f"{prefix}{KEYS[str(arm)]}_{dtype}"
+        key = f"{prefix}{KEYS[str(name)]}_{dtype}"
         found.append(number(key, what, median, "ratio", SEEDS_ORDER))
     return found
 
 
 def convolution_numbers(
-    differences: pl.DataFrame, seconds: pl.DataFrame, settings: dict[str, Any]
-) -> list[dict[str, Any]]:
-    """Speed of our convolution over that of its other forms, their agreement, their memory."""
+    differences: pl.DataFrame, seconds: pl.DataFrame, settings: Settings
+) -> list[Number]:
+    """Speed of our convolution over its other forms, their agreement, and their memory."""
     found = []
     for (layer,), cells in seconds.group_by("layer", maintain_order=True):
         ours = _seconds(cells, "nn.conv2d")
@@ -248,26 +255,31 @@ def convolution_numbers(
     )
     median = median_interval(by_seed["difference"].to_numpy())
     found.append(number("s4.convolution_forms", what, median, "ratio", SEEDS_ORDER))
-    for i, factor in enumerate(column_factors(settings), start=1):
+    factors = column_factors(settings.image, settings.networks.cnn)
+    for i, factor in enumerate(factors, start=1):
         what = f"convolution {i}: elements of the im2col matrix over those of the images"
         found.append(single(f"s4.convolution_{i}_memory", what, factor, "ratio"))
     return found
 
 
-def column_factors(settings: dict[str, Any]) -> list[float]:
+def column_factors(image: list[int], cnn: Cnn) -> list[float]:
     """Elements of the im2col matrix over those of the images, for each convolution.
 
+    Args:
+        image: height, width and channels.
+        cnn: the network.
+
     Example:
-        >>> cnn = {"filters": [8, 16], "kernel": 5, "pool": 2}
-        >>> [round(f, 1) for f in column_factors({"image": [28, 28, 1], "networks": {"cnn": cnn}})]
+        >>> cnn = Cnn(filters=[8, 16], kernel=5, pool=2)
+        >>> [round(factor, 1) for factor in column_factors([28, 28, 1], cnn)]
         [18.4, 11.1]
     """
-    cnn, (height, width, _) = settings["networks"]["cnn"], settings["image"]
+    height, width, _ = image
     factors = []
-    for _ in cnn["filters"]:
-        out = height - cnn["kernel"] + 1, width - cnn["kernel"] + 1
-        factors.append(math.prod(out) * cnn["kernel"] ** 2 / (height * width))
-        height, width = out[0] // cnn["pool"], out[1] // cnn["pool"]
+    for _ in cnn.filters:
+        out = height - cnn.kernel + 1, width - cnn.kernel + 1
+        factors.append(math.prod(out) * cnn.kernel**2 / (height * width))
+        height, width = out[0] // cnn.pool, out[1] // cnn.pool
     return factors
 
 
@@ -275,45 +287,47 @@ def _seconds(cells: pl.DataFrame, form: str) -> np.ndarray:
     return cells.filter(platform="cpu", form=form).sort("repeat")["seconds"].to_numpy()
 
 
-def main(folder: Path, settings: dict[str, Any], tables: Path) -> None:
-    """Write the tables (CSV).
-
-    platforms: images per second, for the figure. platforms_ratios: their ratios.
-    platforms_gradients: differences of gradients by parameter. platforms_convolutions: the forms of
-    a convolution. numbers_platforms: the numbers.
+def main(
+    settings: Settings,
+    runs: Path,
+    throughput: Path,
+    ratios: Path,
+    gradients: Path,
+    convolutions: Path,
+    numbers: Path,
+) -> None:
+    """Write the tables.
 
     Args:
-        folder: where train_platforms wrote.
-        settings: the chapter's.
-        tables: folder to write to.
+        settings: the chapter's settings.
+        runs: folder that `measure` wrote.
+        throughput: CSV of the figure: images per second.
+        ratios: CSV of their ratios.
+        gradients: CSV of the differences of gradients by parameter.
+        convolutions: CSV of the forms of a convolution.
+        numbers: CSV of the chapter's numbers.
     """
-    places, grads, timed, worst, forms = (
-        pl.read_parquet(folder / f"{name}.parquet")
+    where, grads, steps, differences, seconds = (
+        pl.read_parquet(runs / f"{name}.parquet")
         for name in ("where", "gradients", "steps", "differences", "convolutions")
     )
-    compared = ratios(timed, places, settings)
-    numbers = [
-        *ratio_numbers(compared, max(settings["batch_sizes"])),
-        *batching_numbers(timed, settings),
+    compared = ratio_rows(steps, where, settings)
+    tables = {
+        throughput: throughput_rows(steps, where, settings),
+        ratios: compared,
+        gradients: agreement_rows(grads, where),
+        convolutions: convolution_rows(differences, seconds, where),
+    }
+    labels = {"threads": pl.lit(settings.threads), "data": pl.lit(DATA)}
+    for path, rows in tables.items():
+        write_csv(pl.DataFrame(rows, infer_schema_length=None).with_columns(**labels), path)
+    of_chapter = [
+        *ratio_numbers(compared, max(settings.batch_sizes)),
+        *batching_numbers(steps, settings),
         *gradient_numbers(grads),
-        *convolution_numbers(worst, forms, settings),
+        *convolution_numbers(differences, seconds, settings),
     ]
-    for rows, name in (
-        (throughput(timed, places, settings), "platforms"),
-        (compared, "platforms_ratios"),
-        (agreement(grads, places, settings), "platforms_gradients"),
-        (convolutions(worst, forms, places), "platforms_convolutions"),
-        (numbers_table(numbers, DATA), "numbers_platforms"),
-    ):
-        made = pl.DataFrame(rows, infer_schema_length=None)
-        made = made.with_columns(threads=settings["threads"], data=pl.lit(DATA))
-        write_csv(made, tables / f"{name}.csv")
+    write_csv(numbers_table(of_chapter, DATA), numbers)
 
 
-if "snakemake" in globals():
-    job.begin(snakemake.log[0])
-    main(
-        Path(snakemake.input.where).parent,
-        snakemake.params["settings"],
-        Path(snakemake.output.table).parent,
-    )
+job.run(main, globals().get("snakemake"))

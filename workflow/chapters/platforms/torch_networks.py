@@ -13,19 +13,19 @@ import numpy as np
 import nnjax as nn
 
 Arrays = list[np.ndarray]
-"""Parameters, or their gradients, as ours: kernel or weights, bias, and so on."""
+"""Parameters, or their gradients, in our order and shapes: kernel or weights, bias, and so on."""
 
 
 def devices() -> dict[str, str]:
-    """PyTorch's device for each platform that it finds here."""
+    """PyTorch's device for each platform on this machine."""
     return {"cpu": "cpu", **({"gpu": "cuda"} if _torch().cuda.is_available() else {})}
 
 
 def begin(threads: int) -> None:
-    """Bind PyTorch to a number of threads, and let it compute as JAX does here.
+    """Bind PyTorch to a number of threads, and set it up as JAX is set up here.
 
-    Products of reduced precision are switched off, and cuDNN may try its algorithms beforehand, as
-    XLA does.
+    Products of reduced precision are switched off, and cuDNN may compare its algorithms beforehand,
+    as XLA does.
     """
     torch = _torch()
     torch.set_num_threads(threads)
@@ -35,7 +35,7 @@ def begin(threads: int) -> None:
 
 
 def library() -> str:
-    """PyTorch's version, and that of cuDNN where there is one."""
+    """PyTorch's version, and the version of cuDNN where there is one."""
     torch = _torch()
     found = torch.backends.cudnn.version() if torch.cuda.is_available() else None
     return f"PyTorch {torch.__version__}" + (f", cuDNN {found}" if found else "")
@@ -47,13 +47,13 @@ def device_name(device: str) -> str:
 
 
 def build(params: tuple[Any, ...], channels: int, pool: int, device: str) -> Any:
-    """The network that our parameters belong to, starting from them.
+    """The network with our parameters.
 
-    Channels come first in PyTorch, so kernels are transposed; its flatten counts the places of a
-    channel before the next channel, so the rows of the weights that follow are put in that order.
+    Channels come first in PyTorch, so kernels are transposed; its flatten takes all places of a
+    channel before the next channel, so the rows of the following weights are put in that order.
 
     Args:
-        params: of a network of `image_networks`, as numpy arrays; their dtype is the network's.
+        params: of one of `networks`, as numpy arrays; their dtype is the network's.
         channels: of the images.
         pool: the extent of the max pooling.
         device: PyTorch's name of the device.
@@ -109,12 +109,12 @@ def gradients(network: Any, x: Any, labels: Any) -> Arrays:
             found += [weight.transpose(2, 3, 1, 0), bias]
         else:
             found += [_channels_last(weight.T, channels), bias]
-            channels = 1  # what follows is not behind a flatten
+            channels = 1  # no flatten before the following layers
     return found
 
 
 def training(network: Any, x: Any, labels: Any, rate: float) -> Callable[[int], None]:
-    """Gradient descent on one batch, W <- W - rate dJ/dW.
+    """Gradient descent on one batch, W ← W - rate dJ/dW.
 
     Args:
         network: as `build` returns it; changed in place.
@@ -152,7 +152,7 @@ def convolution(
         device: PyTorch's name of the device.
 
     Returns:
-        A function that does it a number of times, and one that gives y, dK, db, dx in our shapes.
+        A function that runs it a number of times; one that gives y, dK, dbias, dx in our shapes.
     """
     x, kernel, bias, dy = inputs
     torch = _torch()
@@ -180,7 +180,7 @@ def convolution(
 
 
 def finish(tensor: Any) -> None:
-    """Wait until the tensor's device has done all that it was told."""
+    """Wait until the tensor's device has finished its work."""
     if tensor.device.type == "cuda":
         _torch().cuda.synchronize(tensor.device)
 
@@ -209,5 +209,5 @@ def _torch() -> Any:
 
 
 def _tensor(array: np.ndarray) -> Any:
-    # A contiguous copy: PyTorch may write into what it is given, and JAX's arrays are read-only.
+    # A contiguous copy: PyTorch may write into the array, and JAX's arrays are read-only.
     return _torch().from_numpy(np.array(array, order="C"))

@@ -1,38 +1,19 @@
 """Platforms: images per second of a training step by batch size, one panel for each network."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import figtable
 import numpy as np
-import plotjob
 import polars as pl
-import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
-from platform_arms import MEASURED
+from names import AUTODIFF, MEASURED, NETWORKS, OURS, TORCH
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+from workflow.lib import job, style, tables
 
 TITLE = "Images per second of a training step"
-COLUMNS = {
-    "network": pl.String,
-    "platform": pl.String,
-    "arm": pl.String,
-    "batch_size": pl.Int64,
-    "value": pl.Float64,
-    "lo": pl.Float64,
-    "hi": pl.Float64,
-    "n": pl.Int64,
-    "device": pl.String,
-    "state": pl.String,
-    "threads": pl.Int64,
-}
-NETWORKS = {"mlp": "fully connected", "cnn": "convolutional"}
-COLOURS = {"hand-derived": style.INK, "jax.grad": style.BLUE, "PyTorch": style.ORANGE}
-MARKERS = {"hand-derived": "o", "jax.grad": "s", "PyTorch": "^"}
+COLOURS = {OURS: style.INK, AUTODIFF: style.BLUE, TORCH: style.ORANGE}
+MARKERS = {OURS: "o", AUTODIFF: "s", TORCH: "^"}
 LINES = {"cpu": "-", "gpu": "--"}
 
 
@@ -40,23 +21,12 @@ def main(table: Path, svg: Path, png: Path) -> None:
     """Draw both panels.
 
     Args:
-        table: CSV with the columns above and data, as summarise_platforms writes it.
+        table: CSV as `summarise.throughput_rows` describes it, and `threads`.
         svg: vector file to write.
         png: raster file to write.
-
-    Raises:
-        TableError: the table is missing or wrong, or names an unknown network, platform or arm.
     """
-    read = figtable.read(table, COLUMNS, key=["network", "platform", "arm", "batch_size"])
-    for column, known in (("network", NETWORKS), ("platform", LINES), ("arm", COLOURS)):
-        unknown = set(read.rows[column]) - set(known)
-        if unknown:
-            raise figtable.TableError(
-                f"{table}: unknown {column} {sorted(unknown)}; expected some of {list(known)}"
-            )
+    read = tables.read_figure(table)
     measured = read.rows.filter(state=MEASURED)
-    if measured.is_empty():
-        raise figtable.TableError(f"{table}: nothing was measured, so there is nothing to draw")
     threads = int(read.rows["threads"][0])
     devices = [
         f"{platform.upper()}: {device}"
@@ -67,7 +37,7 @@ def main(table: Path, svg: Path, png: Path) -> None:
     ]
     footer = (
         f"Medians of {int(measured['n'].to_numpy().min())} interleaved repeats; bars: at least "
-        f"95 %, between order statistics. Images: {figtable.SOURCES[read.source]}, float32. "
+        f"95 %, between order statistics. Images: {tables.SOURCES[read.source]}, float32. "
         f"{'. '.join([*devices, *missing(read.rows)])}."
     )
     page = style.Page(9.6, 4.4, TITLE, footer, read.stand_in)
@@ -78,21 +48,21 @@ def missing(rows: pl.DataFrame) -> list[str]:
     """What was not measured and why, one sentence for each reason.
 
     Example:
-        >>> names = {"platform": ["gpu", "gpu"], "arm": ["jax.grad", "PyTorch"]}
+        >>> names = {"platform": ["gpu", "gpu"], "implementation": ["jax.grad", "PyTorch"]}
         >>> missing(pl.DataFrame(names | {"state": "not measured: no GPU here"}))
         ['GPU (jax.grad, PyTorch): not measured: no GPU here']
     """
     absent = rows.filter(pl.col("state") != MEASURED).unique(
-        ["platform", "arm"], keep="first", maintain_order=True
+        ["platform", "implementation"], keep="first", maintain_order=True
     )
     return [
-        f"{str(platform).upper()} ({', '.join(cells['arm'])}): {state}"
+        f"{str(platform).upper()} ({', '.join(cells['implementation'])}): {state}"
         for (platform, state), cells in absent.group_by("platform", "state", maintain_order=True)
     ]
 
 
 def draw(figure: Figure, rows: pl.DataFrame) -> None:
-    """One panel for each network, with a line for each platform and arm.
+    """One panel for each network, with a line for each platform and implementation.
 
     Args:
         figure: receives the axes.
@@ -100,9 +70,12 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
     """
     names = [name for name in NETWORKS if name in set(rows["network"])]
     for axes, network in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        for platform, arm in rows.select("platform", "arm").unique(maintain_order=True).rows():
-            cells = rows.filter(network=network, platform=platform, arm=arm).sort("batch_size")
-            _line(axes, cells, str(platform), str(arm))
+        lines = rows.select("platform", "implementation").unique(maintain_order=True)
+        for platform, implementation in lines.iter_rows():
+            cells = rows.filter(
+                network=network, platform=platform, implementation=implementation
+            ).sort("batch_size")
+            _line(axes, cells, platform, implementation)
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         sizes = sorted(set(rows["batch_size"]))
@@ -118,7 +91,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
         axes.legend(loc="lower right", frameon=False, fontsize=8)
 
 
-def _line(axes: Axes, cells: pl.DataFrame, platform: str, arm: str) -> None:
+def _line(axes: Axes, cells: pl.DataFrame, platform: str, implementation: str) -> None:
     sizes, value, lo, hi = (
         cells[name].to_numpy().astype(float) for name in ("batch_size", "value", "lo", "hi")
     )
@@ -126,15 +99,15 @@ def _line(axes: Axes, cells: pl.DataFrame, platform: str, arm: str) -> None:
         sizes,
         value,
         LINES[platform],
-        color=COLOURS[arm],
-        marker=MARKERS[arm],
+        color=COLOURS[implementation],
+        marker=MARKERS[implementation],
         markersize=4,
         linewidth=1.3,
-        label=f"{arm}, {platform.upper()}",
+        label=f"{implementation}, {platform.upper()}",
     )
     known = np.isfinite(lo) & np.isfinite(hi)
-    axes.vlines(sizes[known], lo[known], hi[known], color=COLOURS[arm], linewidth=2.5, alpha=0.5)
+    colour = COLOURS[implementation]
+    axes.vlines(sizes[known], lo[known], hi[known], color=colour, linewidth=2.5, alpha=0.5)
 
 
-if "snakemake" in globals():
-    plotjob.run(main, snakemake)
+job.run(main, globals().get("snakemake"))

@@ -2,55 +2,54 @@
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import im2col
+import jax
+import jax.numpy as jnp
 import numpy as np
-import stopwatch
-from platform_arms import OURS, TORCH, Arm
+import torch_networks
+from clock import Cell, Run
+from implementations import Implementation
+from names import OURS, TORCH
+from settings import Settings
 
-if TYPE_CHECKING:
-    import nnjax as nn
+import nnjax as nn
 
 Inputs = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """x, kernel, bias and dy of a convolution."""
 
 
-def inputs(settings: dict[str, Any], seed: int) -> dict[str, Inputs]:
-    """What the convolutions of the network get, by name, in float32 and drawn at random."""
+def inputs(settings: Settings, seed: int) -> dict[str, Inputs]:
+    """Random inputs of the network's convolutions, by name, in float32."""
     rng = np.random.default_rng(seed)
-    cnn, (height, width, channels) = settings["networks"]["cnn"], settings["image"]
-    batch, extent = settings["convolutions"]["batch_size"], cnn["kernel"]
+    cnn, (height, width, channels) = settings.networks.cnn, settings.image
+    batch, extent = settings.convolutions.batch_size, cnn.kernel
     made = {}
-    for i, filters in enumerate(cnn["filters"], start=1):
+    for i, filters in enumerate(cnn.filters, start=1):
         out = (height - extent + 1, width - extent + 1)
         shapes = [(batch, height, width, channels), (extent, extent, channels, filters)]
         shapes += [(filters,), (batch, *out, filters)]
         x, kernel, bias, dy = (rng.standard_normal(shape, np.float32) for shape in shapes)
         made[f"convolution {i}"] = (x, kernel, bias, dy)
-        height, width, channels = out[0] // cnn["pool"], out[1] // cnn["pool"], filters
+        height, width, channels = out[0] // cnn.pool, out[1] // cnn.pool, filters
     return made
 
 
-Form = Callable[[Inputs], tuple[stopwatch.Run, Callable[[], Any]]]
-"""Of the inputs: what runs it a number of times, and what gives y, dK, dbias, dx."""
+Form = Callable[[Inputs], tuple[Run, Callable[[], Any]]]
+"""Takes the inputs; returns what runs it a number of times, and what gives y, dK, dbias, dx."""
 
 Forms = dict[tuple[str, str], Form]
 """Forms by platform and name; the definition is the first."""
 
 
-def forms_of(layer: "nn.Layer", found: list[Arm]) -> Forms:
-    """The forms of a convolution that can be computed here.
+def forms_of(layer: nn.Layer, found: list[Implementation]) -> Forms:
+    """The forms of a convolution that can be computed on this machine.
 
     Args:
         layer: the convolution.
-        found: the arms that are here.
+        found: the implementations on this machine.
     """
-    import im2col
-    import jax
-    import jax.numpy as jnp
-    import torch_images
-
-    import nnjax as nn
 
     def by_rule(x: Any, kernel: Any, bias: Any, dy: Any) -> Any:
         params = nn.Convolution(kernel, bias)
@@ -59,7 +58,7 @@ def forms_of(layer: "nn.Layer", found: list[Arm]) -> Forms:
         return y, dkernel, dbias, dx
 
     def in_numpy(form: Callable[..., Any]) -> Form:
-        def make(inputs: Inputs) -> tuple[stopwatch.Run, Callable[[], Any]]:
+        def make(inputs: Inputs) -> tuple[Run, Callable[[], Any]]:
             def run(times: int) -> None:
                 for _ in range(times):
                     form(*inputs)
@@ -71,7 +70,7 @@ def forms_of(layer: "nn.Layer", found: list[Arm]) -> Forms:
     def in_jax(form: Callable[..., Any], device: Any) -> Form:
         program = jax.jit(form)
 
-        def make(inputs: Inputs) -> tuple[stopwatch.Run, Callable[[], Any]]:
+        def make(inputs: Inputs) -> tuple[Run, Callable[[], Any]]:
             placed = jax.device_put(inputs, device)
 
             def run(times: int) -> None:
@@ -89,23 +88,19 @@ def forms_of(layer: "nn.Layer", found: list[Arm]) -> Forms:
         ("cpu", "definition, NumPy"): in_numpy(im2col.by_definition),
         ("cpu", "im2col, NumPy"): in_numpy(im2col.as_product),
     }
-    for arm in found:
-        if arm.name == OURS:
-            forms[arm.platform, "im2col, compiled"] = in_jax(compiled, arm.device)
-            forms[arm.platform, "nn.conv2d"] = in_jax(by_rule, arm.device)
-        elif arm.name == TORCH:
-            forms[arm.platform, TORCH] = functools.partial(
-                torch_images.convolution, device=arm.device
-            )
+    for platform, name, device in found:
+        if name == OURS:
+            forms[platform, "im2col, compiled"] = in_jax(compiled, device)
+            forms[platform, "nn.conv2d"] = in_jax(by_rule, device)
+        elif name == TORCH:
+            forms[platform, TORCH] = functools.partial(torch_networks.convolution, device=device)
     return forms
 
 
-def differences(settings: dict[str, Any], found: list[Arm]) -> Iterator[dict[str, Any]]:
-    """How far every form is from the definition in float64, by seed."""
-    import jax
-
+def differences(settings: Settings, found: list[Implementation]) -> Iterator[dict[str, Any]]:
+    """Differences of every form from the definition in float64, by seed."""
     for name, forms in _by_layer(settings, found):
-        for seed in range(settings["gradients"]["seeds"]):
+        for seed in range(settings.gradients.seeds):
             with jax.enable_x64(True):
                 x, kernel, bias, dy = inputs(settings, seed)[name]
                 given = (x.astype(float), kernel.astype(float), bias.astype(float))
@@ -118,18 +113,18 @@ def differences(settings: dict[str, Any], found: list[Arm]) -> Iterator[dict[str
                     yield labels | {"seed": seed, "difference": worst}
 
 
-def cells(settings: dict[str, Any], found: list[Arm]) -> list[stopwatch.Cell]:
+def cells(settings: Settings, found: list[Implementation]) -> list[Cell]:
     """Every form of each convolution in float32, to be timed."""
     given = inputs(settings, 0)
     return [
-        stopwatch.Cell({"layer": name, "platform": platform, "form": form}, make(given[name])[0])
+        Cell({"layer": name, "platform": platform, "form": form}, make(given[name])[0])
         for name, forms in _by_layer(settings, found)
         for (platform, form), make in forms.items()
     ]
 
 
 def relative_difference(found: np.ndarray, reference: np.ndarray) -> float:
-    """max |found - reference| / max |reference|; NaN where any number is none.
+    """max |found - reference| / max |reference|; NaN if any element is NaN.
 
     >>> relative_difference(np.array([1.0, 4.5]), np.array([1.0, 4.0]))
     0.125
@@ -138,11 +133,9 @@ def relative_difference(found: np.ndarray, reference: np.ndarray) -> float:
     return float(np.abs(found.astype(np.float64) - exact).max() / np.abs(exact).max())
 
 
-def _by_layer(settings: dict[str, Any], found: list[Arm]) -> "list[tuple[str, Forms]]":
-    import nnjax as nn
-
-    cnn = settings["networks"]["cnn"]
+def _by_layer(settings: Settings, found: list[Implementation]) -> list[tuple[str, Forms]]:
+    cnn = settings.networks.cnn
     return [
-        (f"convolution {i}", forms_of(nn.conv2d(filters, cnn["kernel"]), found))
-        for i, filters in enumerate(cnn["filters"], start=1)
+        (f"convolution {i}", forms_of(nn.conv2d(filters, cnn.kernel), found))
+        for i, filters in enumerate(cnn.filters, start=1)
     ]
