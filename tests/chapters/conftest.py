@@ -2,8 +2,11 @@
 
 import importlib
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import pytest
 
 from workflow.lib import chapters
 from workflow.lib.chapters import Chapter
@@ -22,7 +25,7 @@ def load(name: str, module: str) -> ModuleType:
         name: the chapter.
         module: the file's name without `.py`.
     """
-    folder = chapters.FOLDER / name
+    folder = _folder(name)
     names = {path.stem for path in folder.glob("*.py")}
     mine = _LOADED.setdefault(name, {})
     others = {each: sys.modules.pop(each) for each in names & sys.modules.keys()}
@@ -45,7 +48,7 @@ def chapter(name: str, study: str = "full", **overrides: Any) -> Chapter:
         study: "full" or "quick".
         overrides: settings of the chapter that differ.
     """
-    return chapters.chapter(chapters.FOLDER / name, {"study": study, name: overrides})
+    return chapters.chapter(_folder(name), {"study": study, name: overrides})
 
 
 def settings(name: str, study: str = "full", **overrides: Any) -> Any:
@@ -57,3 +60,11 @@ def settings(name: str, study: str = "full", **overrides: Any) -> Any:
         overrides: settings of the chapter that differ.
     """
     return load(name, "settings").Settings(**chapter(name, study, **overrides).params())
+
+
+def _folder(name: str) -> Path:
+    """The folder of a chapter; without it, the tests of the chapter are skipped."""
+    folder = chapters.FOLDER / name
+    if not folder.exists():
+        pytest.skip(f"there is no chapter {name}", allow_module_level=True)
+    return folder
