@@ -66,7 +66,7 @@ def test_rows_left_out() -> None:
 def test_a_formula_is_right_unless_a_mistake_is_planted(key: str) -> None:
     group, _, formula = formulas.FORMULAS[key]
     errors = [formulas.error(formula(np.random.default_rng(case))) for case in range(5)]
-    if group == "spoilt":
+    if group == "planted mistake":
         assert min(errors) > 0.01
     else:
         assert max(errors) < 1e-6
@@ -162,5 +162,5 @@ def test_a_run_gives_tables_and_figures(made: Path, tmp_path: Path) -> None:
 def test_the_verifier_sees_a_fork_that_does_not_add() -> None:
     """The residual block with the planted mistake, without the rest of the networks."""
     block = nn.serial(nn.dense(2), nn.tanh())
-    spoilt = nn.residual(block)._replace(backward=block.backward)
-    assert not nn.verify(spoilt, (2,), inputs=forks._normal, show=False).passed
+    planted = nn.residual(block)._replace(backward=block.backward)
+    assert not nn.verify(planted, (2,), inputs=forks._normal, show=False).passed

@@ -66,19 +66,19 @@ def nll(y: Any, y_hat: Any) -> Any:
 
 
 def scalar_by_vector(rng: np.random.Generator) -> Case:
-    """f = x' A x; df/dx = (A + A') x."""
+    """f = xᵀ A x; ∂f/∂x = (A + Aᵀ) x."""
     A, x = rng.normal(size=(4, 4)), rng.normal(size=4)
     return [(A + A.T) @ x], slopes(lambda x: x @ A @ x, x)
 
 
 def vector_by_vector(rng: np.random.Generator) -> Case:
-    """f = A x; df/dx = A', the transpose of the Jacobian."""
+    """f = A x; ∂f/∂x = Aᵀ, the transpose of the Jacobian."""
     A, x = rng.normal(size=(3, 4)), rng.normal(size=4)
     return [A.T], slopes(lambda x: A @ x, x)
 
 
 def scalar_by_matrix(rng: np.random.Generator) -> Case:
-    """f = a' X b; df/dX = a b'."""
+    """f = aᵀ X b; ∂f/∂X = a bᵀ."""
     a, X, b = rng.normal(size=3), rng.normal(size=(3, 4)), rng.normal(size=4)
     return [np.outer(a, b)], slopes(lambda X: a @ X @ b, X)
 
@@ -130,14 +130,14 @@ def logistic_gradient(rng: np.random.Generator) -> Case:
 
 
 def affine(rng: np.random.Generator) -> Case:
-    """z = W x + b: delta_W = delta_z x', delta_b = delta_z, delta_x = W' delta_z."""
+    """z = W x + b: δW = δz xᵀ, δb = δz, δx = Wᵀ δz."""
     W, b, x, delta = (rng.normal(size=shape) for shape in ((3, 4), 3, 4, 3))
     expected = slopes(lambda W, b, x: delta @ (W @ x + b), W, b, x)
     return [np.outer(delta, x), delta, W.T @ delta], expected
 
 
 def matrix_product(rng: np.random.Generator) -> Case:
-    """C = A B': delta_A = delta_C B, delta_B = delta_C' A."""
+    """C = A Bᵀ: δA = δC B, δB = δCᵀ A."""
     A, B, delta = (rng.normal(size=shape) for shape in ((3, 4), (2, 4), (3, 2)))
     return [delta @ B, delta.T @ A], slopes(lambda A, B: (delta * (A @ B.T)).sum(), A, B)
 
@@ -194,13 +194,13 @@ def _recursion(arrays: Arrays, g: list[str], x: np.ndarray, y: float) -> Arrays:
 
 
 def multilayer_recursion(rng: np.random.Generator) -> Case:
-    """Delta_z = delta_a * g'(z), delta_W = delta_z a', delta_a of the layer before = W' delta_z."""
+    """δz = δa ⊙ g′(z), δW = δz aᵀ, δa of the layer before = Wᵀ δz."""
     arrays, g, x, y = _network(rng)
     return _recursion(arrays, g, x, y), slopes(_cost(g, x, y), *arrays)
 
 
 def combined_recursion(rng: np.random.Generator) -> Case:
-    """Delta_z[l] = (W[l+1]' delta_z[l+1]) * g'(z[l])."""
+    """δz[l] = (W[l+1]ᵀ δz[l+1]) ⊙ g′(z[l])."""
     arrays, g, x, y = _network(rng)
     a, z = _forward(arrays, g, x)
     delta_z = a[-1] - y
@@ -219,7 +219,7 @@ def _with_l2(rng: np.random.Generator) -> tuple[Arrays, Arrays, np.ndarray, floa
 
 
 def l2_fork(rng: np.random.Generator) -> Case:
-    """J + lambda w'w on the output weights: delta_w = delta_z a' + 2 lambda w."""
+    """J + λ wᵀw on the output weights: δw = δz aᵀ + 2 λ w."""
     found, expected, w, strength = _with_l2(rng)
     return [*found[:-2], found[-2] + 2 * strength * w, found[-1]], expected
 
@@ -237,7 +237,7 @@ def _fork(rng: np.random.Generator) -> tuple[Arrays, Arrays]:
 
 
 def fork(rng: np.random.Generator) -> Case:
-    """Delta_u = da/du delta_a + dz/du delta_z."""
+    """δu = (∂a/∂u) δa + (∂z/∂u) δz."""
     branches, expected = _fork(rng)
     return [branches[0] + branches[1]], expected
 
@@ -252,8 +252,12 @@ FORMULAS: dict[str, tuple[str, str, Callable[[np.random.Generator], Case]]] = {
     "scalar_by_vector": ("preliminaries", "scalar by vector", scalar_by_vector),
     "vector_by_vector": ("preliminaries", "vector by vector", vector_by_vector),
     "scalar_by_matrix": ("preliminaries", "scalar by matrix", scalar_by_matrix),
-    "chain_rule": ("preliminaries", "chain rule of vectors", vector_chain_rule),
-    "other_order": ("spoilt", "chain rule in the other order", chain_rule_in_the_other_order),
+    "chain_rule": ("preliminaries", "vector chain rule", vector_chain_rule),
+    "other_order": (
+        "planted mistake",
+        "vector chain rule in reverse",
+        chain_rule_in_the_other_order,
+    ),
     "two_variables": (
         "preliminaries",
         "chain rule of two variables",
@@ -262,14 +266,14 @@ FORMULAS: dict[str, tuple[str, str, Callable[[np.random.Generator], Case]]] = {
     "logistic_gradient": ("preliminaries", "logistic regression", logistic_gradient),
     "loss_node": ("blocks", "negative log likelihood", loss_node),
     "affine": ("blocks", "z = W x + b", affine),
-    "matrix_product": ("blocks", "C = A B'", matrix_product),
+    "matrix_product": ("blocks", "C = A Bᵀ", matrix_product),
     "multiply_gate": ("blocks", "multiply gate", multiply_gate),
     "recursion": ("networks", "multilayer recursion", multilayer_recursion),
     "combined": ("networks", "the same, combined", combined_recursion),
     "fork": ("forks", "fork: signals add up", fork),
-    "one_branch": ("spoilt", "fork: one branch alone", one_branch),
+    "one_branch": ("planted mistake", "fork with one branch only", one_branch),
     "l2": ("forks", "L2 as a fork", l2_fork),
-    "l2_left_out": ("spoilt", "L2 left out", l2_left_out),
+    "l2_left_out": ("planted mistake", "L2 branch omitted", l2_left_out),
 }
 """Key to group, name and the formula's random case."""
 

@@ -1,4 +1,4 @@
-"""Irises: what logistic regression, quadratic basis functions and a network call one species."""
+"""Irises: the regions that three models assign to one species."""
 
 from pathlib import Path
 
@@ -36,8 +36,8 @@ def main(table: Path, svg: Path, png: Path) -> None:
     footer = (
         f"Data: {tables.SOURCES[read.source]}. Percentages: leave-one-out accuracy [95 %], over "
         f"{flowers} flowers and, for the network, {seeds} seeds. Shaded: called {asked} after "
-        "training on all flowers (network: first seed). Dashed: where a hidden unit is 1/2. Grey "
-        f"lines: where one seed in ten, or nine, say {asked}. Rings: wrong when left out."
+        "training on all flowers (network: first seed). Dashed: a hidden unit equals 1/2. Grey "
+        f"lines: one or nine seeds in ten say {asked}. Rings: misclassified when left out."
     )
     page = style.Page(9.6, 4.4, TITLE, footer, read.stand_in)
     style.render(page, lambda figure: draw(figure, read.rows), svg, png)

@@ -1,4 +1,4 @@
-"""Errors of the notes' backward formulas against central differences, and of spoilt ones."""
+"""Errors of the notes' backward formulas and of planted mistakes, against central differences."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from workflow.lib import job, style, tables
 
 TITLE = "Every formula of the notes against central differences"
-GROUPS = ("preliminaries", "blocks", "networks", "forks", "nnjax", "spoilt")
+GROUPS = ("preliminaries", "blocks", "networks", "forks", "nnjax", "planted mistake")
 
 
 def main(table: Path, svg: Path, png: Path) -> None:
@@ -24,8 +24,8 @@ def main(table: Path, svg: Path, png: Path) -> None:
     most = read.rows["n"].to_numpy().max()
     footer = (
         f"n = {most} random cases of each formula (nnjax: one network each), float64. Dot: median; "
-        "line: smallest to largest error; error: largest difference over the largest derivative. "
-        "Differences themselves are wrong by some 1e-11 to 1e-8."
+        "line: smallest to largest. Error: largest difference over the largest derivative. "
+        "Central differences are themselves off by about 1e-11 to 1e-8."
     )
     page = style.Page(7.6, 1.3 + 0.22 * read.rows.height, TITLE, footer, read.stand_in)
     style.render(page, lambda figure: draw(figure, read.rows), svg, png)
@@ -42,9 +42,9 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
     place, places, names = 0.0, list[float](), list[str]()
     for group in GROUPS:
         part = rows.filter(group=group)
-        colour = style.ORANGE if group == "spoilt" else style.BLUE
+        colour = style.ORANGE if group == "planted mistake" else style.BLUE
         for check, lo, value, hi in part.select("check", "lo", "value", "hi").iter_rows():
-            # An exact result has no place on a logarithmic axis but its left end.
+            # A logarithmic axis can show an exact result only at its left end.
             lo, value, hi = np.maximum([lo, value, hi], 1e-17)
             axes.plot([lo, hi], [place, place], color=colour, linewidth=3, alpha=0.4)
             axes.plot([value], [place], "o", color=colour, markersize=4)
@@ -56,7 +56,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
     axes.set_yticks(places, names)
     axes.set_ylim(place - 0.6, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("error (blue: as written; orange: spoilt on purpose)")
+    axes.set_xlabel("error (blue: as written; orange: with a planted mistake)")
 
 
 job.run(main, globals().get("snakemake"))

@@ -1,4 +1,4 @@
-"""What the irises and the checks of formulas say: figures' tables and numbers."""
+"""Summarise the iris runs and the formula checks: tables of the figures and numbers."""
 
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ DATA = pl.lit("iris").alias("data")
 FLOWERS_WILSON = "95 % over flowers (Wilson)"
 FLOWERS_BOOTSTRAP = "95 % over flowers (bootstrap)"
 FLOWERS_AND_SEEDS = "95 % over flowers and seeds (bootstrap)" + N_SEEDS
-ALL_CASES = "all: the smallest and the largest of the random cases"
-ALL_NETWORKS = "all: the smallest and the largest of the networks"
+ALL_CASES = "smallest to largest of all random cases"
+ALL_NETWORKS = "smallest to largest of all networks"
 
 MODELS = {
     "logistic": "logistic regression",
@@ -87,7 +87,7 @@ def iris_numbers(
     rows = list(model_numbers(right).values())
     left = flowers.filter(pl.col("row").is_in(left_out["row"].unique().to_list()))
     rows.append(
-        number("h1.always_no", "accuracy of always saying no",
+        number("h1.always_no", "accuracy of always answering no",
                stats.proportion_interval(int((~left["chosen"]).sum()), left.height), "fraction",
                FLOWERS_WILSON)
     )  # fmt: skip
@@ -101,30 +101,30 @@ def iris_numbers(
         own = right[model]
         rows.append(
             number(f"h1.{model}_sklearn_accuracy",
-                   f"{what}, scikit-learn's: leave-one-out accuracy",
+                   f"{what}, scikit-learn: leave-one-out accuracy",
                    stats.proportion_interval(int(peer.sum()), peer.size), "fraction",
                    FLOWERS_WILSON)
         )  # fmt: skip
         covers = FLOWERS_AND_SEEDS if len(own) > 1 else FLOWERS_BOOTSTRAP
-        words = f"{what}: ours minus scikit-learn's, the same flowers"
+        words = f"{what}: nnjax minus scikit-learn, the same flowers"
         found = difference(own, peer)
         rows.append(
             number(f"h1.{model}_minus_sklearn", words, found, "difference of fractions", covers)
         )
         if model != "network":
-            words = f"{what}: largest difference of a probability from scikit-learn's"
+            words = f"{what}: largest difference of probabilities from scikit-learn's"
             rows.append(single(f"h1.{model}_probability_gap", words, *_gap(left_out, model)))
     lost = left_out.filter(pl.col("model") == "network").group_by("seed").agg(
         (~pl.col("probability").is_finite()).any().alias("lost")
     )["lost"]  # fmt: skip
     rows.append(
-        number("h1.diverged", "seeds of the network with a training that diverged",
+        number("h1.diverged", "seeds of the network with a diverged run",
                stats.proportion_interval(int(lost.sum()), len(lost)), "fraction", SEEDS_WILSON)
     )  # fmt: skip
     for (hidden,), part in widths.group_by("hidden_units", maintain_order=True):
         found = stats.proportion_interval(int((part["accuracy"] >= reached).sum()), part.height)
         units = "hidden unit" if hidden == 1 else "hidden units"
-        what = f"seeds that get {100 * reached:g} % of all flowers right, {hidden} {units}"
+        what = f"seeds with {100 * reached:g} % of all flowers right, {hidden} {units}"
         rows.append(number(f"h1.reached_{hidden}", what, found, "fraction", SEEDS_WILSON))
     return rows
 
@@ -145,7 +145,7 @@ def nll_numbers(nll: pl.DataFrame) -> list[dict[str, Any]]:
 
     binary, composed = ["nnjax, binary, fused"], ["nnjax, sigmoid then loss"]
     table = [
-        ("h2.as_written", "as the source writes it, relative error, median", WRITTEN, "error64"),
+        ("h2.as_written", "as written in the source, relative error, median", WRITTEN, "error64"),
         ("h2.float64", "nnjax's softmax losses in float64, relative error, median", SOFTMAX,
          "error64"),
         ("h2.float32_ulps", "nnjax's softmax losses in float32, units in the last place, median",
@@ -172,24 +172,24 @@ def formula_numbers(formulas: pl.DataFrame, forks: pl.DataFrame) -> list[dict[st
         return spread(formulas.filter(group=name)["error"])
 
     by_differences = forks.filter(oracle="central differences")
-    spoilt = pl.col("network") == "residual, one branch alone"
-    by_jax = forks.filter(~spoilt, pl.col("oracle") == "jax.grad")["error64"]
+    planted = pl.col("network") == "residual, one branch alone"
+    by_jax = forks.filter(~planted, pl.col("oracle") == "jax.grad")["error64"]
     cases = [
-        ("h3.recursion", "the multilayer recursion, in both forms", of("recursion", "combined")),
-        ("h3.fork", "a fork whose error signals add up", of("fork")),
+        ("h3.recursion", "multilayer recursion, both forms", of("recursion", "combined")),
+        ("h3.fork", "fork: error signals add up", of("fork")),
         ("h3.l2", "L2 as a fork", of("l2")),
-        ("h3.one_branch", "spoilt: one branch of a fork alone", of("one_branch")),
-        ("h3.l2_left_out", "spoilt: the branch of L2 left out", of("l2_left_out")),
-        ("h3.preliminaries", "the vector derivatives of the preliminaries", group("preliminaries")),
-        ("h3.other_order", "spoilt: chain rule of vectors the other way round", of("other_order")),
-        ("h3.blocks", "the common blocks", group("blocks")),
+        ("h3.one_branch", "planted mistake, fork with one branch only", of("one_branch")),
+        ("h3.l2_left_out", "planted mistake, L2 branch omitted", of("l2_left_out")),
+        ("h3.preliminaries", "vector derivatives of the preliminaries", group("preliminaries")),
+        ("h3.other_order", "planted mistake, vector chain rule in reverse", of("other_order")),
+        ("h3.blocks", "common blocks", group("blocks")),
     ]  # fmt: skip
     networks = [
         ("h3.nnjax_forks", "nnjax, networks with and without forks, central differences",
-         spread(by_differences.filter(~spoilt)["error64"])),
+         spread(by_differences.filter(~planted)["error64"])),
         ("h3.nnjax_jax_grad", "nnjax, the same networks, against jax.grad", spread(by_jax)),
-        ("h3.nnjax_one_branch", "spoilt: a residual block of nnjax that passes on one branch",
-         spread(by_differences.filter(spoilt)["error64"])),
+        ("h3.nnjax_one_branch", "planted mistake, nnjax's residual block with one branch only",
+         spread(by_differences.filter(planted)["error64"])),
     ]  # fmt: skip
     return [
         number(key, f"{what}: error, median", found, "number", covers)
@@ -263,7 +263,7 @@ def forks_figure(formulas: pl.DataFrame, forks: pl.DataFrame) -> pl.DataFrame:
         value, lo, hi, n = spread(part["error"])
         rows.append({"group": group, "check": check, "lo": lo, "value": value, "hi": hi, "n": n})
     for row in forks.filter(oracle="central differences").iter_rows(named=True):
-        group = "spoilt" if "alone" in row["network"] else "nnjax"
+        group = "planted mistake" if "alone" in row["network"] else "nnjax"
         found = dict.fromkeys(("lo", "value", "hi"), row["error64"])
         rows.append({"group": group, "check": f"nnjax: {row['network']}", **found, "n": 1})
     return pl.DataFrame(rows)

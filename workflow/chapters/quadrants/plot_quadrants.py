@@ -31,10 +31,10 @@ def main(table: Path, svg: Path, png: Path) -> None:
     seeds = read.rows.filter(part="accuracy after").height
     points = read.rows.filter(part="after").height
     footer = (
-        f"n = {seeds} seeds, {points} points each that were not trained on; data: "
+        f"n = {seeds} seeds, {points} points each, not used in training; data: "
         f"{tables.SOURCES[read.source]}. Blue: the guess is the same sign; orange: opposite "
         "signs. Upper row: the seed of median accuracy; crosses: wrong guesses. Lower row: the "
-        "guess for every place of the square, after training; the words are the truth."
+        "guess at every point of the square after training; words: the truth."
     )
     page = style.Page(9.2, 6.9, TITLE, footer, read.stand_in)
     style.render(page, lambda figure: draw(figure, read.rows), svg, png)

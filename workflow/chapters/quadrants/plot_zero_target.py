@@ -52,7 +52,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
             "D",
             color=style.ORANGE,
             markersize=6,
-            label="published, one run",
+            label="printed, one run",
             clip_on=False,
             zorder=5,
         )

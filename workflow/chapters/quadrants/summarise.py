@@ -1,4 +1,4 @@
-"""What the sample-by-sample runs and the gradient checks show: figures' tables and numbers."""
+"""Summarise the sample-by-sample runs and gradient checks: tables of the figures and numbers."""
 
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ from workflow.lib.estimates import table as numbers_table
 from workflow.lib.tables import write_csv
 
 DATA = pl.lit("points").alias("data")
-ALL_OF_THEM = "all: the smallest and the largest of the random networks"
+ALL_OF_THEM = "smallest to largest of all random networks"
 FORMS = {
     "loop_as_printed": "the generic loop as printed, with f(y)",
     "general_step_as_printed": "the general step as printed, with f(y) and dL(x)",
-    "final_code": "the loop with the derivative, as in the first two steps and the final code",
+    "final_code": "the loop with f′(y), as in the first two steps and the final code",
     "nnjax": "nnjax: dense, leaky_relu and mean_squared_error",
 }
 
@@ -49,9 +49,9 @@ def zero_target_numbers(runs: pl.DataFrame, printed: dict[str, float]) -> list[d
         number("m1.ratio", "loss after over loss before, geometric mean", geometric, "ratio",
                "95 % over seeds (Student's t on the logarithms)"),
         number("m1.ratio_of_large", "the same for the half of the seeds with the larger losses "
-               "before (looked at after the run)", geometric_large, "ratio",
+               "before (a split made after the run)", geometric_large, "ratio",
                "95 % over seeds (Student's t on the logarithms)"),
-        single("m1.published_ratio", "the published run: loss after over loss before", once,
+        single("m1.published_ratio", "the printed run: loss after over loss before", once,
                "ratio"),
         number("m1.negative_of_small", "outputs below 0 before training, the half of the seeds "
                "with the smaller losses, mean", mean(negative[~large]), "fraction",
@@ -64,15 +64,15 @@ def zero_target_numbers(runs: pl.DataFrame, printed: dict[str, float]) -> list[d
         number("m1.fell", "seeds whose loss falls", share(ratio < 1), "fraction", SEEDS_WILSON),
         number("m1.fell_hundredfold", "seeds whose loss falls to less than a hundredth",
                share(ratio < 0.01), "fraction", SEEDS_WILSON),
-        number("m1.before_below_published", "seeds that begin below the published run",
+        number("m1.before_below_published", "seeds that begin below the printed run",
                share(before < printed["m1.before"]), "fraction", SEEDS_WILSON),
-        number("m1.after_below_published", "seeds that end below the published run",
+        number("m1.after_below_published", "seeds that end below the printed run",
                share(after < printed["m1.after"]), "fraction", SEEDS_WILSON),
-        number("m1.step_lowers_loss_before", "samples whose own loss one step lowers, before "
+        number("m1.step_lowers_loss_before", "samples whose own loss falls in one step, before "
                "training, mean", mean(first["lowered"].to_numpy()), "fraction", SEEDS_T),
-        number("m1.step_lowers_loss_after", "samples whose own loss one step lowers, after "
+        number("m1.step_lowers_loss_after", "samples whose own loss falls in one step, after "
                "training, mean", mean(last["lowered"].to_numpy()), "fraction", SEEDS_T),
-        number("m1.diverged", "seeds whose loss is not finite in the end",
+        number("m1.diverged", "seeds whose final loss is not finite",
                share(~np.isfinite(after)), "fraction", SEEDS_WILSON),
     ]  # fmt: skip
 
@@ -96,11 +96,11 @@ def quadrants_numbers(
                share(first["one_answer"].to_numpy()), "fraction", SEEDS_WILSON),
         number("m2.one_answer_after", "seeds that give all points one answer after training",
                share(last["one_answer"].to_numpy()), "fraction", SEEDS_WILSON),
-        single("m2.best_line", "accuracy of the best straight line on the whole square, by trying "
-               "all", best_line, "fraction"),
+        single("m2.best_line", "accuracy of the best straight line on the whole square, by "
+               "exhaustive search", best_line, "fraction"),
         number("m2.above_line", "seeds above 2/3, the best straight line", share(after > 2 / 3),
                "fraction", SEEDS_WILSON),
-        number("m2.above_nine_tenths", "seeds with nine points of ten right or more",
+        number("m2.above_nine_tenths", "seeds with at least nine points in ten right",
                share(after >= 0.9), "fraction", SEEDS_WILSON),
         single("m2.worst", "accuracy after training, the worst seed", after.min(), "fraction",
                seeds),
@@ -108,7 +108,7 @@ def quadrants_numbers(
                "fraction", seeds),
         single("m2.best", "accuracy after training, the best seed", after.max(), "fraction",
                seeds),
-        number("m2.diverged", "seeds whose scores are not finite in the end",
+        number("m2.diverged", "seeds whose final scores are not finite",
                share(~lost["lead"].to_numpy()), "fraction", SEEDS_WILSON),
     ]  # fmt: skip
 
