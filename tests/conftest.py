@@ -1,13 +1,9 @@
-"""What every test of the library runs under: the processor, float64 and no silent promotion.
+"""What every test runs under: float64 and no silent promotion.
 
 The doctests of `nnjax/` are outside this folder and stay in float32, the default of JAX.
 """
 
 import itertools
-import os
-
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
-
 from collections.abc import Iterator
 
 import jax
@@ -17,7 +13,6 @@ from hypothesis import settings
 # Deadlines would time JAX's compilation; derandomize makes every run the same run.
 settings.register_profile("nnjax", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("nnjax")
-
 
 _finished = itertools.count(1)
 
@@ -42,12 +37,3 @@ def strict_float64() -> Iterator[None]:
 @pytest.fixture
 def key() -> jax.Array:
     return jax.random.key(20260101)
-
-
-@pytest.fixture
-def quick_compiler() -> Iterator[None]:
-    """Compile with few optimisations: the programs of these tests are tiny and many."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)

@@ -18,8 +18,6 @@ from nnjax.layers.activations import elu, gelu, leaky_relu, relu, sigmoid, silu,
 from nnjax.layers.softmax import log_softmax, softmax
 from nnjax.losses import softmax_cross_entropy
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 SMOOTH = {
     "elu": elu(),
     "softplus": softplus(),

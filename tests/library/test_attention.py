@@ -16,8 +16,6 @@ from nnjax.layers.embedding import embedding, position_embedding
 from nnjax.layers.norm import layer_norm
 from nnjax.transformer import transformer_block
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 
 def run(layer: nn.Layer, x: Any, dy: Any, params: Any = ()) -> tuple[Any, Any, Any]:
     """Output, gradients of the parameters and of the input."""

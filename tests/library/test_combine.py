@@ -16,8 +16,6 @@ from nnjax.losses import mean_squared_error
 from nnjax.penalty import l2
 from nnjax.share import shared
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 
 def scale(factor: float) -> Layer:
     """y = factor x, so that every error signal can be followed by hand."""

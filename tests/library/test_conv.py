@@ -18,8 +18,6 @@ from nnjax.core import Layer
 from nnjax.layers.conv import Convolution, conv1d, conv2d
 from nnjax.layers.conv_transpose import conv1d_transpose, conv2d_transpose
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 ROOMY = ((2, 1), (0, 3))
 
 # kernel, stride, dilation, (before, after) on each axis, groups, sizes of the larger side

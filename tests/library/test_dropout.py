@@ -9,8 +9,6 @@ import pytest
 
 from nnjax.layers.dropout import dropout
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_so_many_are_dropped_and_the_mean_stays(rate: float, key: jax.Array) -> None:

@@ -10,8 +10,6 @@ import pytest
 from nnjax.layers.dense import Dense, dense
 from nnjax.layers.embedding import Embedding, PositionEmbedding, embedding, position_embedding
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 TABLE = Embedding(jnp.arange(6.0).reshape(3, 2))
 LAYER = embedding(3, 2)
 

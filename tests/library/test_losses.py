@@ -29,8 +29,6 @@ from nnjax.losses import (
     softmax_cross_entropy,
 )
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 CLASSES = {
     "softmax_cross_entropy": softmax_cross_entropy,
     "categorical_cross_entropy": categorical_cross_entropy,

@@ -13,8 +13,6 @@ import nnjax as nn
 from nnjax.layers.batch_norm import BatchNorm, batch_norm
 from nnjax.layers.norm import GroupNorm, LayerNorm, RMSNorm, group_norm, layer_norm, rms_norm
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 TRAINING = jax.random.key(0)
 
 

@@ -14,8 +14,6 @@ from nnjax.core import Layer
 from nnjax.layers.avg_pool import avg_pool, global_avg_pool
 from nnjax.layers.max_pool import global_max_pool, max_pool
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 # window, stride, dilation, (before, after) on each axis, sizes
 OPTIONS = {
     "tiles": ((2, 3), (2, 3), (1, 1), ((0, 0), (0, 0)), (4, 6)),

@@ -13,8 +13,6 @@ from nnjax.combine import parallel, residual
 from nnjax.layers.batch_norm import BatchNorm, batch_norm, has_batch_norm, population_statistics
 from nnjax.layers.norm import layer_norm
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 TRAINING = jax.random.key(0)
 
 

@@ -18,8 +18,6 @@ from nnjax.layers.rnn import RNN, rnn
 
 CELLS: dict[str, Callable[..., Layer]] = {"rnn": rnn, "lstm": lstm, "gru": gru}
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 each_cell = pytest.mark.parametrize("name", list(CELLS))
 
 

@@ -7,12 +7,10 @@ import jax
 import numpy as np
 import optax
 import pytest
-from checks import assert_close
 from training import DATA, HELD_OUT, LABELS, LOSS, MOMENTUM, NETWORK, RATES, SEEDS, X, replicate
+from trees import assert_close
 
 import nnjax as nn
-
-pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 # --- sweep ----------------------------------------------------------------------------------------
 

@@ -8,13 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from checks import assert_close
 from training import DATA, HELD_OUT, LABELS, LINEAR, LOSS, NETWORK, SGD, X, replicate, start, train
+from trees import assert_close
 
 import nnjax as nn
 from nnjax.epoch import batch_rows
-
-pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 
 def softmax_step(

@@ -14,8 +14,6 @@ from points import at_zero, far_out, logit_of_sure_prediction
 
 import nnjax as nn
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 SOFTMAX = nn.softmax()
 LOGITS = {
     "softmax_cross_entropy": nn.softmax_cross_entropy,

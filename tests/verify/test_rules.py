@@ -1,46 +1,42 @@
-"""Every layer and loss of the table against every check; whole gradients; fused and composed."""
+"""Every rule of the table against every check; whole gradients; fused and composed."""
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checks import (
-    LAYER_CHECKS,
-    LOSS_CHECKS,
-    assert_close,
-    compiled_loss,
-    layer_inputs,
-    verifier,
-)
+from checks import compiled_loss, failures, layer_inputs, row_of, uncompiled
 from points import worked_example
+from rows import block, kind, rows
+from trees import assert_close
 
 import nnjax as nn
+from nnjax.verify import verify_case
 from nnjax.verify.case import LayerCase, LossCase, PenaltyCase
 from nnjax.verify.cases import LAYERS, LOSSES, PENALTIES
 from nnjax.verify.problem import cast
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
+RULES = [*LAYERS, *LOSSES]
 
 
-@pytest.mark.parametrize("check", LAYER_CHECKS.values(), ids=LAYER_CHECKS)
-@pytest.mark.parametrize("case", LAYERS, ids=str)
-def test_layer(case: LayerCase, check: Callable[[LayerCase], None]) -> None:
-    check(case)
+@pytest.mark.parametrize("case", rows(RULES, kind))
+def test_rule(case: LayerCase | LossCase) -> None:
+    failed = failures(row_of(case))
+    if failed:
+        raise ExceptionGroup(", ".join(failed), list(failed.values()))
 
 
-@pytest.mark.parametrize("check", LOSS_CHECKS.values(), ids=LOSS_CHECKS)
-@pytest.mark.parametrize("case", LOSSES, ids=str)
-def test_loss(case: LossCase, check: Callable[[LossCase], None]) -> None:
-    check(case)
+@pytest.mark.parametrize("case", rows(RULES, block))
+def test_rule_without_compilation(case: LayerCase | LossCase) -> None:
+    uncompiled(row_of(case))
 
 
-@pytest.mark.parametrize("case", PENALTIES, ids=str)
+@pytest.mark.parametrize("case", rows(PENALTIES, kind))
 def test_penalty(case: PenaltyCase) -> None:
-    verifier(case)
+    report = verify_case(case)
+    assert report.passed, f"\n{report}"
 
 
 def test_worked_example() -> None:
