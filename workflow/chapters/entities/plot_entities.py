@@ -34,7 +34,7 @@ def main(table: Path, svg: Path, png: Path) -> None:
     footer = (
         f"{read.footer(networks['n'])}. Intervals: 95 % over sentences and, for networks, seeds. "
         "Left: held-out folds of sentences, the widest window. Right: over names; a name is "
-        "ambiguous if it is a person and something else; hollow: in the role training never showed."
+        "ambiguous if it is a person and something else; hollow: in a role unseen in training."
     )
     page = style.Page(9.6, 4.6, TITLE, footer, read.stand_in)
     style.render(page, lambda figure: draw(figure, read.rows), svg, png)
@@ -75,7 +75,7 @@ def _scores(axes: Axes, rows: pl.DataFrame) -> None:
 def _windows(axes: Axes, rows: pl.DataFrame) -> None:
     for measure, line, name in (
         ("folds", "-", "new sentences"),
-        ("swapped", "--", "role never seen"),
+        ("swapped", "--", "unseen role"),
     ):
         part, solid = rows.filter(measure=measure), measure == "folds"
         for model, marker, colour, shift in (

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from workflow.lib import job, style, tables
 
-TITLE = "One name, two roles: what the words around it say"
+TITLE = "One name, two roles: predictions from the surrounding words"
 # Six tags need two more of Okabe and Ito's colours.
 COLOURS = {
     "PER": style.BLUE,
@@ -19,7 +19,7 @@ COLOURS = {
     "DATE": "#E69F00",
     "O": style.FAINT,
 }
-PANELS = {"folds": "new sentences", "swapped": "this role never seen"}
+PANELS = {"folds": "new sentences", "swapped": "unseen role"}
 
 
 def main(table: Path, svg: Path, png: Path) -> None:
@@ -34,8 +34,8 @@ def main(table: Path, svg: Path, png: Path) -> None:
     sentences = read.rows.select("sentence", "place").n_unique()
     footer = (
         f"{read.footer()}. Bars: mean probability of each tag over the seeds, sentences held out; "
-        "at the left the name in capitals and its tag. Right: networks that were never shown the "
-        "name in this role."
+        "left labels: the name in capitals and its tag. Right: networks trained without the name "
+        "in this role."
     )
     page = style.Page(9.6, 1.7 + 0.26 * sentences, TITLE, footer, read.stand_in)
     style.render(page, lambda figure: draw(figure, read.rows), svg, png)

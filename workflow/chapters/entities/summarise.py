@@ -82,7 +82,7 @@ def of_windows(parts: Parts, windows: list[int]) -> list[dict[str, Any]]:
         ("hiding_gain", "swapped", hidden, widest),
         ("swapped_minus_logistic", "swapped", widest, ("logistic", wide)),
     ):
-        what = {"folds": "ambiguous names", "swapped": "roles never seen"}[test]
+        what = {"folds": "ambiguous names", "swapped": "names in unseen roles"}[test]
         entries.append(
             number(f"h4.{key}",
                    f"accuracy on {what}: {model}, window {width}, minus {other}, window {less}",
@@ -105,10 +105,10 @@ def of_roles(parts: Parts, wide: int) -> list[dict[str, Any]]:
         _, names = covered(model)
         entries += [
             number(f"h4.swapped_accuracy{end}",
-                   f"accuracy on names in a role never seen in training: {seen}",
+                   f"accuracy on names in a role unseen in training: {seen}",
                    accuracy(rows), "fraction", names),
             number(f"h4.swapped_person{end}",
-                   f"the same, counted right if a person is told from what is none: {seen}",
+                   f"the same, only person or not person: {seen}",
                    accuracy(person_or_not(rows)), "fraction", names),
         ]  # fmt: skip
     return entries
@@ -141,7 +141,7 @@ def of_training(ends: pl.DataFrame) -> list[dict[str, Any]]:
     failed = int((~ends["loss"].is_finite()).sum())
     what = f"runs without a finite loss, of {ends.height}"
     gap = (
-        "largest difference of the table's gradient, lookup against one-hot times table, relative "
+        "largest difference of the table's gradient, lookup minus one-hot product, relative "
         "to its largest entry (float32)"
     )
     return [
