@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from workflow.lib import job, style, tables
 
-TITLE = "What comes next? Perplexity of words that no model has seen"
+TITLE = "Predicting the next word: perplexity on held-out text"
 MODELS = {
     "unigram": ("word frequencies", style.GREY),
     "jelinek_mercer": ("5-gram, Jelinek-Mercer", style.GREY),
@@ -39,7 +39,7 @@ def main(table: Path, svg: Path, png: Path) -> None:
     footer = (
         f"n = {seeds} seeds of each network; data: {tables.SOURCES[read.source]}. Bars: 95 % "
         "over contiguous blocks of the test text and seeds. Right: mean of the seeds on the "
-        "validation text; band: their range; before training the networks are the unigram."
+        "validation text; band: their range; both networks start as the unigram."
     )
     page = style.Page(9.6, 4.3, TITLE, footer, read.stand_in)
     style.render(page, lambda figure: draw(figure, read.rows), svg, png)
@@ -77,7 +77,7 @@ def _dots(axes: Axes, rows: pl.DataFrame) -> None:
     axes.grid(visible=False, axis="y")
     axes.set_xscale("log")
     _plain(axes, "x")
-    axes.set_xlabel("test perplexity (log scale; less is better)")
+    axes.set_xlabel("test perplexity (log scale; lower is better)")
 
 
 def _curves(axes: Axes, rows: pl.DataFrame) -> None:

@@ -50,18 +50,18 @@ DIFFERENCES = {
 """Differences of log perplexity that are reported: the first model minus the second."""
 
 FACTS = {
-    "tokens": ("tokens", "words and signs in the text"),
-    "training_tokens": ("tokens", "words and signs to train on"),
-    "validation_tokens": ("tokens", "words and signs to tune on"),
-    "test_tokens": ("tokens", "words and signs to test on"),
-    "vocabulary": ("tokens", "words kept, the unknown word among them"),
-    "unknown_training": ("fraction", "training words that are the unknown word"),
-    "unknown_test": ("fraction", "test words that are the unknown word"),
-    "nameable": ("tokens", "words that may be named as neighbours"),
-    "feed_forward_parameters": ("count", "numbers that the network of 2003 learns"),
-    "transformer_parameters": ("count", "numbers that the transformer learns"),
-    "feed_forward_seconds": ("s", "network of 2003: processor seconds to train one seed"),
-    "transformer_seconds": ("s", "transformer: processor seconds to train one seed"),
+    "tokens": ("tokens", "tokens of the text"),
+    "training_tokens": ("tokens", "training tokens"),
+    "validation_tokens": ("tokens", "validation tokens"),
+    "test_tokens": ("tokens", "test tokens"),
+    "vocabulary": ("tokens", "vocabulary, including the unknown word"),
+    "unknown_training": ("fraction", "training tokens that are the unknown word"),
+    "unknown_test": ("fraction", "test tokens that are the unknown word"),
+    "nameable": ("tokens", "candidates for neighbours"),
+    "feed_forward_parameters": ("count", "parameters of the network of 2003"),
+    "transformer_parameters": ("count", "parameters of the transformer"),
+    "feed_forward_seconds": ("s", "network of 2003: processor time per seed"),
+    "transformer_seconds": ("s", "transformer: processor time per seed"),
     "diverged": ("runs", "runs of the networks that diverged"),
 }
 """Counts and other numbers without an interval: unit and meaning."""
@@ -205,7 +205,7 @@ def number_rows(
     for (model,), part in shared.group_by("model", maintain_order=True):
         if part["shared"].null_count() == 0:
             found = stats.mean_interval(part["shared"].to_numpy())
-            what = f"{NAMES[str(model)]}: neighbours that two seeds have in common, fraction"
+            what = f"{NAMES[str(model)]}: fraction of neighbours shared by two seeds"
             over = "95 % over words (Student's t, cut at 0 and 1)"
             rows.append(number(f"h5.{model}_neighbours", what, found, "fraction", over))
     known = dict(runs["facts"].select("key", "value").iter_rows())
