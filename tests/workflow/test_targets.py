@@ -1,0 +1,66 @@
+"""One figure or one claim, asked for in a fresh copy; what happens where data cannot be reached."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from tests.workflow.conftest import copied, needs, planned, snakemake, unreachable
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return copied(tmp_path)
+
+
+@needs("isolet")
+def test_one_claim_runs_what_it_needs(project: Path) -> None:
+    """K13 compares networks with and without a hidden layer, published and clean."""
+    assert planned(project, "results/claims/K13.json") == {
+        "fetch_isolet": 1,
+        "train_isolet": 1,
+        "tune_isolet": 1,
+        "choose_isolet": 1,
+        "refit_isolet": 1,
+        "measure": 1,
+        "judge": 1,
+    }
+
+
+@needs("isolet")
+def test_committed_reports_do_not_pass_for_up_to_date(project: Path) -> None:
+    """A fresh clone holds reports but no runs: whoever asks for a figure gets a new one."""
+    for name in ("figures/fig5.svg", "figures/fig5.png", "tables/fig5.csv"):
+        report = project / "reports" / name
+        report.parent.mkdir(exist_ok=True)
+        report.write_text("committed", encoding="utf-8")
+    rules = planned(project, "reports/figures/fig5.svg")
+    assert rules == {"fetch_isolet": 1, "train_isolet": 1, "summarise_isolet": 1, "plot": 1}
+
+
+def test_no_data_and_no_stand_in_is_one_sentence(project: Path) -> None:
+    configuration = unreachable(project, standin=False)
+    status, output = snakemake(
+        project, "--cores", "1", "results/data/train.parquet", "--configfile", configuration
+    )
+    assert status != 0
+    log = (project / "logs/fetch_isolet.log").read_text(encoding="utf-8").splitlines()
+    assert log[-1].startswith("error: ISOLET was not found in")
+    assert log[-1] in output
+    assert "127.0.0.1" in output
+    assert not list((project / "results").rglob("*.parquet"))
+
+
+@needs("isolet")
+def test_a_stand_in_marks_a_figure_and_its_table(project: Path) -> None:
+    few = {"reference": {"epochs": 1, "seeds": 2}}
+    (project / "few.yaml").write_text(yaml.safe_dump(few), encoding="utf-8")
+    figure = ("reports/figures/fig4.svg", "--configfile", unreachable(project), "few.yaml")
+    status, output = snakemake(project, "--cores", "1", *figure)
+    assert status == 0, output
+    assert "stand-in: " in (project / "logs/fetch_isolet.log").read_text(encoding="utf-8")
+    assert "STAND-IN DATA" in (project / "reports/figures/fig4.svg").read_text(encoding="utf-8")
+    table = pl.read_csv(project / "reports/tables/fig4.csv")
+    assert table["data"].unique().to_list() == ["stand-in"]
+    assert table["n"].unique().to_list() == [2]
