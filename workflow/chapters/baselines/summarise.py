@@ -14,7 +14,7 @@ from workflow.lib.runs.classifiers import NAMES, words
 from workflow.lib.runs.counts import Runs, rng
 from workflow.lib.tables import data_of, write_csv
 
-IID = "95 % Wilson, rows as if independent: too narrow"
+IID = "95 % (Wilson) treating rows as independent: too narrow"
 HERE = "this study"
 
 
@@ -164,7 +164,7 @@ def main(
         speakers: Parquet of the test counts per speaker.
         trials: Parquet of the cross-validated counts per speaker.
         choices: JSON of the chosen hyper-parameters.
-        reference: Parquet of the source's network by speaker, with its history beside it.
+        reference: Parquet of the source's network by speaker, with its history.
         literature: YAML of the results in the literature.
         origin: where the data came from (JSON).
         momentum: of the source's network.

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from workflow.lib import job, style, tables
 
-TITLE = "The art of neural networks: what each ingredient adds"
+TITLE = "The art of neural networks: the effect of each ingredient"
 INGREDIENTS: dict[str, tuple[str, str]] = {
     "scaling": ("inputs: standardised \N{MINUS SIGN} raw", style.BLUE),
     "scaling_ten": ("standardised \N{MINUS SIGN} raw times ten", style.BLUE),
@@ -19,8 +19,8 @@ INGREDIENTS: dict[str, tuple[str, str]] = {
     "init_glorot": ("Glorot \N{MINUS SIGN} fan-in", style.ORANGE),
     "dropout": ("dropout \N{MINUS SIGN} none", style.GREEN),
     "l2": ("L2 penalty \N{MINUS SIGN} none", style.GREEN),
-    "early_stopping": ("stopped early \N{MINUS SIGN} last epoch", style.GREEN),
-    "early_stopping_all": ("stopped early \N{MINUS SIGN} all speakers", style.GREEN),
+    "early_stopping": ("early stopping \N{MINUS SIGN} last epoch", style.GREEN),
+    "early_stopping_all": ("early stopping \N{MINUS SIGN} all speakers", style.GREEN),
     "skip": ("deep: skips \N{MINUS SIGN} none", style.INK),
     "skip_shallow": ("deep with skips \N{MINUS SIGN} 1 layer", style.INK),
     "minibatch_epochs": ("mini-batch Adam \N{MINUS SIGN} descent, same epochs", style.GREY),

@@ -103,7 +103,7 @@ def accuracies(by_epoch: pl.DataFrame, by_speaker: pl.DataFrame) -> list[dict[st
                 }
             )
         )
-        what = f"runs of arm '{arm}' that diverged or guess"
+        what = f"runs of arm '{arm}' that diverged or only guess"
         rows.append(single(f"h6.{key}_lost", what, int(lost.sum()), "runs", len(lost)))
     return rows
 

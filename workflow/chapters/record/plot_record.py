@@ -29,7 +29,7 @@ def main(table: Path, svg: Path, png: Path) -> None:
         "speakers and seeds, of the ensemble over speakers."
     )
     if read.rows["recipe"].n_unique() > 1:
-        footer += " LEFT IS OF ANOTHER RECIPE THAN RIGHT."
+        footer += " LEFT AND RIGHT SHOW DIFFERENT RECIPES."
     page = style.Page(8.8, 4.4, TITLE, footer, read.stand_in)
     style.render(page, lambda figure: draw(figure, result, parts), svg, png)
 
@@ -58,7 +58,7 @@ def _differences(axes: Axes, parts: pl.DataFrame) -> None:
     axes.set_ylim(parts.height - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("accuracy minus the recipe's (percentage points)")
-    axes.set_title("what a change of the recipe does", loc="left", fontsize=9)
+    axes.set_title("effect of a change of the recipe", loc="left", fontsize=9)
 
 
 def _accuracies(axes: Axes, result: pl.DataFrame) -> None:
