@@ -1,4 +1,4 @@
-"""Parity: the hand-written network beside JAX's derivative, PyTorch and scikit-learn."""
+"""Parity: the hand-written network against jax.grad, PyTorch and scikit-learn."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from workflow.lib import job, style, tables
 
-TITLE = "The hand-derived training beside the same training by other libraries"
+TITLE = "The hand-derived training against the same training by other libraries"
 KEY = ["implementation", "optimizer", "minus_implementation", "minus_optimizer"]
 COLOURS = {
     "jax.grad": style.BLUE,
@@ -56,7 +56,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
 
 
 def _parameters(axes: Axes, rows: pl.DataFrame) -> None:
-    """The worst difference of any parameter to the hand-derived training, by epoch."""
+    """The worst difference of any parameter from the hand-derived training, by epoch."""
     limit = float(rows["limit"][0])
     axes.set_yscale("log")
     axes.axhline(limit, color=style.INK, linewidth=1.0, linestyle=(0, (6, 3)))
@@ -92,7 +92,7 @@ def _parameters(axes: Axes, rows: pl.DataFrame) -> None:
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=9))
     axes.set_ylabel("largest difference of a parameter")
-    axes.set_title("parameters, to the hand-derived ones", loc="left", fontsize=9)
+    axes.set_title("parameters, against the hand-derived ones", loc="left", fontsize=9)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=7.5, frameon=False, loc="upper left", bbox_to_anchor=(0, 0.84))
     else:

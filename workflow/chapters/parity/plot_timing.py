@@ -1,4 +1,4 @@
-"""Timing: one epoch by batch size in each arm, and the time to a test accuracy."""
+"""Timing: one epoch by batch size and implementation, and the time to a test accuracy."""
 
 from pathlib import Path
 

@@ -30,7 +30,7 @@ rule:
         "train.py"
 
 
-# Asks for all cores, so that nothing else runs beside it; every implementation uses one.
+# Reserves all cores, so that nothing else runs at the same time; every implementation uses one.
 rule:
     name:
         f"measure_{CHAPTER.name}"

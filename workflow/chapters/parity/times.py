@@ -105,7 +105,7 @@ def seconds_to_target(measured: pl.DataFrame, runs: Runs, target: float) -> list
 def short_training(
     measured: pl.DataFrame, runs: Runs, batch_size: int, epochs: int
 ) -> list[dict[str, Any]]:
-    """Accuracy and time of the source's short training beside the best cell of figure 6.
+    """Accuracy and time of the source's short training and of the best cell of figure 6.
 
     The best is picked on the test set, as in the source, and therefore a little too good. Seconds
     have their interval over the repeats, accuracies over speakers and seeds.
@@ -179,14 +179,14 @@ def numbers(table: pl.DataFrame) -> list[Number]:
     for row in table.filter(pl.col("n") > 0).iter_rows(named=True):
         size, implementation = row["batch_size"], KEYS[row["implementation"]]
         interval = stats.Interval(row["value"], row["lo"], row["hi"], row["n"])
-        per_epoch = f"seconds an epoch, batches of {size}: {row['implementation']} over PyTorch"
+        per_epoch = f"seconds per epoch, batches of {size}: {row['implementation']} over PyTorch"
         short = f"batches of {size}, {row['epochs'] or 0:g} epochs"
         match row["quantity"]:
             case "over_PyTorch":
                 key = f"k17.{implementation}_over_torch" + ("" if size == 128 else f"_batch_{size}")
                 found.append(number(key, per_epoch, interval, "ratio", REPEATS_ORDER))
             case "slowest_over_fastest":
-                key, what = "k12.slowest_over_fastest", f"seconds an epoch: {row['note']}"
+                key, what = "k12.slowest_over_fastest", f"seconds per epoch: {row['note']}"
                 found.append(number(key, what, interval, "ratio", REPEATS_ORDER))
             case "seconds_to_target":
                 key = f"k12.seconds_to_target_{size}"
@@ -203,7 +203,9 @@ def numbers(table: pl.DataFrame) -> list[Number]:
                 found.append(number(key, what, interval, "s", REPEATS_ORDER))
             case "best_minus_short":
                 key = "k12.best_minus_short"
-                what = "best cell of figure 6, chosen on the test set, minus 256 x 5"
+                what = (
+                    "best cell of figure 6, chosen on the test set, minus batches of 256, 5 epochs"
+                )
                 unit = "difference of fractions"
                 found.append(number(key, what, interval, unit, SPEAKERS_AND_SEEDS))
     return found

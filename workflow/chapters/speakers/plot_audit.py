@@ -1,4 +1,4 @@
-"""Who speaks where: runs through the alphabet matched by their mean residuals."""
+"""Matching speakers: runs through the alphabet matched by their mean residuals."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from voices import ASKED
 
 from workflow.lib import job, style, tables
 
-TITLE = "Who speaks where: two runs through the alphabet, one voice?"
+TITLE = "Matching speakers: two runs through the alphabet, one voice?"
 BINS = np.linspace(-1, 1, 41)
 
 

@@ -1,4 +1,4 @@
-"""What leaking splits report: accuracy by scheme, and by range against speakers held out whole."""
+"""Leaking splits: accuracy by scheme, and by range minus that of whole speakers."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from workflow.lib import job, style, tables
 
-TITLE = "Leaking splits: cross-validated accuracy of the training rows"
+TITLE = "Leaking splits: cross-validated accuracy on the training rows"
 ACCURACY = ["value", "value_lo", "value_hi"]
 DIFFERENCE = ["difference", "difference_lo", "difference_hi"]
 SCHEMES = {
@@ -64,7 +64,7 @@ def _accuracies(axes: Axes, rows: pl.DataFrame) -> None:
     axes.set_yticks(range(len(models)), names)
     axes.set_ylim(len(models) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("accuracy when held out (%)")
+    axes.set_xlabel("accuracy on held-out rows (%)")
     axes.legend(title="held out:", loc="upper left", frameon=False, fontsize=8, title_fontsize=8)
 
 

@@ -1,4 +1,4 @@
-"""What the audit of speakers and the leaking splits say: tables of the figures, and numbers."""
+"""Summarise the audit of speakers and the leaking splits: tables of the figures, and numbers."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the correlations of runs and the letter counts say."""
+"""Summarise the correlations of runs and the letter counts."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ SAME_UTTERANCE = pl.col("utterance") == pl.col("other_utterance")
 
 
 def findings(pairs: pl.DataFrame) -> list[dict[str, Any]]:
-    """What one group's correlations say.
+    """Summarise the correlations of one group.
 
     Args:
         pairs: correlations of every two different runs of the group, both ways.
@@ -43,14 +43,24 @@ def findings(pairs: pl.DataFrame) -> list[dict[str, Any]]:
             "correlation of a speaker's two runs, mean",
             *stats.mean_interval(same.to_numpy()),
         ),
-        _row("same_speaker_lowest", "the lowest of them", same.min(), n=len(same)),
+        _row(
+            "same_speaker_lowest",
+            "lowest correlation of a speaker's two runs",
+            same.min(),
+            n=len(same),
+        ),
         _row(
             "other_speaker",
-            "correlation of a first and a second run of two speakers, mean",
+            "correlation of two speakers' first and second runs, mean",
             other.mean(),
             n=len(other),
         ),
-        _row("other_speaker_highest", "the highest of them", other.max(), n=len(other)),
+        _row(
+            "other_speaker_highest",
+            "highest correlation of runs of two speakers",
+            other.max(),
+            n=len(other),
+        ),
         _row(
             "inside_highest",
             "highest correlation of two first, or two second, runs",
@@ -65,14 +75,14 @@ def findings(pairs: pl.DataFrame) -> list[dict[str, Any]]:
         ),
         _row(
             "nearest_is_partner",
-            "runs whose nearest of all other runs is the same speaker's, fraction",
+            "fraction of runs whose nearest other run is the same speaker's",
             *found,
         ),
     ]
 
 
 def letter_rows(letters: pl.DataFrame, speakers: int) -> list[dict[str, Any]]:
-    """How often a group says each letter; n is what two utterances of every speaker make."""
+    """How often a group says each letter; n counts two utterances of every speaker."""
     return [
         _row(f"rows_{chr(64 + letter)}", f"rows of letter {chr(64 + letter)}", rows, n=2 * speakers)
         for letter, rows in letters.sort("letter").select("letter", "rows").iter_rows()
@@ -92,7 +102,7 @@ def _row(
 
 
 def pairs_drawn(pairs: pl.DataFrame) -> pl.DataFrame:
-    """What the figure shows: group, first and second (the speakers of a first and of a second run)
+    """Rows of the figure: group, first and second (the speakers of a first and of a second run)
     and their correlation."""
     return pairs.filter(FIRST_AND_SECOND).select(
         "group",
