@@ -21,7 +21,7 @@ DASHES: dict[str, Any] = dict.fromkeys(NAMES, "solid") | {"sgd": (0, (3, 1.5))}
 
 
 def box(axes: Axes, place: float, values: np.ndarray, colour: str, width: float = 0.5) -> None:
-    """A box of the quartiles, with every value beside its middle by a fixed rule.
+    """A box of the quartiles, with every value spread around its middle by a fixed rule.
 
     Args:
         axes: receives the box.

@@ -17,7 +17,7 @@ CLOSE = 3.0
 
 
 def main(table: Path, svg: Path, png: Path) -> None:
-    """Draw a box and all seeds for every optimizer, the best ones enlarged beside.
+    """Draw a box and all seeds for every optimizer, with the best ones enlarged on the right.
 
     Args:
         table: CSV with optimizer, seed, test_accuracy (fraction; empty = diverged), data.

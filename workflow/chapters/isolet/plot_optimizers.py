@@ -14,7 +14,7 @@ from workflow.lib import job, style
 from workflow.lib.tables import read_figure
 
 TITLE = "Optimizers at one shared learning rate, and with the rate tuned for each"
-# Place of a protocol's box beside its optimizer.
+# Offset of a protocol's box from its optimizer's place.
 PLACES = {"published": -0.21, "clean": 0.21}
 UNDER: dict[str, Any] = {"ha": "center", "va": "top"}
 
@@ -61,10 +61,10 @@ def _boxes(axes: Axes, rows: pl.DataFrame) -> None:
         axes.text(
             middle, -0.14, NAMES[name], transform=axes.get_xaxis_transform(), fontsize=8.5, **UNDER
         )
-        for protocol, beside in PLACES.items():
+        for protocol, offset in PLACES.items():
             cell = rows.filter(optimizer=name, protocol=protocol)
             if not cell.is_empty():
-                _cell(axes, cell, middle + beside, COLOURS[name])
+                _cell(axes, cell, middle + offset, COLOURS[name])
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_xticks([])
     spread_errors(axes, float(shown.min()), float(shown.max()))

@@ -89,7 +89,7 @@ def neuron(figure: Figure) -> None:
 
 
 def xor(figure: Figure) -> None:
-    """Two inputs, three hidden units, two outputs; beside them the four training rows.
+    """Two inputs, three hidden units, two outputs, and the four training rows.
 
     Args:
         figure: receives one axes.

@@ -203,9 +203,7 @@ def numbers(table: pl.DataFrame) -> list[Number]:
                 found.append(number(key, what, interval, "s", REPEATS_ORDER))
             case "best_minus_short":
                 key = "k12.best_minus_short"
-                what = (
-                    "best cell of figure 6, chosen on the test set, minus batches of 256, 5 epochs"
-                )
+                what = "best cell of figure 6 on the test set minus batches of 256, 5 epochs"
                 unit = "difference of fractions"
                 found.append(number(key, what, interval, unit, SPEAKERS_AND_SEEDS))
     return found

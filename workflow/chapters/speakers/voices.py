@@ -45,7 +45,7 @@ def findings(pairs: pl.DataFrame) -> list[dict[str, Any]]:
         ),
         _row(
             "same_speaker_lowest",
-            "lowest correlation of a speaker's two runs",
+            "lowest correlation of one speaker",
             same.min(),
             n=len(same),
         ),
@@ -57,7 +57,7 @@ def findings(pairs: pl.DataFrame) -> list[dict[str, Any]]:
         ),
         _row(
             "other_speaker_highest",
-            "highest correlation of runs of two speakers",
+            "highest correlation of two",
             other.max(),
             n=len(other),
         ),
