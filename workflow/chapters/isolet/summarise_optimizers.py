@@ -49,7 +49,7 @@ def main(published: Path, clean: Path, origin: Path, output: Path) -> None:
     """Write the table.
 
     Args:
-        published: Parquet with the runs at the shared rate, with the speakers' table in the same folder.
+        published: Parquet at the shared rate, next to the speakers' table.
         clean: the same of the refits at the rates chosen by cross-validation.
         origin: where the data came from (JSON).
         output: CSV to write, by protocol ("published", "clean"). part "run": final test accuracy of

@@ -16,7 +16,7 @@ CHECKS = {
     "3.16 printed": ("labels.eq316_printed", "3.15 and 3.16 as printed, with the sum"),
     "3.16": ("labels.eq316_meant", "3.15 and 3.16 without the sum"),
     "3.18": ("labels.eq318", "3.18, weights to the output, summed over rows"),
-    "3.22": ("labels.eq322_meant", "3.22 by the neuron's value before activation"),
+    "3.22": ("labels.eq322_meant", "3.22, with respect to the value before activation"),
     "3.25": ("labels.eq325", "3.25, weights to the hidden layer, summed over rows"),
     "3.29": ("labels.eq329", "3.29, the inputs, p from 0 to one less than the size"),
     "output bias": ("labels.output_bias", "bias of the output: the sum of grad_output"),
@@ -30,7 +30,7 @@ CHECKS = {
     "sigmoid of two": ("labels.sigmoid_softmax", "the sigmoid is the softmax of (a, 0)"),
     "uniform in [0, 1]": (
         "s2.uniform_inside",
-        "losses in [0, 1] when the class's probability is uniform in (0, 1)",
+        "losses in [0, 1] for a uniform probability of the class",
     ),
 }
 """The key of each check, and what agrees as a share of random networks or draws."""
@@ -53,7 +53,7 @@ def of_equations(
     for check, agreed, n in checks.iter_rows():
         key, what = CHECKS[check]
         yield number(key, what, stats.proportion_interval(agreed, n), "fraction", DRAWS_WILSON)
-    what = "smallest score at which 3.16, multiplied out in float32, is no number (label 0)"
+    what = "smallest score at which 3.16, evaluated in float32, is NaN (label 0)"
     yield single("labels.unfused_fails_at", what, failure["score"][0], "number")
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from workflow.lib import job, style, tables
 
-TITLE = "How the class is written down: one-hot or as a number"
+TITLE = "Coding of classes: one-hot or label number"
 CODINGS: dict[str, dict[str, Any]] = {
     "one-hot, cross-entropy": {"color": style.BLUE, "marker": "o"},
     "one-hot, squared error": {"color": style.GREEN, "marker": "s"},

@@ -29,7 +29,7 @@ def main(table: Path, svg: Path, png: Path) -> None:
     read = tables.read_figure(table)
     footer = (
         f"{read.footer(read.rows.filter(part='loss')['n'])}. Left: float64, random points. Right: "
-        "every row of the digits, ten classes; the last bar holds all larger losses."
+        "every row of the digits, ten classes; the last bar collects all larger losses."
     )
     page = style.Page(9.6, 3.9, TITLE, footer, read.stand_in)
     style.render(page, lambda figure: draw(figure, read.rows), svg, png)

@@ -30,8 +30,8 @@ def main(table: Path, svg: Path, png: Path) -> None:
     ]
     footer = (
         f"n = {read.rows['n'][0]} seeds; data: {tables.SOURCES[read.source]}. Test images that "
-        "the network of the first seed gets wrong; percent: the probability it gives to its "
-        "answer; in brackets: how many of the seeds err on the image."
+        "the network of the first seed gets wrong; percent: its probability for the "
+        "answer; in brackets: number of seeds that err on the image."
     )
     lines = math.ceil(len(images) / ACROSS)
     page = style.Page(9.6, 0.9 + 1.3 * lines, TITLE, footer, read.stand_in)

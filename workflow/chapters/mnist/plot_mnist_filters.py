@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from workflow.lib import job, style, tables
 
-TITLE = "What the first convolution has learned"
+TITLE = "Filters learned by the first convolution"
 
 
 def main(table: Path, svg: Path, png: Path) -> None:

@@ -198,7 +198,7 @@ def _counts(
          "largest difference of our gradient from jax.grad's over the largest gradient, float64",
          convolutional["gradient_difference"], "number", 1),
         ("s6.softmax_ratio",
-         "how many times the second output of softmax is the first, for the inputs 1 and 2",
+         "ratio of the second to the first output of softmax for the inputs 1 and 2",
          convolutional["softmax_ratio"], "number", 1),
     ]  # fmt: skip
     unknown = float("nan")

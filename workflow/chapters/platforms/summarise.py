@@ -222,7 +222,7 @@ def gradient_numbers(gradients: pl.DataFrame) -> list[Number]:
         prefix = "s4.gradients_" if platform == "cpu" else "s4.gpu_gradients_"
         what = (
             f"gradients, {name}, {str(platform).upper()}, {dtype}: largest relative difference of "
-            "any parameter of both networks to jax.grad in float64"
+            "any parameter of both networks from jax.grad in float64"
         )
         median = median_interval(cell["difference"].to_numpy())
         key = f"{prefix}{KEYS[str(name)]}_{dtype}"

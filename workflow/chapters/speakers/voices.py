@@ -45,7 +45,7 @@ def findings(pairs: pl.DataFrame) -> list[dict[str, Any]]:
         ),
         _row(
             "same_speaker_lowest",
-            "lowest correlation of one speaker",
+            "lowest correlation of a speaker's two runs",
             same.min(),
             n=len(same),
         ),
@@ -57,13 +57,13 @@ def findings(pairs: pl.DataFrame) -> list[dict[str, Any]]:
         ),
         _row(
             "other_speaker_highest",
-            "highest correlation of two",
+            "highest correlation of two speakers' runs",
             other.max(),
             n=len(other),
         ),
         _row(
             "inside_highest",
-            "highest correlation of two first, or two second, runs",
+            "highest correlation of two first or two second runs",
             inside["correlation"].max(),
             n=inside.height,
         ),
