@@ -153,32 +153,6 @@ def test_concat_works_under_vmap_and_scan() -> None:
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), stacked, other)
 
 
-@pytest.mark.parametrize("join", ["sum", "concat", "multiply"])
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
-def test_dtypes_stay(join: Any, dtype: str) -> None:
-    layer = residual(parallel(dense(1), dense(1), join=join))
-    layer = residual(dense(1)) if join == "concat" else layer
-    params, _ = layer.init(jax.random.key(0), (1,))
-    params = jax.tree.map(lambda leaf: leaf.astype(dtype), params)
-    y, residuals = layer.forward(params, jnp.ones((2, 1), dtype))
-    found = layer.backward(params, residuals, y)
-    assert {leaf.dtype for leaf in jax.tree.leaves((y, found))} == {jnp.dtype(dtype)}
-
-
-@pytest.mark.parametrize("batch", [0, 1])
-def test_small_batches(batch: int) -> None:
-    layer = serial(
-        residual(dense(2)),
-        parallel(dense(1), dense(2), join="concat"),
-        parallel(tanh(), relu(), serial(), join="multiply"),
-    )
-    params, _ = layer.init(jax.random.key(0), (2,))
-    y, residuals = layer.forward(params, jnp.ones((batch, 2)))
-    grads, dx = layer.backward(params, residuals, y)
-    assert (y.shape, dx.shape) == ((batch, 3), (batch, 2))
-    assert jax.tree.map(jnp.shape, grads) == jax.tree.map(jnp.shape, params)
-
-
 # --- shared -----------------------------------------------------------------------------------
 
 
@@ -291,6 +265,19 @@ def test_forward_refuses_what_would_broadcast() -> None:
         parallel(dense(1), relu()).forward((one,), jnp.ones((2, 3)))
     with pytest.raises(ValueError, match=re.escape("expected () at the place (1,)")):
         shared(serial(dense(1), dense(1)), (0, 1)).forward((one, one), jnp.ones((2, 3)))
+
+
+def test_serial_names_the_layer() -> None:
+    network = serial(relu(), serial(tanh(), dense(2)))
+    with pytest.raises(ValueError, match=r"layer 1 of serial: layer 1 of serial: dense\(2\)"):
+        network.init(jax.random.key(0), ())
+
+
+def test_serial_with_params_of_another_network_says_so() -> None:
+    network = serial(dense(2), relu())
+    params, _ = network.init(jax.random.key(0), (3,))
+    with pytest.raises(ValueError, match=r"serial.*2.*1"):
+        network.forward(params[:1], jnp.zeros((1, 3)))
 
 
 # --- L2: the parameters are forked into the network and the penalty ----------------------------

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from checks import compiled, compiled_loss
+from promises import compiled, compiled_loss
 
 import nnjax as nn
 from nnjax.core import Params

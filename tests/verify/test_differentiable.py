@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
-from checks import layer_inputs
+from promises import layer_inputs
 from trees import assert_close, rounding
 
 import nnjax as nn

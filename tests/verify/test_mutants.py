@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checks import failures, row_of, uncompiled
 from points import at_zero, far_out, logit_of_sure_prediction, worked_example
+from promises import failures, row_of, uncompiled
 
 import nnjax as nn
 from nnjax.verify import verify_case

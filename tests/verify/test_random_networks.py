@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checks import by_hand, layer_inputs
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promises import by_hand, layer_inputs
 from trees import assert_close
 
 import nnjax as nn

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checks import compiled_loss, failures, layer_inputs, row_of, uncompiled
 from points import worked_example
+from promises import compiled_loss, failures, layer_inputs, row_of, uncompiled
 from rows import block, kind, rows
 from trees import assert_close
 

@@ -210,14 +210,6 @@ def test_half_precision(layer: nn.Layer, key: Any, dtype: Any) -> None:
     assert all(jnp.isfinite(a).all() for a in jax.tree.leaves((grads, dx)))
 
 
-@pytest.mark.parametrize("key", [None, TRAINING])
-@pytest.mark.parametrize("layer", [batch_norm(), layer_norm(), group_norm(2), rms_norm()])
-def test_empty_batch(layer: nn.Layer, key: Any) -> None:
-    y, grads, dx = both(layer, fresh(layer, 3, 4), np.zeros((0, 3, 4)), np.zeros((0, 3, 4)), key)
-    assert y.shape == dx.shape == (0, 3, 4)
-    assert all((leaf == 0).all() for leaf in jax.tree.leaves(grads))
-
-
 # --- messages -------------------------------------------------------------------------------------
 
 

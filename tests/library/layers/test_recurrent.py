@@ -277,21 +277,11 @@ def test_initial_weights_are_those_of_each_gate_and_biases_are_zero(key: jax.Arr
 
 
 @each_cell
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
-def test_dtypes_stay(name: str, dtype: str) -> None:
-    params = jax.tree.map(lambda leaf: leaf.astype(dtype), drawn(name, 2, 3))
-    x = jnp.asarray(masked_input([2, 4], 4, 2), dtype)
-    found = jax.eval_shape(compiled(cell(name, masked=True)), params, x, jnp.ones((2, 4, 3), dtype))
-    assert {leaf.dtype for leaf in jax.tree.leaves(found)} == {jnp.dtype(dtype)}
-
-
-@each_cell
-@pytest.mark.parametrize(("batch", "time"), [(0, 3), (2, 0)])
-def test_no_examples_and_no_steps(name: str, batch: int, time: int) -> None:
+def test_no_steps(name: str) -> None:
     params = drawn(name, 2, 3)
-    x = np.ones((batch, time, 2))
-    y, grads, dx = gradients(cell(name, last=True), params, x, np.ones((batch, 3)))
-    assert (y.shape, dx.shape) == ((batch, 3), x.shape)
+    x = np.ones((2, 0, 2))
+    y, grads, dx = gradients(cell(name, last=True), params, x, np.ones((2, 3)))
+    assert (y.shape, dx.shape) == ((2, 3), x.shape)
     assert not any(leaf.any() for leaf in jax.tree.leaves((y, grads)))
 
 

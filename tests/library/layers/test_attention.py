@@ -172,15 +172,6 @@ def test_half_precision(dtype: Any) -> None:
     assert y.dtype == dx.dtype == jnp.dtype(dtype)
 
 
-@pytest.mark.parametrize(
-    ("layer", "channels"), [(attention(2, masked=True), 13), (attention(causal=True), 12)]
-)
-def test_empty_batch(layer: nn.Layer, channels: int) -> None:
-    y, _, dx = run(layer, np.zeros((0, 3, channels)), np.zeros((0, 3, 4)))
-    assert y.shape == (0, 3, 4)
-    assert dx.shape == (0, 3, channels)
-
-
 # --- messages -------------------------------------------------------------------------------------
 
 

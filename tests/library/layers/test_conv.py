@@ -223,15 +223,6 @@ def test_kernel_gradient_of_groups_is_the_same_on_every_platform(
     np.testing.assert_allclose(on_cpu.kernel, elsewhere.kernel, rtol=1e-12)
 
 
-@pytest.mark.parametrize("layer", [conv2d(4, 2, groups=2), conv2d_transpose(4, 2, groups=2)])
-def test_no_examples(layer: Layer) -> None:
-    params, _, dy = drawn(layer, (3, 3, 2))
-    y, (grads, dx) = by_hand(layer, params, np.zeros((0, 3, 3, 2)), dy[:0])
-    assert y.shape == (0, *dy.shape[1:])
-    assert dx.shape == (0, 3, 3, 2)
-    assert all((np.asarray(leaf) == 0).all() for leaf in grads)
-
-
 def test_whole_number_images() -> None:
     """Bytes, as images come, where promotion is allowed; dx is then the gradient in floats."""
     layer = conv2d(2, 2)

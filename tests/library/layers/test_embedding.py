@@ -62,13 +62,6 @@ def test_ids_have_a_derivative_of_zeros() -> None:
         assert (dx == 0).all()
 
 
-def test_no_examples() -> None:
-    y, residuals = LAYER.forward(TABLE, jnp.zeros((0, 4), jnp.int32))
-    grads, dx = LAYER.backward(TABLE, residuals, y)
-    assert (y.shape, dx.shape) == ((0, 4, 2), (0, 4))
-    assert (grads.table == 0).all()
-
-
 @pytest.mark.parametrize(
     ("x", "said"),
     [
@@ -193,14 +186,6 @@ def test_position_embedding_needs_time_and_features(in_shape: Any, key: jax.Arra
 def test_length_is_a_positive_whole_number(length: Any) -> None:
     with pytest.raises(ValueError, match="length: expected a positive whole number"):
         position_embedding(length)
-
-
-def test_positions_of_no_examples() -> None:
-    params = PositionEmbedding(jnp.ones((3, 2)))
-    y, residuals = position_embedding(3).forward(params, jnp.zeros((0, 2, 2)))
-    grads, dx = position_embedding(3).backward(params, residuals, y)
-    assert dx.shape == (0, 2, 2)
-    np.testing.assert_array_equal(grads.table, np.zeros((3, 2)))
 
 
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
