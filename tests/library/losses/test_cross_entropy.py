@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from loss_problems import both
 from points import logit_of_sure_prediction
-from promises import compiled_loss
 
 import nnjax as nn
 
@@ -22,11 +22,6 @@ LOSSES = LOGITS | {
 }
 
 
-def loss_and_gradient(loss: nn.Loss, scores: object, targets: object) -> tuple[float, np.ndarray]:
-    J, dscores = compiled_loss(loss, scores, targets)
-    return float(J), np.asarray(dscores)
-
-
 # --- softmax cross-entropy ------------------------------------------------------------------------
 
 
@@ -34,7 +29,7 @@ def loss_and_gradient(loss: nn.Loss, scores: object, targets: object) -> tuple[f
 def test_cross_entropy_of_huge_logits_is_exact(dtype: type) -> None:
     """Three rows: wrong by 2e4, right by 2e4, undecided. Loss (2e4 + 0 + log 2) / 3."""
     z = np.array([[1e4, -1e4], [-1e4, 1e4], [1e4, 1e4]], dtype)
-    J, dz = loss_and_gradient(nn.softmax_cross_entropy, z, np.array([1, 1, 0]))
+    J, dz = both(nn.softmax_cross_entropy, z, np.array([1, 1, 0]))
     np.testing.assert_allclose(J, (2e4 + np.log(2)) / 3, rtol=2 * np.finfo(dtype).eps)
     expected = np.array([[1, -1], [0, 0], [-0.5, 0.5]]) / 3
     np.testing.assert_allclose(dz, expected, rtol=2 * np.finfo(dtype).eps)
@@ -48,7 +43,7 @@ def test_cross_entropy_over_a_gap(gap: float, target: int) -> None:
 
     Where the target is sure, the loss is log(1 + tiny), rounded to the eps of 1.
     """
-    J, dz = loss_and_gradient(nn.softmax_cross_entropy, np.array([[gap, 0.0]]), np.array([target]))
+    J, dz = both(nn.softmax_cross_entropy, np.array([[gap, 0.0]]), np.array([target]))
     q = np.exp(-gap) / (1 + np.exp(-gap))
     np.testing.assert_allclose(J, np.log1p(np.exp(-gap)) + gap * target, rtol=1e-14, atol=3e-16)
     slope = q if target == 0 else q - 1
@@ -59,24 +54,20 @@ def test_cross_entropy_of_a_class_that_cannot_be() -> None:
     """-inf on a class that is not the target costs nothing and gets no gradient."""
     z = np.array([[0.0, -np.inf, 0.0]])
     for targets in (np.array([0]), np.array([[1.0, 0.0, 0.0]])):
-        J, dz = loss_and_gradient(nn.softmax_cross_entropy, z, targets)
+        J, dz = both(nn.softmax_cross_entropy, z, targets)
         np.testing.assert_allclose(J, np.log(2), rtol=1e-15)
         np.testing.assert_allclose(dz, [[-0.5, 0.0, 0.5]], rtol=1e-15)
 
 
 def test_cross_entropy_of_an_impossible_target_is_infinite() -> None:
-    J, dz = loss_and_gradient(
-        nn.softmax_cross_entropy, np.array([[0.0, -np.inf, 0.0]]), np.array([1])
-    )
+    J, dz = both(nn.softmax_cross_entropy, np.array([[0.0, -np.inf, 0.0]]), np.array([1]))
     assert np.isposinf(J)
     np.testing.assert_allclose(dz, [[0.5, -1.0, 0.5]], rtol=1e-15)
 
 
 def test_cross_entropy_with_soft_labels() -> None:
     """z = (0, log 3), p = (1/4, 3/4), t = (0.3, 0.7): J = 0.3 log 4 + 0.7 log 4/3, dz = p - t."""
-    J, dz = loss_and_gradient(
-        nn.softmax_cross_entropy, np.array([[0.0, np.log(3)]]), np.array([[0.3, 0.7]])
-    )
+    J, dz = both(nn.softmax_cross_entropy, np.array([[0.0, np.log(3)]]), np.array([[0.3, 0.7]]))
     np.testing.assert_allclose(J, 0.3 * np.log(4) + 0.7 * np.log(4 / 3), rtol=1e-15)
     np.testing.assert_allclose(dz, [[-0.05, 0.05]], rtol=1e-14)
 
@@ -88,7 +79,7 @@ def test_cross_entropy_with_soft_labels() -> None:
 @pytest.mark.parametrize("label", [-1, 3, 100])
 def test_label_out_of_range_is_nan(loss: nn.Loss, label: int) -> None:
     p = np.full((2, 3), 1 / 3)
-    J, dp = loss_and_gradient(loss, p, np.array([0, label]))
+    J, dp = both(loss, p, np.array([0, label]))
     assert np.isnan(J)
     assert np.isfinite(dp[0]).all()
     assert np.isnan(dp[1]).all()
@@ -100,7 +91,7 @@ def test_label_out_of_range_is_nan(loss: nn.Loss, label: int) -> None:
 def test_label_of_any_whole_number_dtype(loss: nn.Loss, dtype: type, classes: int) -> None:
     """More classes than the labels' dtype can count are no reason to count wrongly."""
     p = np.full((2, classes), 1 / classes)
-    J, dp = loss_and_gradient(loss, p, np.array([0, 2], dtype))
+    J, dp = both(loss, p, np.array([0, 2], dtype))
     np.testing.assert_allclose(J, np.log(classes), rtol=1e-14)
     np.testing.assert_array_equal(dp.argmin(axis=1), [0, 2])
 
@@ -116,9 +107,9 @@ def test_numpy_labels_are_taken_as_they_are(loss: nn.Loss) -> None:
 @pytest.mark.parametrize("loss", LOGITS.values(), ids=LOGITS)
 def test_labels_and_one_hot_rows_are_the_same(loss: nn.Loss) -> None:
     p = np.array([[0.2, 0.3, 0.5], [0.1, 0.8, 0.1]])
-    by_label = loss_and_gradient(loss, p, np.array([2, 0]))
+    by_label = both(loss, p, np.array([2, 0]))
     for dtype in (np.int32, np.uint8, np.float32, np.float64):
-        J, dp = loss_and_gradient(loss, p, np.eye(3, dtype=dtype)[[2, 0]])
+        J, dp = both(loss, p, np.eye(3, dtype=dtype)[[2, 0]])
         assert by_label[0] == J
         np.testing.assert_array_equal(by_label[1], dp)
 
@@ -165,7 +156,7 @@ def test_binary_cross_entropy_of_sure_predictions() -> None:
 @pytest.mark.parametrize("t", [0.0, 0.3, 0.5, 1.0])
 @pytest.mark.parametrize("z", [0.0, 1e-8, 20.0, -20.0, 100.0, -100.0])
 def test_binary_cross_entropy_with_soft_labels(z: float, t: float) -> None:
-    J, dz = loss_and_gradient(nn.sigmoid_cross_entropy, np.array([[z]]), np.array([[t]]))
+    J, dz = both(nn.sigmoid_cross_entropy, np.array([[z]]), np.array([[t]]))
     wide = np.longdouble(z)
     log_s, log_not = -np.log1p(np.exp(-wide)), -np.log1p(np.exp(wide))
     slope = (1 - np.longdouble(t)) / (1 + np.exp(-wide)) - t / (1 + np.exp(wide))
@@ -175,7 +166,7 @@ def test_binary_cross_entropy_with_soft_labels(z: float, t: float) -> None:
 
 def test_binary_cross_entropy_in_float32_at_100() -> None:
     z = np.array([[100.0, -100.0]], np.float32)
-    J, dz = loss_and_gradient(nn.sigmoid_cross_entropy, z, np.array([[0.0, 1.0]], np.float32))
+    J, dz = both(nn.sigmoid_cross_entropy, z, np.array([[0.0, 1.0]], np.float32))
     assert J == 100
     np.testing.assert_array_equal(dz, [[0.5, -0.5]])
 
@@ -183,8 +174,8 @@ def test_binary_cross_entropy_in_float32_at_100() -> None:
 def test_binary_cross_entropy_of_infinite_logits() -> None:
     """An infinitely sure prediction costs nothing if right and everything if wrong."""
     z = np.array([[np.inf], [-np.inf]])
-    right = loss_and_gradient(nn.sigmoid_cross_entropy, z, np.array([[1.0], [0.0]]))
-    wrong = loss_and_gradient(nn.sigmoid_cross_entropy, z, np.array([[0.0], [1.0]]))
+    right = both(nn.sigmoid_cross_entropy, z, np.array([[1.0], [0.0]]))
+    wrong = both(nn.sigmoid_cross_entropy, z, np.array([[0.0], [1.0]]))
     assert (right[0], wrong[0]) == (0, np.inf)
     np.testing.assert_array_equal(right[1], [[0.0], [0.0]])
     np.testing.assert_array_equal(wrong[1], [[0.5], [-0.5]])
@@ -196,17 +187,15 @@ def test_binary_cross_entropy_of_infinite_logits() -> None:
 def test_categorical_cross_entropy_of_zero_probabilities() -> None:
     """0 on a class that is not the target costs nothing; on the target, everything."""
     p = np.array([[0.5, 0.5, 0.0]])
-    J, dp = loss_and_gradient(nn.categorical_cross_entropy, p, np.array([0]))
+    J, dp = both(nn.categorical_cross_entropy, p, np.array([0]))
     np.testing.assert_allclose(J, np.log(2), rtol=1e-15)
     np.testing.assert_array_equal(dp, [[-2.0, 0.0, 0.0]])
-    J, dp = loss_and_gradient(nn.categorical_cross_entropy, p, np.array([2]))
+    J, dp = both(nn.categorical_cross_entropy, p, np.array([2]))
     assert np.isposinf(J)
     np.testing.assert_array_equal(dp, [[0.0, 0.0, -np.inf]])
 
 
 def test_categorical_cross_entropy_clips_nothing() -> None:
-    J, dp = loss_and_gradient(
-        nn.categorical_cross_entropy, np.array([[1e-300, 1.0]]), np.array([0])
-    )
+    J, dp = both(nn.categorical_cross_entropy, np.array([[1e-300, 1.0]]), np.array([0]))
     np.testing.assert_allclose(J, 300 * np.log(10), rtol=1e-15)
     np.testing.assert_allclose(dp[0, 0], -1e300, rtol=1e-15)
