@@ -157,7 +157,7 @@ def test_all_mistakes_are_named_at_once() -> None:
         ),
         ("bound: 0.5,", "bond: 0.5,", "M2.checks.2.bond: unknown key; did you mean bound?"),
         ("rule: below", "rule: under", "M1.checks.0.rule: 'under': input should be 'above', "),
-        ("    - {what: loss", "    - - {what: loss", "M1.checks.0: [{"),
+        ('    - {what: "ratio', '    - - {what: "ratio', "M1.checks.0: [{"),
     ],
 )
 def test_a_mistake_in_a_claim_is_one_line(old: str, new: str, line: str, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from scipy.special import bdtr
 from nnjax import stats
 from workflow.lib.numbers import COLUMNS, Number
 
-# What an interval covers and how it was made, in the words printed beside it.
+# The words printed next to an interval: what it covers and how it was computed.
 SPEAKERS_AND_SEEDS = "95 % over speakers and seeds (bootstrap)"
 SPEAKERS = "95 % over speakers (bootstrap)"
 SPEAKERS_T = "95 % over speakers (Student's t)"

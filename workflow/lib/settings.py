@@ -156,7 +156,7 @@ def _walk(model: type[BaseModel], place: list[str]) -> tuple[list[str], str, lis
 
     Returns:
         the parts of the place that a file has (pydantic also names the members of unions), the
-        description of what is expected there, and the keys known beside the last part.
+        description of what is expected there, and the known keys at the level of the last part.
     """
     annotation: Any = model
     parts, description, known = [], "", []

@@ -180,7 +180,7 @@ def _numbered(svg: str) -> str:
 
 
 def _save(figure: Figure, path: Path, kind: str, metadata: dict[str, str | None]) -> None:
-    """Write beside the target first, so that a killed job leaves no half figure."""
+    """Write next to the target first, so that a killed job leaves no partial figure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -1,4 +1,4 @@
-"""How much of the machine a sweep uses: its rate beside that of a plain matrix product.
+"""How much of the machine a sweep uses: its rate relative to that of a plain matrix product.
 
 Both are measured in one process, in turn, so that a machine whose speed drifts slows both; medians
 and the median of the ratios are printed. It is done with one thread, as the study's jobs run side

@@ -10,7 +10,7 @@ for plugin in ("jax-cuda12-plugin", "jax-cuda13-plugin", "jax-rocm7-plugin"):
         PLUGINS[plugin] = version(plugin)
 
 
-# Asks for all cores, so that nothing else runs beside it; how many it uses is a setting.
+# Reserves all cores, so that nothing else runs at the same time; how many it uses is a setting.
 rule:
     name:
         f"measure_{CHAPTER.name}"

@@ -84,7 +84,7 @@ class Estimand(Strict):
 
     @property
     def options(self) -> dict[str, Any]:
-        """What the estimator needs beside cells."""
+        """Arguments of the estimator other than cells."""
         over = self.per_unit_of or self.per_doubling_of
         return {"over": over, "doublings": bool(self.per_doubling_of)} if over else {}
 

@@ -30,7 +30,7 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     "sgd": optax.sgd,
     "sgd_momentum": functools.partial(optax.sgd, momentum=0.9),
     # The constants of PyTorch's optimizers, with which the source ran its comparison. optax adds
-    # Adagrad's eps under the root, PyTorch beside it.
+    # Adagrad's eps inside the root, PyTorch outside.
     "adagrad": functools.partial(optax.adagrad, initial_accumulator_value=0.0, eps=1e-20),
     "rmsprop": functools.partial(optax.rmsprop, decay=0.99, eps=1e-8, eps_in_sqrt=False),
     "adam": _adam,
