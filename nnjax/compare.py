@@ -11,7 +11,7 @@ cannot be read. What explains a difference:
 | device | on another device: any time, and any number up to `ROUNDING` (relative) |
 | versions | the same rounding, with other versions of the packages |
 | text | words, and the paths of figures |
-| provenance | the digest of the code, the device and the versions themselves |
+| provenance | the code's digest, the device, the versions, and settings that one run lacks |
 | new | a key that only NEW has |
 
 Everything else matters: a verdict, a missing key, another n, unit, rule, seed or data set. With
@@ -149,8 +149,10 @@ def _walk(
         for i, (one, other) in enumerate(zip(old, new, strict=True)):
             yield from _walk(one, other, key, (*path, str(i)), elsewhere)
     elif not _same(old, new):
-        machine = key == "provenance" and path[0] in MACHINE
-        reason = "provenance" if machine else "text" if path[-1] in TEXTS else None
+        # A setting that only one run has was renamed, or is new; each number's own n is compared too.
+        renamed = path[:1] == ("seeds",) and (old is None or new is None)
+        origin = key == "provenance" and (path[0] in MACHINE or renamed)
+        reason = "provenance" if origin else "text" if path[-1] in TEXTS else None
         yield Difference(key, ".".join(path), old, new, reason)
 
 

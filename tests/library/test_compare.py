@@ -183,6 +183,9 @@ def test_provenance_and_words() -> None:
     assert ("s1.steps", "value", None) in reasons(new)  # the library's own version explains nothing
     seeds = edited(NUMBERS, **{"provenance/seeds/xor": 100})
     assert reasons(seeds) == [("provenance", "seeds.xor", None)]
+    # The setting was renamed: its count is the same, and so is the n of every number.
+    renamed = edited(NUMBERS, **{"provenance/seeds": {"chapters.xor": 1000}})
+    assert {reason for _, _, reason in reasons(renamed)} == {"provenance"}
 
 
 @pytest.mark.parametrize(("field", "content"), [("n", 10), ("unit", "%"), ("protocol_used", "x")])

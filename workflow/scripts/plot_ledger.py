@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import matplotlib.ticker
+import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
@@ -34,9 +35,10 @@ def main(table: Path, smallest_effect: float, svg: Path, png: Path) -> None:
     marks = [STAND_INS[source] for source in sources if source in STAND_INS]
     data = ", ".join(SOURCES[source] for source in sources)
     footer = (
-        f"n = {rows['n'].min()}\N{EN DASH}{rows['n'].max()} seeds; data: {data}. Shaded: below "
-        f"{100 * smallest_effect:g} points, the smallest effect of interest. The axis is linear up "
-        "to 1 point and logarithmic beyond. The filled marker gives the check's verdict."
+        f"n = {rows['n'].min()}\N{EN DASH}{rows['n'].max()} seeds, or rows where nothing is "
+        f"random; data: {data}. Shaded: below {100 * smallest_effect:g} points, the smallest "
+        "effect of interest. The axis is linear up to 1 point and logarithmic beyond. The "
+        "filled marker gives the check's verdict."
     )
     page = style.Page(8.8, 1.5 + 0.34 * checks, TITLE, footer, "; ".join(marks))
     style.render(page, lambda figure: draw(figure, rows, 100 * smallest_effect), svg, png)
@@ -81,10 +83,15 @@ def draw(figure: Figure, rows: pl.DataFrame, smallest: float) -> None:
                     va="center",
                     color=VERDICTS[measured["verdict"]],
                 )
-    axes.set_yticks(range(len(names)), [f"{claim}  {check}" for claim, check in names])
+    axes.set_yticks(
+        range(len(names)), [f"{claim}  {check[0].upper()}{check[1:]}" for claim, check in names]
+    )
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     axes.set_xscale("symlog", linthresh=1, linscale=1)
+    # Room for the markers, which the verdicts would cover at the right end.
+    furthest = 100 * float(np.abs(rows.select("lo", "hi").to_numpy()).max())
+    axes.set_xlim(-1.5 * furthest, 1.5 * furthest)
     axes.xaxis.set_major_locator(matplotlib.ticker.FixedLocator([-100, -10, -1, 0, 1, 10, 100]))
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:+g}" if x else "0")
     axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
