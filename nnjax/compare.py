@@ -149,7 +149,7 @@ def _walk(
         for i, (one, other) in enumerate(zip(old, new, strict=True)):
             yield from _walk(one, other, key, (*path, str(i)), elsewhere)
     elif not _same(old, new):
-        # A setting that only one run has was renamed, or is new; each number's own n is compared too.
+        # A setting that one run lacks was renamed or is new; the n of each number is compared too.
         renamed = path[:1] == ("seeds",) and (old is None or new is None)
         origin = key == "provenance" and (path[0] in MACHINE or renamed)
         reason = "provenance" if origin else "text" if path[-1] in TEXTS else None
