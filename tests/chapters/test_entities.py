@@ -129,7 +129,7 @@ def test_hiding_spares_the_padding() -> None:
     assert set(np.unique(np.asarray(hidden)).tolist()) == {PAD, UNKNOWN, 5, 6}
 
 
-def test_a_lookup_is_a_product_with_a_table(words: Any, quick_compiler: None) -> None:
+def test_a_lookup_is_a_product_with_a_table(words: Any) -> None:
     assert models.lookup_error(words, SETTINGS) < 1e-12  # float64 here
 
 
@@ -227,9 +227,7 @@ def test_person_or_not_forgives_the_kind_of_place() -> None:
     assert (found["tag"] == found["predicted"]).to_list() == [True, False, False]
 
 
-def test_training_end_to_end(
-    path: Path, tmp_path: Path, quick_compiler: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_training_end_to_end(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "lookup_error", lambda words, settings: 0.0)
     # One split of each test and two widths: what they share is tested above.
     for name in ("folds", "swapped"):

@@ -19,8 +19,6 @@ train, summarise, formulas, forks, likelihood, plot_iris, plot_iris_forks = (
 )  # fmt: skip
 SETTINGS = settings("iris")
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 
 def test_the_data_are_the_chosen_features() -> None:
     x, y, species = train.flowers(SETTINGS)
@@ -131,9 +129,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     with pytest.MonkeyPatch.context() as patch, jax.enable_x64(False):
         patch.setattr(forks, "fork_reports", lambda names: fake)
-        jax.config.update("jax_disable_most_optimizations", True)
         train.main(small, folder)
-        jax.config.update("jax_disable_most_optimizations", False)
     summarise.main(
         small, folder, *(folder / f"{name}.csv" for name in ("iris", "forks", "nll", "numbers"))
     )

@@ -16,8 +16,6 @@ from tests.chapters.conftest import load, settings
 from workflow.lib.settings import SettingsError
 from workflow.lib.tables import STAND_INS, write_parquet, write_text
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 models, ngrams, plot_language, summarise, text, train = (
     load("language", name)
     for name in ("models", "ngrams", "plot_language", "summarise", "text", "train")

@@ -56,15 +56,6 @@ TRAINING = {name: getattr(SETTINGS.training, name) for name in ("sample_by_sampl
 ROWS = 64
 
 
-@pytest.fixture(scope="module", autouse=True)
-def as_in_a_job() -> Iterator[None]:
-    """JAX's defaults, but few optimisations: the programs are tiny and compiling takes longest."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
-
-
 @pytest.fixture(autouse=True)
 def float32(strict_float64: None) -> Iterator[None]:
     """Jobs compute in float32 and mix dtypes as JAX does by default."""

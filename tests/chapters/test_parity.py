@@ -42,7 +42,6 @@ SETTINGS = settings(
     parity={"peer_seeds": 1},
     timing={"repeats": 6, "peer_batch_sizes": [64, 128], "short": {"batch_size": 256, "epochs": 2}},
 )
-pytestmark = pytest.mark.usefixtures("quick_compiler")
 TORCH = importlib.util.find_spec("torch") is not None
 
 
@@ -69,8 +68,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(data: Path) -> Path:
     """The measurement without PyTorch."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
     train.main(
         data / "train.parquet",
         data / "test.parquet",
@@ -80,7 +77,6 @@ def trained(data: Path) -> Path:
         data / "steps.parquet",
         data / "speakers.parquet",
     )
-    jax.config.update("jax_disable_most_optimizations", before)
     return data
 
 

@@ -43,18 +43,14 @@ SMALL: dict[str, Any] = {
 SETTINGS = settings("platforms", **SMALL)
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 needs_torch = pytest.mark.skipif(not HAS_TORCH, reason="PyTorch is the extra 'torch'")
-pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The measurement without PyTorch and, as here, without a GPU."""
     folder = tmp_path_factory.mktemp("platforms")
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
     one = {"mlp": {"hidden_units": 4}, "cnn": {"filters": [3], "kernel": 2, "pool": 2}}
     measure.main(settings("platforms", **{**SMALL, "networks": one}), None, folder)
-    jax.config.update("jax_disable_most_optimizations", before)
     return folder
 
 

@@ -26,18 +26,14 @@ SMALL = settings(
 )
 TABLES = ("zero_target", "quadrants", "errors", "refused", "numbers")
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny run, summarised."""
     folder = tmp_path_factory.mktemp("quadrants")
     sections = SMALL.zero_target, SMALL.quadrants, SMALL.gradient_check
-    jax.config.update("jax_disable_most_optimizations", True)
     with jax.enable_x64(False):
         train.main(SMALL.seeds, SMALL.slope, *sections, folder)
-    jax.config.update("jax_disable_most_optimizations", False)
     tables = (folder / f"{name}.csv" for name in TABLES)
     summarise.main(SMALL.quadrants.tested, SMALL.printed, folder, *tables)
     return folder

@@ -367,10 +367,10 @@ def test_record_figure(result: Path, tmp_path: Path) -> None:
         assert words in text
     assert "the recipe<" not in text
     assert "STAND-IN" not in text
-    assert "ANOTHER RECIPE" not in text
+    assert "DIFFERENT RECIPE" not in text
     summarised(tmp_path, recipe="s")
     plot_record.main(result, svg, png)
-    assert "ANOTHER RECIPE" in svg.read_text(encoding="utf-8")
+    assert "DIFFERENT RECIPE" in svg.read_text(encoding="utf-8")
     summarised(tmp_path, data="stand-in")
     plot_record.main(result, svg, png)
     assert "STAND-IN DATA" in svg.read_text(encoding="utf-8")

@@ -10,6 +10,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import nnjax
+
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 REQUIREMENTS = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
@@ -22,8 +24,8 @@ def test_version() -> None:
     )
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
     assert released is not None
-    assert released.groups() == (PROJECT["version"], citation["date-released"])
-    assert citation["version"] == PROJECT["version"]
+    assert released.groups() == (nnjax.__version__, citation["date-released"])
+    assert citation["version"] == nnjax.__version__
 
 
 @pytest.mark.parametrize("requirement", REQUIREMENTS)
