@@ -14,7 +14,7 @@ from workflow.lib import chapters
 
 NAMES = sorted(path.parent.name for path in chapters.FOLDER.glob("*/settings.yaml"))
 OFTEN = ("isolet", "platforms")
-"""The removal of these is tested every time: the largest, and the one with the most data sets."""
+"""Their removal is tested every time, that of the others by the exhaustive tests."""
 
 
 @pytest.fixture(scope="module")

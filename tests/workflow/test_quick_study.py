@@ -1,0 +1,353 @@
+"""The quick study, run once from an empty folder: what comes out, and what a change runs again.
+
+It uses the real data where they are at hand, and stand-ins elsewhere.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.workflow.conftest import QUICK, ROOT, copied, needs, planned, snakemake, unreachable
+from workflow.lib import chapters, page, settings
+from workflow.lib.claims import entry
+from workflow.lib.numbers import collect
+from workflow.lib.settings import merged, read
+from workflow.lib.study import Study
+from workflow.lib.tables import SOURCES, STAND_INS
+from workflow.scripts import collect_numbers, write_index
+
+REAL = ROOT.parent / "shared" / "data"
+DATA = REAL if REAL.exists() else None
+CONFIGURATION = [QUICK] if DATA else [QUICK, "unreachable.yaml"]
+CONFIG = merged(read(ROOT / "workflow/config/study.yaml"), read(ROOT / QUICK))
+STUDY = settings.checked(Study, CONFIG, "")
+CHAPTERS = chapters.found(CONFIG, STUDY)
+
+MAY_LACK = {"k12.batch_256_accuracy", "s4.mlp_gpu_over_cpu", "s4.cnn_gpu_over_cpu"}
+"""Numbers of claims that need a batch size that is not in the quick study, or a GPU."""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = copied(tmp_path_factory.mktemp("study"))
+    unreachable(folder)
+    status, output = snakemake(folder, "--cores", "2", "--configfile", *CONFIGURATION, data=DATA)
+    assert status == 0, output
+    return folder
+
+
+@pytest.fixture(scope="module")
+def numbers(study: Path) -> dict[str, Any]:
+    return json.loads((study / "reports/numbers.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def ledger(study: Path) -> list[dict[str, Any]]:
+    return json.loads((study / "reports/claims.json").read_text(encoding="utf-8"))
+
+
+def pages(study: Path) -> dict[str, str]:
+    """All pages by their place in reports/."""
+    reports = study / "reports"
+    found = {str(path.relative_to(reports)): path for path in reports.rglob("*.html")}
+    return {name: path.read_text(encoding="utf-8") for name, path in found.items()}
+
+
+# --- what comes out -------------------------------------------------------------------------------
+
+
+def test_every_chapter_has_its_page_and_figures(study: Path) -> None:
+    for chapter in CHAPTERS.values():
+        text = (study / f"reports/chapters/{chapter.name}.html").read_text(encoding="utf-8")
+        for name in chapter.page.figures:
+            svg, png = (study / f"reports/figures/{name}.{form}" for form in ("svg", "png"))
+            assert png.read_bytes().startswith(b"\x89PNG")
+            assert page.image(svg) in text, name
+            assert f'id="{name}"' in text
+        assert chapter.page.question in pages(study)["index.html"].replace("&#39;", "'")
+
+
+def test_every_page_holds_all_that_it_shows(study: Path) -> None:
+    """Pictures are inside; links lead to places of this page and to other pages of the study."""
+    texts = pages(study)
+    assert set(texts) == {"index.html", "rules.html", *(f"chapters/{c}.html" for c in CHAPTERS)}
+    for name, text in texts.items():
+        assert not re.findall(r'src="(?!data:)[^"]*"', text), name
+        for link in re.findall(r'href="([^"]*)"', text):
+            path, _, anchor = link.partition("#")
+            target = os.path.normpath(Path(name).parent / path) if path else name
+            assert target in texts, (name, link)
+            assert not anchor or f'id="{anchor}"' in texts[target], (name, link)
+        words = re.sub(r"base64,[^\"]*", "", text)
+        for left in ("{{", "{%", "Undefined", "&amp;lt;", ">None<", ">nan"):
+            assert left not in words, (name, left)
+
+
+def test_every_page_says_that_it_is_quick(study: Path) -> None:
+    style = (ROOT / "workflow/report/page.css").read_text(encoding="utf-8").strip()
+    for name, text in pages(study).items():
+        assert text.startswith("<!doctype html>"), name
+        assert style in text, name
+        assert text.index("QUICK settings") < text.index("<h1>"), name
+
+
+def test_pages_and_figures_say_where_data_are_stand_ins(study: Path) -> None:
+    texts = pages(study)
+    for chapter in CHAPTERS.values():
+        data = pl.read_csv(study / chapter.numbers)["data"].unique().to_list()
+        assert len(data) == 1
+        mark = STAND_INS.get(data[0], "STAND-IN DATA")
+        marked = data[0] in STAND_INS
+        assert (mark in texts[f"chapters/{chapter.name}.html"]) == marked, chapter.name
+        for name, figure in chapter.page.figures.items():
+            if figure.table:
+                svg = (study / f"reports/figures/{name}.svg").read_text(encoding="utf-8")
+                assert (mark in svg) == marked, name
+    assert ("STAND-IN DATA" in texts["index.html"]) == (DATA is None)
+
+
+def test_every_number_has_a_unit_an_interval_and_n(numbers: dict[str, Any]) -> None:
+    entries = {key: number for key, number in numbers.items() if key != "provenance"}
+    assert set(STUDY.headline) <= set(entries)
+    for key, number in entries.items():
+        assert number["n"] >= 1, key
+        assert number["unit"] in page.UNITS, key
+        assert number["interval"], key
+        assert number["what"], key
+        if number["lo"] is None:
+            # Three repeats of a clock have no interval for a median; a count needs none.
+            assert key.startswith(("k12.", "k17.")) or number["interval"].startswith("none"), key
+            continue
+        assert number["lo"] <= number["value"] <= number["hi"], key
+        assert number["unit"] != "fraction" or 0 <= number["lo"] <= number["hi"] <= 1, key
+
+
+def test_the_numbers_are_those_of_the_chapters(study: Path, numbers: dict[str, Any]) -> None:
+    tables = collect([study / chapter.numbers for chapter in CHAPTERS.values()])
+    assert {key: number for key, number in numbers.items() if key != "provenance"} == tables
+
+
+def test_where_the_numbers_come_from(numbers: dict[str, Any]) -> None:
+    provenance = numbers["provenance"]
+    assert provenance["data"] == ("isolet" if DATA else "stand-in")
+    assert provenance["study"] == "quick"
+    assert provenance["seeds"]["reference"] == STUDY.reference.seeds
+    assert set(provenance["fingerprint"]) == {"train", "test"}
+    assert set(provenance["chapters"]) == {"mnist", "text"}
+    assert {"jax", "jaxlib", "numpy", "optax", "snakemake"} <= set(provenance["versions"])
+    assert provenance["dtype"] == "float32"
+    assert re.fullmatch("[0-9a-f]{16}", provenance["code"])
+
+
+def test_the_ledger(study: Path, numbers: dict[str, Any], ledger: list[dict[str, Any]]) -> None:
+    """Every claim has the verdict that the rules give, on numbers of numbers.json."""
+    declared = {name: claim for each in CHAPTERS.values() for name, claim in each.claims.items()}
+    assert sorted(each["id"] for each in ledger) == sorted(declared)
+    text = pages(study)["index.html"]
+    for each in ledger:
+        claim = declared[each["id"]]
+        judged = entry(each["id"], claim, numbers, STUDY.ledger)
+        assert {k: v for k, v in each.items() if k != "data"} == judged | {"study": "quick"}
+        assert each["data"] in SOURCES
+        assert (study / each["figure"]).exists()
+        assert f'id="{each["id"]}"' in text
+        missing = {key for key in claim.named() if key not in numbers} - MAY_LACK
+        assert not missing or not find_spec("torch"), each["id"]
+
+
+@needs("isolet")
+@needs("xor")
+def test_the_numbers_are_those_of_a_network_that_learns(
+    study: Path, numbers: dict[str, Any]
+) -> None:
+    """Ten epochs: well above guessing (1/26), and in the order that the mathematics demands."""
+    value = {key: number.get("value") for key, number in numbers.items()}
+    assert value["k3.test_accuracy"] > 0.9
+    assert value["k3.test_accuracy"] > value["k4.test_accuracy"]
+    assert value["k4.difference"] == pytest.approx(
+        value["k4.test_accuracy"] - value["k3.test_accuracy"], abs=1e-12
+    )
+    assert value["k3.test_loss"] < 0.5
+    assert value["k2.solved_fraction"] == 0
+    assert value["k1.solved_fraction"] > 0.3
+    xor = pl.read_csv(study / "reports/tables/xor.csv")
+    assert set(xor.filter(network="2-2")["most_rows_right"].drop_nulls()) <= {0, 1, 2, 3}
+    assert xor.filter(pl.col("epoch") < xor["epoch"].max())["solved"].null_count() > 0
+
+
+@needs("isolet")
+def test_the_tables_agree_with_the_runs(study: Path) -> None:
+    """One cell of figure 5 and one point of figure 4, recomputed from the histories."""
+    folder, last = study / "results/isolet/runs/fig5", pl.col("epoch") == pl.col("epoch").max()
+    cell = (pl.col("hidden_units") == 64) & (pl.col("learning_rate") == 0.001)
+    runs = pl.read_parquet(folder / "epochs.parquet").filter(cell & last)["test_accuracy"]
+    row = pl.read_csv(study / "reports/tables/fig5.csv").filter(cell)
+    assert row["mean"].item() == pytest.approx(runs.to_numpy().mean(), rel=1e-6)
+    assert row["n"].item() == len(runs) == 3
+    counts = pl.read_parquet(folder / "speakers.parquet").filter(cell & last)
+    correct, rows = counts.select(pl.col("correct", "rows").sum()).row(0)
+    assert correct / rows == pytest.approx(row["mean"].item(), rel=1e-6)
+    history = pl.read_parquet(study / "results/reference/epochs.parquet")
+    point = history.filter(pl.col("epoch") == 10, pl.col("momentum") == 0.9)["test_accuracy"]
+    drawn = pl.read_csv(study / "reports/tables/fig4.csv").filter(epoch=10)["mean"].item()
+    assert drawn == pytest.approx(point.to_numpy().mean(), rel=1e-6)
+
+
+@needs("isolet")
+def test_a_clean_effect_recomputed(study: Path, numbers: dict[str, Any]) -> None:
+    """K13 in the clean protocol from the counts, without the project's code."""
+    counts = pl.read_parquet(study / "results/isolet/clean/depth/speakers.parquet")
+    last = counts.filter(pl.col("epoch") == pl.col("epoch").max(), pl.col("beta1") == 0.9)
+    accuracy = [
+        last.filter(hidden_layers=layers).select(pl.col("correct").sum() / pl.col("rows").sum())
+        for layers in (0, 1)
+    ]
+    assert numbers["k13.clean_difference"]["value"] == pytest.approx(
+        accuracy[0].item() - accuracy[1].item(), abs=1e-12
+    )
+
+
+def test_the_page_of_rules(study: Path) -> None:
+    """Every public rule, with what the verifier found; the sources' slips are wrong as printed."""
+    result = json.loads((study / "results/verification.json").read_text(encoding="utf-8"))
+    assert result["passed"]
+    assert result["quick"]
+    assert [defect["name"] for defect in result["defects"] if not defect["found_by"]] == []
+    for erratum in result["errata"]:
+        assert erratum["printed_row"]["verdict"] == "wrong", erratum["name"]
+        assert erratum["meant_row"]["verdict"] == "right", erratum["name"]
+    assert max(row["loss"] for row in result["cross_entropy"]) > 1
+    text = pages(study)["rules.html"]
+    for name in ("conv2d", "softmax_cross_entropy", "lstm", "serial", "l2", "huber"):
+        assert f'<h3 id="{name}">' in text
+    assert "Derivation." in text
+
+
+def test_a_stand_in_is_marked_on_the_front_page_and_in_the_numbers(
+    study: Path, numbers: dict[str, Any], tmp_path: Path
+) -> None:
+    data, reports = study / "results/data", study / "reports"
+    origin = json.loads((data / "isolet.json").read_text(encoding="utf-8"))
+    origin |= {"data": "stand-in", "source": "generated from seed 0"}
+    (tmp_path / "isolet.json").write_text(json.dumps(origin), encoding="utf-8")
+    written, text = tmp_path / "numbers.json", tmp_path / "index.html"
+    tables = [study / chapter.numbers for chapter in CHAPTERS.values()]
+    others = [data / "mnist.json", data / "text.json"]
+    collect_numbers.main(tables, tmp_path / "isolet.json", others, "quick", {}, "0" * 16, written)
+    assert json.loads(written.read_text())["provenance"]["data"] == "stand-in"
+    write_index.main(
+        chapters={name: chapter.page for name, chapter in CHAPTERS.items()},
+        claims_of={name: list(chapter.claims) for name, chapter in CHAPTERS.items()},
+        headline=STUDY.headline,
+        ledger=STUDY.ledger,
+        study="quick",
+        numbers=written,
+        claims=reports / "claims.json",
+        ledger_figure=reports / "figures/ledger.svg",
+        thumbnails=[],
+        index=text,
+    )
+    assert "STAND-IN DATA" in text.read_text(encoding="utf-8")
+
+
+# --- what a change runs again ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def changed(study: Path) -> Iterator[Path]:
+    """The study for a test that edits files; what it edited is put back with its time."""
+    edited = ("nnjax", "workflow")
+    files = [path for part in edited for path in (study / part).rglob("*.*") if path.is_file()]
+    kept = {path: (path.read_bytes(), path.stat()) for path in files if path.suffix != ".pyc"}
+    yield study
+    for path, (content, before) in kept.items():
+        if path.read_bytes() != content:
+            path.write_bytes(content)
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def again(study: Path, *more: str) -> dict[str, int]:
+    """The rules that a second call would run; `more` configuration files may change settings."""
+    return planned(study, "--configfile", *CONFIGURATION, *more, data=DATA)
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_a_second_run_has_nothing_to_do(study: Path) -> None:
+    assert again(study) == {}
+
+
+def test_words_in_the_library_train_nothing(changed: Path) -> None:
+    """The page of rules is made of docstrings, and is all that is made anew."""
+    replace(changed / "nnjax/losses/__init__.py", '"""Losses', '# a comment\n"""Other words')
+    assert set(again(changed)) <= {"write_rules", "all"}
+
+
+def test_a_changed_library_function_retrains_what_uses_it(changed: Path) -> None:
+    replace(changed / "nnjax/layers/dense.py", "dy @ params.weights.T", "1 * dy @ params.weights.T")
+    rules = again(changed)
+    trained = {"train_reference", *(f"train_{name}" for name in ("isolet", "xor", "record"))}
+    assert {rule for rule in trained if rule.split("_")[1] in ("reference", *CHAPTERS)} <= set(
+        rules
+    )
+    assert {"collect_numbers", "write_ledger", "write_index", "verify_rules"} <= set(rules)
+    assert not [rule for rule in rules if rule.startswith("fetch")]
+
+
+def test_changed_statistics_train_nothing(changed: Path) -> None:
+    replace(
+        changed / "nnjax/stats/intervals.py", "resamples: int = 10_000", "resamples: int = 10_001"
+    )
+    rules = again(changed)
+    assert [rule for rule in rules if rule.startswith("summarise")]
+    assert not [rule for rule in rules if rule.startswith(("train", "tune", "refit", "fetch"))]
+
+
+@needs("quadrants")
+def test_a_changed_plot_script_redraws_one_figure(changed: Path) -> None:
+    folder = changed / "workflow/chapters/quadrants"
+    replace(folder / "plot_quadrants.py", "points right (%)", "right points (%)")
+    assert again(changed) == {"plot": 1, "write_page": 1, "all": 1}
+
+
+@needs("quadrants")
+def test_a_changed_title_rewrites_pages(changed: Path) -> None:
+    replace(changed / "workflow/chapters/quadrants/settings.yaml", "title: ", "title: Again, ")
+    assert again(changed) == {"write_page": 1, "write_index": 1, "all": 1}
+
+
+@needs("quadrants")
+def test_a_changed_bound_judges_anew_and_measures_nothing(changed: Path) -> None:
+    replace(changed / "workflow/chapters/quadrants/claims.yaml", "bound: 0.01", "bound: 0.02")
+    rules = again(changed)
+    assert set(rules) == {"write_page", "write_ledger", "plot_ledger", "write_index", "all"}
+    assert rules["write_page"] == 1
+
+
+@needs("quadrants")
+def test_a_changed_setting_trains_its_chapter_alone(changed: Path, tmp_path: Path) -> None:
+    (tmp_path / "more.yaml").write_text("quadrants: {seeds: 11}\n", encoding="utf-8")
+    rules = again(changed, str(tmp_path / "more.yaml"))
+    once = {"train_quadrants", "summarise_quadrants", "write_page", "collect_numbers"}
+    once |= {"write_ledger", "plot_ledger", "write_index", "all"}
+    assert rules == {**dict.fromkeys(once, 1), "plot": 2}
+
+
+@needs("quadrants")
+def test_a_printed_value_trains_nothing(changed: Path, tmp_path: Path) -> None:
+    printed = "quadrants: {printed: {m1.before: 9.0}}\n"
+    (tmp_path / "more.yaml").write_text(printed, encoding="utf-8")
+    rules = again(changed, str(tmp_path / "more.yaml"))
+    assert rules["summarise_quadrants"] == 1
+    assert "train_quadrants" not in rules
