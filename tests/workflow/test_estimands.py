@@ -10,8 +10,8 @@ import pytest
 from tests import made_up
 from workflow.lib.claims import Claim, mistakes
 from workflow.lib.job import JobError
+from workflow.lib.runs import estimators
 from workflow.lib.runs.cells import Cell, Source, find
-from workflow.lib.runs.counts import estimators
 from workflow.lib.runs.estimands import Estimand, Sources, evaluate
 from workflow.lib.runs.experiments import Experiment
 from workflow.lib.settings import SettingsError, checked
