@@ -28,7 +28,7 @@ def small(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
     [
         ("tinyshakespeare.txt", CONTENT),
         ("input.txt", CONTENT),
-        ("input.txt.gz", gzip.compress(CONTENT)),
+        ("input.txt.gz", gzip.compress(CONTENT, mtime=0)),
     ],
 )
 def test_names_and_packings(name: str, content: bytes, tmp_path: Path) -> None:
