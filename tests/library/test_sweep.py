@@ -61,32 +61,31 @@ def test_grouping_does_not_matter(
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
-@pytest.mark.parametrize("cache", [1, 10**9])
 def test_augmented_replica_is_what_fit_gives(
-    cache: int, shuffle: bool, monkeypatch: pytest.MonkeyPatch
+    shuffle: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the groups: random inputs and, from labels, targets that are distributions."""
-    monkeypatch.setattr(importlib.import_module("nnjax.sweep"), "CACHE_BYTES", cache)
-    augment = nn.augment.mixup(0.5, 2)
-    params, history = replicate(shuffle=shuffle, validation=HELD_OUT, augment=augment)
+    given: dict[str, Any] = {
+        "epochs": 3,
+        "batch_size": 4,
+        "shuffle": shuffle,
+        "validation": HELD_OUT,
+        "augment": nn.augment.mixup(0.5, 2),
+    }
+    swept = []
+    for cache in (1, 10**9):
+        monkeypatch.setattr(importlib.import_module("nnjax.sweep"), "CACHE_BYTES", cache)
+        swept.append(replicate(**given))
     for a, rate in enumerate(RATES):
+        optimizer = MOMENTUM(rate)
         for s, seed in enumerate(SEEDS):
             init_key, fit_key = jax.random.split(jax.random.key(seed))
-            alone, record = nn.fit(
-                NETWORK,
-                LOSS,
-                MOMENTUM(rate),
-                NETWORK.init(init_key, (3,))[0],
-                DATA,
-                epochs=3,
-                batch_size=4,
-                key=fit_key,
-                shuffle=shuffle,
-                validation=HELD_OUT,
-                augment=augment,
-            )
-            assert_close(jax.tree.map(lambda p: p[a, s], params), alone, 1e-11, 1e-13)  # noqa: B023
-            np.testing.assert_allclose(history.train_loss[a, s], record.train_loss, rtol=1e-11)
+            start = NETWORK.init(init_key, (3,))[0]
+            alone, record = nn.fit(NETWORK, LOSS, optimizer, start, DATA, key=fit_key, **given)
+            for params, history in swept:
+                one = jax.tree.map(lambda p: p[a, s], params)  # noqa: B023
+                assert_close(one, alone, 1e-11, 1e-13)
+                np.testing.assert_allclose(history.train_loss[a, s], record.train_loss, rtol=1e-11)
 
 
 def test_arms_of_a_seed_share_the_augmented_batch() -> None:
