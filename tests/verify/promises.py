@@ -63,12 +63,17 @@ class Row:
     third: tuple[Any, ...]
 
     @functools.cached_property
+    def traced(self) -> Callable[..., Any]:
+        """The rule, traced once for inputs of the same shapes and dtypes."""
+        return jax.jit(self.rule, inline=True)
+
+    @functools.cached_property
     def outputs(self) -> Outputs:
         """All numbers that are compared, computed when a check first asks for them."""
 
         def program(two: Any, third: Any) -> Outputs:
-            looped = jax.lax.map(lambda one: self.rule(*one), two)
-            return Outputs(looped, jax.vmap(self.rule)(*two), self.rule(*third))
+            looped = jax.lax.map(lambda one: self.traced(*one), two)
+            return Outputs(looped, jax.vmap(self.traced)(*two), self.traced(*third))
 
         two = jax.tree.map(lambda a, b: np.stack([a, b]), self.inputs, self.second)
         run = jax.jit(program, compiler_options=quick_options())
@@ -139,7 +144,7 @@ def trees_shapes_dtypes(row: Row) -> None:
     """dparams has the tree, shapes and dtypes of params, dx those of x, in every precision."""
     for dtype in EVERY_FLOAT:
         params, x, dy = cast(row.inputs, dtype)
-        y, (dparams, dx) = jax.eval_shape(row.rule, params, x, dy)
+        y, (dparams, dx) = jax.eval_shape(row.traced, params, x, dy)
         assert (y.shape, y.dtype) == (dy.shape, dtype)
         assert jax.tree.structure(dparams) == jax.tree.structure(params)
         # Ids have no derivative; what is returned for them has the dtype of dy.
@@ -165,7 +170,7 @@ def promised_shape(row: Row) -> None:
     for examples in (0, 1, case.batch):
         x = np.zeros((examples, *case.in_shape), row.inputs[1].dtype)
         dy = np.zeros((examples, *out_shape))
-        y, (_, dx) = jax.eval_shape(row.rule, params, x, dy)
+        y, (_, dx) = jax.eval_shape(row.traced, params, x, dy)
         assert (y.shape, dx.shape) == (dy.shape, x.shape)
 
 
@@ -182,7 +187,7 @@ def scalar_shapes_dtypes(row: Row) -> None:
     """A scalar in the dtype of the scores, and dscores with their shape and dtype."""
     for dtype in EVERY_FLOAT:
         scores, targets = cast(row.inputs, dtype)
-        J, dscores = jax.eval_shape(row.rule, scores, targets)
+        J, dscores = jax.eval_shape(row.traced, scores, targets)
         assert (J.shape, J.dtype) == ((), dtype)
         assert (dscores.shape, dscores.dtype) == (scores.shape, dtype)
 
