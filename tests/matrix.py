@@ -2,7 +2,7 @@
 
     python -m pip install uv
     python tests/matrix.py  # six environments, the default tests
-    python tests/matrix.py --python 3.12 --dependencies lowest -- tests/library/test_shape.py -n0
+    python tests/matrix.py --python 3.12 --dependencies lowest -- tests/library/layers
 
 An environment is made anew for each run, in `build/matrix/`; what follows `--` goes to pytest.
 Python versions that are not installed are named and left out. Style and types are not checked:

@@ -80,7 +80,7 @@ def test_a_copy_of_a_folder_is_a_new_chapter(project: Path, rooms: Path) -> None
     assert rules == {
         "train_mine": 1,
         "summarise_mine": 1,
-        "plot": 2,
+        "plot": len(chapters.chapter(rooms / "quadrants", {"study": "full"}).page.figures),
         "judge": 3,
         "write_page": 1,
         "chapter_mine": 1,

@@ -65,6 +65,7 @@ def written(folder: Path, data: str, study: str) -> str:
         runs={},
         declared={"T1": Claim.model_validate(CLAIM | {"checks": [CHECK]})},
         ledger=Ledger(smallest_effect=0.003, significance=0.05),
+        verdict_rules=RULE_TEXTS,
         study=study,
         numbers=folder / "numbers_toy.csv",
         figures=[folder / "drawn.svg"],

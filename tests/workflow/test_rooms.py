@@ -150,3 +150,11 @@ def test_a_file_says_what_it_is_for() -> None:
     rules = [ROOT / "Snakefile", *files("workflow", suffixes={".smk"})]
     silent += [place(p) for p in rules if not p.read_text(encoding="utf-8").startswith("# ")]
     assert silent == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_declares_the_tables_that_it_shows(name: str) -> None:
+    """A table that is not declared is no input of the page, which then shows an old one."""
+    text = (chapters.FOLDER / name / "page.html").read_text(encoding="utf-8")
+    page = chapters.chapter(chapters.FOLDER / name, {"study": "full"}).page
+    assert set(re.findall(r'rows\("(\w+)"\)', text)) <= set(page.all_tables())

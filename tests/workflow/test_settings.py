@@ -102,6 +102,14 @@ STUDY_MISTAKES = [
     ),
 ]
 CHAPTER_MISTAKES = [
+    (
+        {"isolet": {"experiments": {"fig8": {"arms": {"momentum": [0.9]}}}}},
+        "isolet.experiments.fig8: sgd_momentum has no arm momentum; it has learning_rate",
+    ),
+    (
+        {"isolet": {"experiments": {"fig5": {"vary": {"hidden_units": [[16]]}}}}},
+        "isolet.experiments.fig5.hidden_units: ",
+    ),
     ({"isolett": {}}, "isolett: unknown section; did you mean isolet?"),
     ({"thesis": {}}, "thesis: unknown section; known: "),
     ({"isolet": 3}, "isolet: expected keys with values, found 3"),

@@ -192,9 +192,10 @@ def seeds(settings: dict[str, BaseModel]) -> dict[str, int]:
 
     def search(place: str, value: Any) -> None:
         if isinstance(value, dict):
-            if isinstance(value.get("seeds"), int):
-                found[place] = value["seeds"]
             for key, inner in value.items():
+                # The members of an ensemble are its seeds.
+                if isinstance(inner, int) and (key == "members" or key.endswith("seeds")):
+                    found[place if key == "seeds" else f"{place}.{key}"] = inner
                 search(f"{place}.{key}", inner)
 
     for name, section in settings.items():
@@ -224,6 +225,12 @@ def chapter(folder: Path, config: dict[str, Any]) -> Chapter:
         f"  {name}.claims.{key}: no figure {figure}; {hint(figure, page.figures)}"
         for key, figure in ((key, claim.figure) for key, claim in claims.items())
         if figure not in page.figures
+    ]
+    scripts = {figure: each.script or f"plot_{figure}" for figure, each in page.figures.items()}
+    unknown += [
+        f"  {name}.page.figures.{figure}: the folder has no {script}.py, which draws it"
+        for figure, script in scripts.items()
+        if not (folder / f"{script}.py").exists()
     ]
     if unknown:
         raise SettingsError("\n".join(unknown))

@@ -62,7 +62,7 @@ def mistakes(claims: dict[str, Claim], experiments: dict[str, dict[str, Experime
         for key, estimand in claim.numbers.items():
             for mistake in estimands.mistakes(key, estimand, experiments):
                 lines.append(f"{name}.numbers.{key}: {mistake}")
-        for key in claim.named() if claim.numbers else []:
+        for key in claim.named() if declared else []:
             if owner(claims, key) is None:
                 near = difflib.get_close_matches(key, declared, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""

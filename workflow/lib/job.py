@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict, validate_call
+from pydantic import ConfigDict, ValidationError, validate_call
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -46,6 +46,13 @@ def run(main: Callable[..., None], job: "Snakemake | None") -> None:
         call(**arguments(main, job))
     except JobError as error:
         print(error, file=sys.stderr)
+        raise SystemExit(1) from None
+    except ValidationError as error:
+        if error.title != main.__name__:
+            raise
+        for fault in error.errors():
+            place = ".".join(map(str, fault["loc"]))
+            print(f"rule {job.rule}: {place}: {fault['msg']}", file=sys.stderr)
         raise SystemExit(1) from None
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import polars as pl
 
+from workflow.lib.job import JobError
+
 Number = dict[str, Any]
 """What is known of a number: value, lo, hi, n, unit, interval, what, and p where it was tested."""
 
@@ -17,14 +19,16 @@ def collect(tables: list[Path]) -> dict[str, Number]:
     """The numbers of some tables by key; the end of an interval that is not known is None.
 
     Raises:
-        ValueError: if two tables give the same key.
+        JobError: if two tables give the same key.
     """
     numbers: dict[str, Number] = {}
+    seen: dict[str, Path] = {}
     for path in tables:
         for row in pl.read_csv(path, infer_schema_length=None).iter_rows(named=True):
             key = row["key"]
             if key in numbers:
-                raise ValueError(f"{path}: the number {key} is also in another table; rename it")
+                raise JobError(f"{path}: {seen[key]} has a number {key} too; rename one of them")
+            seen[key] = path
             numbers[key] = {name: _known(row[name]) for name in FIELDS if name in row}
     return numbers
 

@@ -135,7 +135,9 @@ def _lines(model: type[BaseModel], fault: Any, section: str) -> list[tuple[str, 
     key = ".".join(filter(None, [section, *place]))
     inner = fault.get("ctx", {}).get("error")
     if isinstance(inner, SettingsError):
-        return [(f"{key}.{line.strip()}", "", "") for line in str(inner).splitlines()]
+        lines = [line.strip() for line in str(inner).splitlines()]
+        # A mistake of the section as a whole has no further key.
+        return [(f"{key}{'' if line[0] == ':' else '.'}{line}", "", "") for line in lines]
     if fault["type"] == "missing":
         return [(f"{key}: ", "is missing", "")]
     if fault["type"] == "extra_forbidden":

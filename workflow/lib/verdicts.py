@@ -20,7 +20,7 @@ class Check(Strict):
     what: Name
     rule: Literal["above", "below", "inside", "more", "less", "no_less"]
     bound: int | float | None = Field(
-        None, description="of the rules above, below, and of an effect"
+        default=None, description="a number; for every rule but inside"
     )
     range: list[int | float] | None = Field(
         default=None, min_length=2, max_length=2, description="of inside"

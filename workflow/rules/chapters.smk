@@ -62,6 +62,7 @@ rule write_page:
             for name, claim in chapter_of(wildcards).claims.items()
         },
         ledger=STUDY.ledger.model_dump(),
+        verdict_rules=RULE_TEXTS,
         study=STUDY.study,
         code=code_digest("workflow/scripts/write_page.py"),
     script:

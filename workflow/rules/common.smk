@@ -5,6 +5,7 @@ from pathlib import Path
 
 from workflow.lib import chapters, settings
 from workflow.lib.study import Study
+from workflow.lib.verdicts import RULE_TEXTS
 from workflow.lib.digest import code_digest, texts_digest
 
 ENV = str(Path(workflow.basedir) / "workflow/envs/study.yaml")

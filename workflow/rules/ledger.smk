@@ -4,8 +4,9 @@
 # The code that numbers come from: everything but what draws and what writes pages.
 NUMBERS_CODE = [
     script
-    for script in sorted(Path("workflow").glob("chapters/*/*.py"))
-    if not script.stem.startswith("plot")
+    for folder in ("chapters/*", "scripts")
+    for script in sorted(Path("workflow").glob(f"{folder}/*.py"))
+    if not script.stem.startswith(("plot", "benchmark", "write_page", "write_index"))
 ]
 
 

@@ -1,6 +1,9 @@
 # Trainings that several chapters read: the network of the source, with and without momentum, and the
 # same network at several batch sizes.
 
+# The momentum of the source's network, which chapters compare with.
+MOMENTUM = max(STUDY.reference.arms.momentum)
+
 for RUN, EXPERIMENT in STUDY.experiments.items():
 
     rule:

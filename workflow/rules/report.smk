@@ -26,6 +26,7 @@ rule write_index:
         claims_of={name: list(c.claims) for name, c in CHAPTERS.items()},
         headline=STUDY.headline,
         ledger=STUDY.ledger.model_dump(),
+        verdict_rules=RULE_TEXTS,
         study=STUDY.study,
         code=code_digest("workflow/scripts/write_index.py"),
     script:

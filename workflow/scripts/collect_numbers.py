@@ -89,7 +89,9 @@ def by_claim(key: str) -> tuple[int, int]:
     """
     name = key.split(".")[0]
     letter, number = name[0], name[1:]
-    return (SOURCES.index(letter), int(number)) if number.isdigit() else (len(SOURCES), 0)
+    if number.isdigit() and letter in SOURCES:
+        return SOURCES.index(letter), int(number)
+    return len(SOURCES), 0
 
 
 job.run(main, globals().get("snakemake"))

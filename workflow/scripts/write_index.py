@@ -8,7 +8,7 @@ from workflow.lib import job, page
 from workflow.lib.chapters import Page
 from workflow.lib.study import Ledger
 from workflow.lib.tables import STAND_INS, write_text
-from workflow.lib.verdicts import RULE_TEXTS, VERDICTS
+from workflow.lib.verdicts import VERDICTS
 
 
 def main(
@@ -16,6 +16,7 @@ def main(
     claims_of: dict[str, list[str]],
     headline: list[str],
     ledger: Ledger,
+    verdict_rules: dict[str, str],
     study: str,
     numbers: Path,
     claims: Path,
@@ -30,6 +31,7 @@ def main(
         claims_of: chapter to the ids of its claims.
         headline: keys of the numbers in the headline; those of a missing chapter are left out.
         ledger: the constants of the rules of verdict.
+        verdict_rules: the rules in words, by name.
         study: "full" or "quick".
         numbers: numbers.json.
         claims: claims.json.
@@ -62,7 +64,7 @@ def main(
                 }
                 for png in thumbnails
             ],
-            verdict_rules=RULE_TEXTS,
+            verdict_rules=verdict_rules,
             constants=ledger,
             provenance=provenance,
             stand_in=STAND_INS.get(provenance["data"], ""),

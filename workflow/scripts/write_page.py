@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from workflow.lib import claims, job, page, verdicts
+from workflow.lib import claims, job, page
 from workflow.lib.chapters import Page
 from workflow.lib.claims import Claim
 from workflow.lib.numbers import collect
@@ -20,6 +20,7 @@ def main(
     runs: dict[str, Any],
     declared: dict[str, Claim],
     ledger: Ledger,
+    verdict_rules: dict[str, str],
     study: str,
     numbers: Path,
     figures: list[Path],
@@ -35,24 +36,29 @@ def main(
         runs: the settings of the trainings that several chapters read.
         declared: its claims by id.
         ledger: the constants of the rules of verdict.
+        verdict_rules: the rules in words, by name.
         study: "full" or "quick".
         numbers: CSV with the chapter's numbers, in the folder of all tables.
         figures: its figures (SVG).
         template: the page's text.
         output: HTML to write.
+
+    Raises:
+        JobError: if the page does not show one of the chapter's figures.
     """
     found = collect([numbers])
     data = pl.read_csv(numbers, columns=["data"])["data"][0]
-    text = page.environment(template.parent).get_template(template.name)
-    write_text(
-        text.render(
+    text = (
+        page.environment(template.parent)
+        .get_template(template.name)
+        .render(
             chapter=chapter,
             about=about,
             settings=settings,
             runs=runs,
             numbers=found,
             constants=ledger,
-            verdict_rules=verdicts.RULE_TEXTS,
+            verdict_rules=verdict_rules,
             figure_link=lambda claim: f"#{Path(claim['figure']).stem}",
             ledger=[claims.entry(name, each, found, ledger) for name, each in declared.items()],
             figures={
@@ -63,9 +69,13 @@ def main(
             data=SOURCES[data],
             stand_in=STAND_INS.get(data, ""),
             study=study,
-        ),
-        output,
+        )
     )
+    absent = [name for name in about.figures if f'id="{name}"' not in text]
+    if absent:
+        shown = f'{{% call figure("{absent[0]}") %}}caption{{% endcall %}}'
+        raise job.JobError(f"{template}: does not show {', '.join(absent)}; add {shown}")
+    write_text(text, output)
 
 
 job.run(main, globals().get("snakemake"))

@@ -68,7 +68,7 @@ rule:
     conda:
         ENV
     params:
-        **CHAPTER.params("momentum"),
+        momentum=MOMENTUM,
         code=CHAPTER.code("summarise"),
     script:
         "summarise.py"

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from workflow.lib.settings import Count, Decay, Fraction, Positive, Strict
+from workflow.lib.settings import Count, Fraction, Positive, Strict
 
 
 class LogisticRegression(Strict):
@@ -51,5 +51,4 @@ class Settings(Strict):
     """The settings of the chapter."""
 
     folds: int = Field(ge=2, le=120, description="from 2 to 120, the training speakers")
-    momentum: Decay = Field(description="one of the momenta of the study's `reference`")
     grids: Grids

@@ -1,6 +1,5 @@
 """Training advice on ISOLET: every arm is the base network with something removed or added."""
 
-import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,7 +42,6 @@ def network(arm: Arm) -> nn.Layer:
     return common._replace(init=_network(*architecture, arm.init).init)
 
 
-@functools.cache
 def _network(
     hidden_layers: int, hidden_units: int, skip: bool, dropout: float, init: str | float
 ) -> nn.Layer:

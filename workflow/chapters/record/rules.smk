@@ -116,7 +116,7 @@ rule:
     # The ablation is read from the repository, not made: only `snakemake record` makes it.
     params:
         **CHAPTER.params("literature"),
-        momentum=max(STUDY.reference.arms.momentum),
+        momentum=MOMENTUM,
         recipe=RECIPE,
         ablation=ABLATION,
         content=(

@@ -30,7 +30,7 @@ class Network(Strict):
     activation: Literal["relu", "gelu", "sigmoid", "tanh"]
     init: Initializer = Field(description="a name, or the standard deviation of normal weights")
     batch_norm: bool
-    code_bits: int = Field(ge=0, description="bits of an output code, at least 5; 0 for none")
+    code_bits: int = Field(ge=0, description="bits of an output code; 0 for none")
     input_dropout: Share
     dropout: Share
     label_smoothing: Share

@@ -77,6 +77,8 @@ def main(
     frame = pl.DataFrame(table, infer_schema_length=None).with_columns(
         part=pl.lit("result"), recipe=pl.lit(recipe), data=pl.lit(data)
     )
+    if not ablation.exists():
+        raise job.JobError(f"{ablation}: is missing; `snakemake record` makes it")
     changes = pl.read_csv(ablation).select(
         pl.lit("ablation").alias("part"),
         pl.col("arm").alias("what"),

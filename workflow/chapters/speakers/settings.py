@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from workflow.lib.settings import Count, Decay, Positive, Strict
+from workflow.lib.settings import Count, Positive, Strict
 
 
 class Svm(Strict):
@@ -16,6 +16,5 @@ class Settings(Strict):
     """The settings of the chapter."""
 
     folds: int = Field(ge=2, le=120, description="from 2 to 120, the training speakers")
-    momentum: Decay = Field(description="of the network of the study's `reference`")
     seeds: Count = Field(description="of the network, in place of those of `reference`")
     svm: Svm

@@ -40,6 +40,10 @@ class Arms(Strict):
         return {name: [row[name] for row in rows] for name in rows[0]}
 
 
+ARMS_OF = {"sgd": ["momentum"], "adam": ["beta1"]}
+"""Hyper-parameters that an optimizer takes besides the learning rate."""
+
+
 class Program(Strict):
     """One training program: all arms and seeds of one network, compiled once."""
 
@@ -53,6 +57,15 @@ class Program(Strict):
     batch_size: Count
     shuffle: bool = Field(description="false: batches in file order")
     seeds: Count = Field(description="seeds 0 to seeds - 1, the same in every arm")
+
+    @model_validator(mode="after")
+    def fitting(self) -> "Program":
+        """The optimizer takes the hyper-parameters; another one would be a different optimizer."""
+        allowed = ["learning_rate", *ARMS_OF.get(self.optimizer, [])]
+        for name in self.arms.model_dump(exclude_none=True):
+            if name not in allowed:
+                raise ValueError(f"{self.optimizer} has no arm {name}; it has {', '.join(allowed)}")
+        return self
 
 
 class Experiment(Strict):
@@ -78,10 +91,10 @@ class Experiment(Strict):
         for name in self.vary:
             if getattr(self, name, None) is not None:
                 raise ValueError(f"{name} is both fixed and varied; keep one of them")
+        self.programs()
         for name, values in self.values().items():
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} has a value twice; keep one of them")
-        self.programs()
         return self
 
     def values(self) -> dict[str, list[Any]]:

@@ -37,8 +37,6 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
 }
 
 
-# The same settings are the same network, for which training is compiled once.
-@functools.cache
 def multilayer_perceptron(
     hidden_units: int, hidden_layers: int, outputs: int, activation: str, init: str | float
 ) -> nn.Layer:
