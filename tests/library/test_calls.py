@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from training import DATA, LOSS, SGD, X
+from training_problem import DATA, LOSS, SGD, X
 
 import nnjax as nn
 from nnjax.calls import call_of

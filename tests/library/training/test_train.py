@@ -8,7 +8,19 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from training import DATA, HELD_OUT, LABELS, LINEAR, LOSS, NETWORK, SGD, X, replicate, start, train
+from training_problem import (
+    DATA,
+    HELD_OUT,
+    LABELS,
+    LINEAR,
+    LOSS,
+    NETWORK,
+    SGD,
+    X,
+    replicate,
+    start,
+    train,
+)
 from trees import assert_close
 
 import nnjax as nn

@@ -7,7 +7,18 @@ import jax
 import numpy as np
 import optax
 import pytest
-from training import DATA, HELD_OUT, LABELS, LOSS, MOMENTUM, NETWORK, RATES, SEEDS, X, replicate
+from training_problem import (
+    DATA,
+    HELD_OUT,
+    LABELS,
+    LOSS,
+    MOMENTUM,
+    NETWORK,
+    RATES,
+    SEEDS,
+    X,
+    replicate,
+)
 from trees import assert_close
 
 import nnjax as nn

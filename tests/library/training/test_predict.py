@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from training import NETWORK, X, start
+from training_problem import NETWORK, X, start
 
 import nnjax as nn
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from training import DATA, HELD_OUT, LABELS, LOSS, NETWORK, SGD, X, start, train
+from training_problem import DATA, HELD_OUT, LABELS, LOSS, NETWORK, SGD, X, start, train
 from trees import assert_close
 
 import nnjax as nn
