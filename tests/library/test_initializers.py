@@ -1,5 +1,6 @@
 """Initial weights: the variance each one is named for, and what they refuse."""
 
+import inspect
 import itertools
 
 import jax
@@ -18,6 +19,12 @@ INITIALIZERS: dict[str, Initializer] = {
     "uniform_fan_in": uniform_fan_in(),
     "zeros": zeros(),
 }
+
+
+def test_every_initializer_is_in_this_table() -> None:
+    functions = inspect.getmembers(nn.initializers, inspect.isfunction)
+    here = {name for name, f in functions if f.__module__ == nn.initializers.__name__}
+    assert {name for name in here if not name.startswith("_")} == set(INITIALIZERS)
 
 
 @pytest.mark.parametrize(

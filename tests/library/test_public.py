@@ -8,7 +8,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from test_initializers import INITIALIZERS
 
 import nnjax as nn
 from nnjax.verify.cases import LAYERS, LOSSES, PENALTIES
@@ -65,12 +64,6 @@ def test_every_penalty_is_in_the_table() -> None:
         if inspect.signature(value).return_annotation is nn.Penalty
     }
     assert made == {case.of for case in PENALTIES}
-
-
-def test_every_initializer_is_in_the_table() -> None:
-    assert {name for name in PUBLIC if name.startswith("initializers.")} == {
-        f"initializers.{name}" for name in INITIALIZERS
-    }
 
 
 def test_all_is_complete() -> None:
