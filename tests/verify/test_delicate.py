@@ -36,6 +36,9 @@ def test_nan_comes_through(case: LayerCase) -> None:
     params, x, dy, key = layer_inputs(case)
     y, _ = compiled(case.layer, params, np.full_like(x, np.nan), dy, key)
     independent = case.of == "dropout" or "padding" in repr(case.layer) or "crop" in case.label
+    # Stride and dilation leave gaps in these two, which hold the bias alone.
+    gaps = case.of == "conv2d_transpose" and case.label in ("1x1, stride 2", "dilation 2, groups")
+    independent = independent or gaps
     assert np.isnan(y).any() if independent else np.isnan(y).all()
 
 
