@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,10 @@ def snakemake(folder: Path, *arguments: str, data: Path | None = None) -> tuple[
     """
     hidden = ("NNJAX_DATA", "PYTHONPATH")
     variables = {key: value for key, value in os.environ.items() if key not in hidden}
-    variables.setdefault("JAX_PLATFORMS", "cpu")
+    # Most programs of the quick study run once: to optimise them takes longer than it saves.
+    variables["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+    if version("jaxlib").startswith("0.10."):
+        variables["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false"
     if data:
         variables["NNJAX_DATA"] = str(data)
     finished = subprocess.run(

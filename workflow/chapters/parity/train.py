@@ -73,20 +73,23 @@ def _orders(
 def jax_steps(task: Task, network: nn.Layer, loss: nn.Loss) -> Iterator[Leaves]:
     """For each epoch the parameters after every step, each leaf (steps, ...)."""
     optimizer = OPTIMIZERS[task.optimizer](**task.hyperparams)
-    x, labels = jnp.asarray(task.x), jnp.asarray(task.labels)
 
+    # The data are arguments: as constants of the program they would be compiled into it.
     @jax.jit
-    def epoch(state: State, batches: jax.Array) -> tuple[State, Any]:
+    def epoch(
+        state: State, x: jax.Array, labels: jax.Array, batches: jax.Array
+    ) -> tuple[State, Any]:
         def step(state: State, rows: jax.Array) -> tuple[State, Any]:
             state, _ = train_step(network, loss, optimizer, state, x[rows], labels[rows], None)
             return state, state.params
 
         return jax.lax.scan(step, state, batches)
 
+    x, labels = jnp.asarray(task.x), jnp.asarray(task.labels)
     params, orders = task.start(0)
     state = State(params, optimizer.init(params))
     for batches in orders:
-        state, history = epoch(state, jnp.asarray(batches))
+        state, history = epoch(state, x, labels, jnp.asarray(batches))
         yield [np.asarray(leaf) for leaf in jax.tree.leaves(history)]
 
 
