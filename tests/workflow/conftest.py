@@ -81,11 +81,7 @@ def unreachable(folder: Path, **changes: object) -> str:
         folder: a copy of the project.
         changes: other settings of the section `data`.
     """
-    urls = {
-        "isolet": ["http://127.0.0.1:9/isolet.zip"],
-        "mnist": ["http://127.0.0.1:9/"],
-        "text": ["http://127.0.0.1:9/input.txt"],
-    }
+    urls = {name: [] for name in ("isolet", "mnist", "text")}
     content = {"data": {"folders": ["nowhere"], "urls": urls, **changes}}
     (folder / "unreachable.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     return "unreachable.yaml"

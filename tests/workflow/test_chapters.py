@@ -47,7 +47,7 @@ def test_the_study_runs_without_a_chapter(name: str, project: Path, rooms: Path)
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OFTEN)
 def test_the_tests_of_a_chapter_are_skipped_without_it(name: str, tmp_path: Path) -> None:
     folder = copied(tmp_path, "tests")
     shutil.rmtree(folder / "workflow/chapters" / name)
