@@ -84,7 +84,7 @@ def toy(folder: Path, study: Study, claims: dict[str, Any]) -> chapters.Chapter:
     (chapter / "settings.py").write_text(SETTINGS)
     (chapter / "settings.yaml").write_text(yaml.dump({"page": page, "experiments": experiments}))
     (chapter / "claims.yaml").write_text(yaml.dump(claims))
-    for file in ("rules.smk", "page.html"):
+    for file in ("rules.smk", "page.html", "plot_toy.py"):
         (chapter / file).touch()
     return chapters.found({"study": "full"}, study, folder / "chapters")["toy"]
 
