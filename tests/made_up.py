@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from workflow.lib.runs.cells import Source
 from workflow.lib.runs.counts import Runs
+from workflow.lib.runs.found import Source
 
 ROWS = 1000
 """Rows of every speaker."""

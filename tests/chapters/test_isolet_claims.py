@@ -11,8 +11,8 @@ import yaml
 from tests import made_up
 from tests.chapters.conftest import chapter
 from workflow.lib.claims import owner
-from workflow.lib.runs.cells import Source
-from workflow.lib.runs.estimands import Sources, evaluate
+from workflow.lib.runs.evaluate import Sources, evaluate
+from workflow.lib.runs.found import Source
 from workflow.lib.settings import checked, merged
 from workflow.lib.study import Study
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
+import jax
+import numpy as np
 import pytest
 
 from nnjax.verify.case import Case, LayerCase, LossCase
@@ -11,15 +13,21 @@ from nnjax.verify.case import Case, LayerCase, LossCase
 
 def kind(case: Case) -> Hashable:
     """What decides which code runs: the block, its options but not their numbers, training or
-    evaluation, and how inputs are drawn. Rows of one kind differ in sizes alone."""
+    evaluation, and the tree of the inputs. Rows of one kind differ in sizes and values alone."""
+    rng = np.random.default_rng(0)
     match case:
         case LayerCase():
-            made, drawn = case.layer, (case.training, case.at_init, case.inputs)
+            made, shape = case.layer, (case.batch, *case.in_shape)
+            inputs = case.inputs(rng, shape)
         case LossCase():
-            made, drawn = case.loss, (case.targets, case.scores)
+            made, shape = case.loss, case.shape
+            inputs = case.targets(rng, shape)
         case _:
-            made, drawn = case.penalty, ()
-    return (case.of, re.sub(r"\d+(\.\d+)?", "#", repr(made)), *drawn)
+            made, shape, inputs = case.penalty, (), None
+    leaves, tree = jax.tree.flatten(inputs)
+    arrays = [(np.asarray(leaf).dtype.kind, np.ndim(leaf) - len(shape)) for leaf in leaves]
+    options = re.sub(r"\d+(\.\d+)?", "#", repr(made))
+    return (case.of, options, isinstance(case, LayerCase) and case.training, tree, *arrays)
 
 
 def block(case: Case) -> Hashable:

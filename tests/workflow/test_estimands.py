@@ -11,9 +11,11 @@ from tests import made_up
 from workflow.lib.claims import Claim, mistakes
 from workflow.lib.job import JobError
 from workflow.lib.runs import estimators
-from workflow.lib.runs.cells import Cell, Source, find
-from workflow.lib.runs.estimands import Estimand, Sources, evaluate
+from workflow.lib.runs.cells import Cell
+from workflow.lib.runs.estimands import ESTIMATORS, Estimand
+from workflow.lib.runs.evaluate import Sources, evaluate
 from workflow.lib.runs.experiments import Experiment
+from workflow.lib.runs.found import Source, find
 from workflow.lib.settings import SettingsError, checked
 
 
@@ -99,6 +101,11 @@ def test_a_cell_that_the_runs_lack_is_refused(sources: Sources) -> None:
 
 
 # --- estimators -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_every_estimator_that_may_be_declared_exists(name: str) -> None:
+    assert getattr(estimators, name).__doc__
 
 
 def test_a_difference_is_paired(tmp_path: Path) -> None:

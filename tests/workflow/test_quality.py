@@ -16,7 +16,11 @@ CHECKS = {
 }
 
 
-@pytest.mark.parametrize("check", CHECKS)
+# The types take longer than all the other checks together.
+@pytest.mark.parametrize(
+    "check",
+    [pytest.param(c, marks=pytest.mark.exhaustive if c == "types" else ()) for c in CHECKS],
+)
 def test_quality(check: str) -> None:
     finished = subprocess.run(
         [sys.executable, "-m", *CHECKS[check]],

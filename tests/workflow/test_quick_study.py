@@ -1,11 +1,13 @@
 """The quick study, run once from an empty folder: what comes out, and what a change runs again.
 
+By default with three chapters, which have a job of every kind; the exhaustive tests run all.
 It uses the real data where they are at hand, and stand-ins elsewhere.
 """
 
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,20 +30,34 @@ DATA = REAL if REAL.exists() else None
 CONFIGURATION = [QUICK] if DATA else [QUICK, "unreachable.yaml"]
 CONFIG = merged(read(ROOT / "workflow/config/study.yaml"), read(ROOT / QUICK))
 STUDY = settings.checked(Study, CONFIG, "")
-CHAPTERS = chapters.found(CONFIG, STUDY)
+
+FEW = ("isolet", "quadrants", "xor")
+"""One declares its numbers in claims and trains on fetched data; two summarise made-up data."""
+
+Rooms = dict[str, chapters.Chapter]
 
 TORCH = find_spec("torch") is not None
 MAY_LACK = {"k12.batch_256_accuracy", "s4.mlp_gpu_over_cpu", "s4.cnn_gpu_over_cpu"}
 """Numbers of claims that need a batch size that is not in the quick study, or a GPU."""
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["few", pytest.param("all", marks=pytest.mark.exhaustive)])
+def study(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = copied(tmp_path_factory.mktemp("study"))
+    if request.param == "few":
+        for room in (folder / "workflow/chapters").iterdir():
+            if room.is_dir() and room.name not in FEW:
+                shutil.rmtree(room)
     unreachable(folder)
     status, output = snakemake(folder, "--cores", "2", "--configfile", *CONFIGURATION, data=DATA)
     assert status == 0, output
     return folder
+
+
+@pytest.fixture(scope="module")
+def rooms(study: Path) -> Rooms:
+    """The chapters of the study."""
+    return chapters.found(CONFIG, STUDY, study / "workflow/chapters")
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +80,8 @@ def pages(study: Path) -> dict[str, str]:
 # --- what comes out -------------------------------------------------------------------------------
 
 
-def test_every_chapter_has_its_page_and_figures(study: Path) -> None:
-    for chapter in CHAPTERS.values():
+def test_every_chapter_has_its_page_and_figures(study: Path, rooms: Rooms) -> None:
+    for chapter in rooms.values():
         text = (study / f"reports/chapters/{chapter.name}.html").read_text(encoding="utf-8")
         for name in chapter.page.figures:
             svg, png = (study / f"reports/figures/{name}.{form}" for form in ("svg", "png"))
@@ -75,10 +91,10 @@ def test_every_chapter_has_its_page_and_figures(study: Path) -> None:
         assert chapter.page.question in pages(study)["index.html"].replace("&#39;", "'")
 
 
-def test_every_page_holds_all_that_it_shows(study: Path) -> None:
+def test_every_page_holds_all_that_it_shows(study: Path, rooms: Rooms) -> None:
     """Pictures are inside; links lead to places of this page and to other pages of the study."""
     texts = pages(study)
-    assert set(texts) == {"index.html", "rules.html", *(f"chapters/{c}.html" for c in CHAPTERS)}
+    assert set(texts) == {"index.html", "rules.html", *(f"chapters/{c}.html" for c in rooms)}
     for name, text in texts.items():
         assert not re.findall(r'src="(?!data:)[^"]*"', text), name
         for link in re.findall(r'href="([^"]*)"', text):
@@ -99,9 +115,9 @@ def test_every_page_says_that_it_is_quick(study: Path) -> None:
         assert text.index("QUICK settings") < text.index("<h1>"), name
 
 
-def test_pages_and_figures_say_where_data_are_stand_ins(study: Path) -> None:
+def test_pages_and_figures_say_where_data_are_stand_ins(study: Path, rooms: Rooms) -> None:
     texts = pages(study)
-    for chapter in CHAPTERS.values():
+    for chapter in rooms.values():
         data = pl.read_csv(study / chapter.numbers)["data"].unique().to_list()
         assert len(data) == 1
         mark = STAND_INS.get(data[0], "STAND-IN DATA")
@@ -130,8 +146,10 @@ def test_every_number_has_a_unit_an_interval_and_n(numbers: dict[str, Any]) -> N
         assert number["unit"] != "fraction" or 0 <= number["lo"] <= number["hi"] <= 1, key
 
 
-def test_the_numbers_are_those_of_the_chapters(study: Path, numbers: dict[str, Any]) -> None:
-    tables = collect([study / chapter.numbers for chapter in CHAPTERS.values()])
+def test_the_numbers_are_those_of_the_chapters(
+    study: Path, numbers: dict[str, Any], rooms: Rooms
+) -> None:
+    tables = collect([study / chapter.numbers for chapter in rooms.values()])
     assert {key: number for key, number in numbers.items() if key != "provenance"} == tables
 
 
@@ -147,9 +165,11 @@ def test_where_the_numbers_come_from(numbers: dict[str, Any]) -> None:
     assert re.fullmatch("[0-9a-f]{16}", provenance["code"])
 
 
-def test_the_ledger(study: Path, numbers: dict[str, Any], ledger: list[dict[str, Any]]) -> None:
+def test_the_ledger(
+    study: Path, numbers: dict[str, Any], ledger: list[dict[str, Any]], rooms: Rooms
+) -> None:
     """Every claim has the verdict that the rules give, on numbers of numbers.json."""
-    declared = {name: claim for each in CHAPTERS.values() for name, claim in each.claims.items()}
+    declared = {name: claim for each in rooms.values() for name, claim in each.claims.items()}
     assert sorted(each["id"] for each in ledger) == sorted(declared)
     text = pages(study)["index.html"]
     for each in ledger:
@@ -232,20 +252,20 @@ def test_the_page_of_rules(study: Path) -> None:
 
 
 def test_a_stand_in_is_marked_on_the_front_page_and_in_the_numbers(
-    study: Path, numbers: dict[str, Any], tmp_path: Path
+    study: Path, numbers: dict[str, Any], tmp_path: Path, rooms: Rooms
 ) -> None:
     data, reports = study / "results/data", study / "reports"
     origin = json.loads((data / "isolet.json").read_text(encoding="utf-8"))
     origin |= {"data": "stand-in", "source": "generated from seed 0"}
     (tmp_path / "isolet.json").write_text(json.dumps(origin), encoding="utf-8")
     written, text = tmp_path / "numbers.json", tmp_path / "index.html"
-    tables = [study / chapter.numbers for chapter in CHAPTERS.values()]
+    tables = [study / chapter.numbers for chapter in rooms.values()]
     others = [data / "mnist.json", data / "text.json"]
     collect_numbers.main(tables, tmp_path / "isolet.json", others, "quick", {}, "0" * 16, written)
     assert json.loads(written.read_text())["provenance"]["data"] == "stand-in"
     write_index.main(
-        chapters={name: chapter.page for name, chapter in CHAPTERS.items()},
-        claims_of={name: list(chapter.claims) for name, chapter in CHAPTERS.items()},
+        chapters={name: chapter.page for name, chapter in rooms.items()},
+        claims_of={name: list(chapter.claims) for name, chapter in rooms.items()},
         headline=STUDY.headline,
         ledger=STUDY.ledger,
         verdict_rules={},
@@ -296,13 +316,11 @@ def test_words_in_the_library_train_nothing(changed: Path) -> None:
     assert set(again(changed)) == {"write_rules", "all"}
 
 
-def test_a_changed_library_function_retrains_what_uses_it(changed: Path) -> None:
+def test_a_changed_library_function_retrains_what_uses_it(changed: Path, rooms: Rooms) -> None:
     replace(changed / "nnjax/layers/dense.py", "dy @ params.weights.T", "1 * dy @ params.weights.T")
     rules = again(changed)
     trained = {"train_reference", *(f"train_{name}" for name in ("isolet", "xor", "record"))}
-    assert {rule for rule in trained if rule.split("_")[1] in ("reference", *CHAPTERS)} <= set(
-        rules
-    )
+    assert {rule for rule in trained if rule.split("_")[1] in ("reference", *rooms)} <= set(rules)
     assert {"collect_numbers", "write_ledger", "write_index", "verify_rules"} <= set(rules)
     assert not [rule for rule in rules if rule.startswith("fetch")]
 

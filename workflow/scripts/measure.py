@@ -5,9 +5,10 @@ from pathlib import Path
 import polars as pl
 
 from workflow.lib import estimates, job
-from workflow.lib.runs.cells import Source
 from workflow.lib.runs.counts import Runs
-from workflow.lib.runs.estimands import Estimand, evaluate
+from workflow.lib.runs.estimands import Estimand
+from workflow.lib.runs.evaluate import evaluate
+from workflow.lib.runs.found import Source
 from workflow.lib.tables import data_of, write_csv
 
 

@@ -1,4 +1,4 @@
-"""Estimands: the numbers that a claims.yaml declares, and their evaluation.
+"""Estimands: the numbers that a claims.yaml declares; `evaluate` estimates them from runs.
 
 An entry names what is estimated and from which cells (see `cells`), and says it in words:
 
@@ -12,23 +12,14 @@ first in cell a and the second in cell b. Its key holds `{a.SETTING}` to tell th
 p values are adjusted by Holm's method.
 """
 
-import itertools
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from pydantic import Field, model_validator
 
-from nnjax import stats
-from workflow.lib import estimates
-from workflow.lib.numbers import Number
-from workflow.lib.runs.cells import Cell, Found, Source, find
-from workflow.lib.runs.estimators import ESTIMATORS
+from workflow.lib.runs.cells import Cell
 from workflow.lib.runs.experiments import Experiment
 from workflow.lib.settings import Name, Strict
-
-Sources = dict[str, dict[str, Source]]
-"""Protocol and experiment to the runs."""
 
 PLACEHOLDER = re.compile(r"\{(.*?)\}")
 
@@ -95,60 +86,10 @@ class Estimand(Strict):
         return {f"{name}.{self.each or self.pairs}" for name in names}
 
 
-def evaluate(key: str, estimand: Estimand, sources: Sources) -> list[Number]:
-    """The numbers of an entry.
-
-    Args:
-        key: its key, with placeholders if it is a family.
-        estimand: the entry.
-        sources: the runs of all experiments that it names.
-
-    Returns:
-        One row for each number, as `estimates.number` makes them.
-
-    Raises:
-        JobError: if a cell does not fit its experiment.
-    """
-    rows = []
-    for values, cells in _members(estimand, sources):
-        found = [_found(cell, sources) for cell in cells]
-        words = {
-            f"{name}.{setting}": text
-            for name, each in zip("ab", found, strict=False)
-            for setting, text in each.words().items()
-        }
-        estimate = ESTIMATORS[estimand.estimator](*found, **estimand.options)
-        rows.append(
-            estimates.number(_filled(key, values), _filled(estimand.what, words), *estimate)
-        )
-    tested = [row for row in rows if row["p"] is not None]
-    if tested:
-        for row, p in zip(tested, stats.holm([row["p"] for row in tested]), strict=True):
-            row["p"] = float(p)
-    return rows
-
-
-def _members(estimand: Estimand, sources: Sources) -> Iterator[tuple[dict[str, Any], list[Cell]]]:
-    """The numbers of an entry: what fills the placeholders of the key, and the cells."""
-    cells, setting = estimand.cells, estimand.each or estimand.pairs
-    if setting is None:
-        yield {}, cells
-        return
-    values = cells[0].settings[setting]
-    if not isinstance(values, list):
-        values = list(_found(cells[0], sources).by(setting))
-    both = itertools.combinations(values, 2) if estimand.pairs else ((v, v) for v in values)
-    for a, b in both:
-        filling = {f"a.{setting}": a, f"b.{setting}": b}
-        yield filling, [cell.at(setting, v) for cell, v in zip(cells, (a, b), strict=False)]
-
-
-def _found(cell: Cell, sources: Sources) -> Found:
-    return find(cell, sources[cell.protocol][cell.name])
-
-
-def _filled(text: str, words: dict[str, Any]) -> str:
-    return PLACEHOLDER.sub(lambda match: str(words[match[1]]), text)
+ESTIMATORS = [
+    name for name, field in Estimand.model_fields.items() if field.annotation in (OneCell, TwoCells)
+]
+"""The fields that hold cells; each is a function of `estimators`."""
 
 
 def declares(key: str, number: str) -> bool:

@@ -1,6 +1,5 @@
 """Estimators: what can be estimated from the runs of one cell or of two, with its interval."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from nnjax import stats
 from workflow.lib import estimates
 from workflow.lib.runs import counts
-from workflow.lib.runs.cells import Found
+from workflow.lib.runs.found import Found
 
 
 class Estimate(NamedTuple):
@@ -75,18 +74,3 @@ def diverged(a: Found) -> Estimate:
     lost, unknown = float(counts.diverged(histories).sum()), float("nan")
     count = stats.Interval(lost, unknown, unknown, len(histories))
     return Estimate(count, "runs", estimates.NO_INTERVAL)
-
-
-ESTIMATORS: dict[str, Callable[..., Estimate]] = {
-    estimator.__name__: estimator
-    for estimator in (
-        accuracy,
-        same_speakers_accuracy,
-        loss,
-        difference,
-        probability_of_improvement,
-        slope,
-        diverged,
-    )
-}
-"""The estimators by name."""
