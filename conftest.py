@@ -4,6 +4,7 @@ The tests compile thousands of tiny programs. They are kept in `build/compiled`,
 of the workflow and later runs share; remove the folder at any time.
 """
 
+import gc
 import os
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,9 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 import jax
 import pytest
 
+# What JAX traces lives on until the end: to search it for garbage so often takes a twentieth of the
+# time.
+gc.set_threshold(100_000, 50, 100)
 # Most programs run once: to optimise them takes longer than it saves.
 jax.config.update("jax_disable_most_optimizations", True)
 if "XLA_FLAGS" not in os.environ and version("jaxlib").startswith("0.10."):
