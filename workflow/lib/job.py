@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, ValidationError, validate_call
 
+from workflow.lib import costs
+
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
 
@@ -36,6 +38,8 @@ def run(main: Callable[..., None], job: "Snakemake | None") -> None:
     """
     if job is None:
         return
+    start = costs.age()
+    costs.listen()
     log = Path(job.log[0])
     log.parent.mkdir(parents=True, exist_ok=True)
     sys.stderr = log.open("w", encoding="utf-8", buffering=1)
@@ -54,6 +58,13 @@ def run(main: Callable[..., None], job: "Snakemake | None") -> None:
             place = ".".join(map(str, fault["loc"]))
             print(f"rule {job.rule}: {place}: {fault['msg']}", file=sys.stderr)
         raise SystemExit(1) from None
+    costs.write(
+        log.with_suffix(".cost.json"),
+        start,
+        job.rule,
+        [*map(str, job.input)],
+        [*map(str, job.output)],
+    )
 
 
 def bind_threads(threads: int) -> None:

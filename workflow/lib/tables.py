@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
+from workflow.lib import costs
 from workflow.lib.job import JobError
 
 
@@ -49,8 +50,9 @@ def _write(content: bytes, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
+        with costs.spent("write"):
+            temporary.write_bytes(content)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
