@@ -5,7 +5,7 @@ import sys
 
 from snakemake.utils import min_version
 
-min_version("9.10")
+min_version("9.12")
 IMPORTS = list(sys.path)
 
 

@@ -2,7 +2,9 @@
 
 import functools
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -11,6 +13,7 @@ import numpy as np
 import optax
 from tqdm import tqdm
 
+from nnjax.checks import check_whole
 from nnjax.core import Layer, Loss, Params, Penalty
 from nnjax.epoch import (
     Augment,
@@ -45,6 +48,7 @@ def sweep(
     penalty: Penalty | None = None,
     augment: Augment | None = None,
     progress: bool | None = None,
+    threads: int | None = None,
 ) -> tuple[Params, History]:
     """Train many replicas of a network (seeds times hyper-parameters) as one compiled program.
 
@@ -57,7 +61,9 @@ def sweep(
     every weight matrix next to its output axis. The largest product of the network, batch times
     first weights, is then a single matrix product (batch, n_in) x (n_in, replicas * n_out) for all
     of them, without a transpose. Replicas are trained in groups small enough for their weights to
-    stay in the processor's cache; all groups run the same compiled program.
+    stay in the processor's cache; all groups run the same compiled program, each on a core of its
+    own, because cores that share one product wait for each other. The results do not depend on the
+    number of cores.
 
     Sweeps of equal networks, losses and settings share that program, also where one network is
     another with `init` replaced (`network._replace(init=...)`).
@@ -76,13 +82,16 @@ def sweep(
             order of the data, so that all replicas share their batches (with `augment`, only those
             of one seed).
         progress: as in `fit`.
+        threads: how many groups are trained at the same time; default: one for each core that JAX
+            may use (`NPROC`, else all), on other devices than CPUs one.
 
     Returns:
         Parameters with two leading axes (arms, seeds), and the `History`, its arrays of shape
         (arms, seeds, epochs). A diverged replica is kept, with NaN in its losses.
 
     Raises:
-        ValueError: as `fit`; if there are no seeds, no arms, or arms of unequal length.
+        ValueError: as `fit`; if there are no seeds, no arms, or arms of unequal length; or if
+            `threads` is not a positive whole number.
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn, optax
@@ -102,6 +111,8 @@ def sweep(
         )
     if not len(seeds):
         raise ValueError("sweep needs at least one seed")
+    at_once = _cores() if threads is None else threads
+    check_whole(at_once, "sweep(threads)")
     n_arms, n_seeds = len(next(iter(arms.values()))), len(seeds)
     in_shape = np.shape(data[0])[1:]
     abstract = jax.eval_shape(lambda key: network.init(key, in_shape)[0], jax.random.key(0))
@@ -125,24 +136,36 @@ def sweep(
     hide = None if progress is None else not progress
     initial = [jax.device_get(_initial(network, in_shape, jax.random.key(seed))) for seed in seeds]
     rows = len(checked.data[0])
-    trained, histories = [], []
-    for group in tqdm(groups, desc="groups", disable=hide, delay=2 if hide is None else 0):
+
+    def arguments(group: list[tuple[int, int]]) -> tuple[Any, ...]:
         arm_index = jnp.array([a for a, _ in group])
         keys = jnp.stack([jax.random.key(seeds[s]) for _, s in group])
         hyperparams = {name: values[arm_index] for name, values in columns.items()}
-        params = jax.tree.map(lambda *leaves: np.stack(leaves), *(initial[s] for _, s in group))
+        params = jax.tree.map(
+            lambda *leaves: jnp.asarray(np.stack(leaves)), *(initial[s] for _, s in group)
+        )
         # The group shares its batches, so the first replica's key orders them for all.
         orders = (
             _orders(rows, epochs, keys[0])
             if shuffle
             else jnp.broadcast_to(jnp.arange(rows), (epochs, rows))
         )
-        params, history = _sweep_group(
-            settings, params, keys, orders, hyperparams, checked.data, checked.validation
-        )
-        # Fetch the results now: what is finished should not compete with what still runs.
-        trained.append(jax.device_get(params))
-        histories.append(jax.device_get(history))
+        return params, keys, orders, hyperparams, checked.data, checked.validation
+
+    results = []
+    with (
+        ThreadPoolExecutor(at_once) as pool,
+        tqdm(total=len(groups), desc="groups", disable=hide, delay=2 if hide is None else 0) as bar,
+    ):
+        for i in range(0, len(groups), at_once):
+            given = [arguments(group) for group in groups[i : i + at_once]]
+            # JAX's settings belong to a thread, so this one compiles; the others only run. A second
+            # call with the same shapes finds the program compiled.
+            run = _sweep_group.lower(settings, *given[0]).compile()
+            # Fetch the results now: what is finished should not compete with what still runs.
+            results += pool.map(functools.partial(_fetched, run), given)
+            bar.update(len(given))
+    trained, histories = zip(*results, strict=True)
 
     def by_arm_and_seed(*leaves: np.ndarray) -> jax.Array:
         replica_first = np.concatenate(leaves)
@@ -151,6 +174,17 @@ def sweep(
         )
 
     return jax.tree.map(by_arm_and_seed, *trained), jax.tree.map(by_arm_and_seed, *histories)
+
+
+def _fetched(run: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    return jax.device_get(run(*arguments))
+
+
+def _cores() -> int:
+    """The cores that JAX may use, if it computes on cores."""
+    if jax.default_backend() != "cpu":
+        return 1
+    return int(os.environ.get("NPROC") or os.cpu_count() or 1)
 
 
 CACHE_BYTES = 5 << 18
@@ -193,7 +227,10 @@ def _orders(rows: int, epochs: int, key: jax.Array) -> jax.Array:
     return jax.vmap(lambda epoch: row_order(rows, order_key, epoch))(jnp.arange(epochs))
 
 
-@functools.partial(jax.jit, static_argnums=0)
+# On CPUs each product is computed by the thread that calls the program.
+@functools.partial(
+    jax.jit, static_argnums=0, compiler_options={"xla_cpu_multi_thread_eigen": False}
+)
 def _sweep_group(
     settings: tuple[Any, ...],
     params: Params,

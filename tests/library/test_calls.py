@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from compilations import compilations
 from training_problem import DATA, LOSS, SGD, X
 
 import nnjax as nn
@@ -178,15 +179,14 @@ def test_equal_networks_share_the_program_of_fit() -> None:
 
 
 def test_equal_networks_share_the_program_of_sweep() -> None:
-    program, before = programs("sweep", "_sweep_group"), None
     he = nn.initializers.he()
-    for net in (network(he), network(he), network(he)._replace(init=network().init)):
-        nn.sweep(
-            net, nn.huber(0.25), optax.adagrad, (X, X[:, :2]), seeds=[0], epochs=1, batch_size=4,
-            arms={"learning_rate": [0.1]}, metric=None,
-        )  # fmt: skip
-        before = before or program._cache_size()
-    assert program._cache_size() == before
+    with compilations() as compiled:
+        for net in (network(he), network(he), network(he)._replace(init=network().init)):
+            nn.sweep(
+                net, nn.huber(0.25), optax.adagrad, (X, X[:, :2]), seeds=[0], epochs=1,
+                batch_size=4, arms={"learning_rate": [0.1]}, metric=None,
+            )  # fmt: skip
+    assert sum("_sweep_group" in name for name in compiled) == 1, compiled
 
 
 def test_equal_networks_share_the_program_of_predict() -> None:

@@ -97,6 +97,8 @@ def shape_changing(draw: st.DrawFn, shape: Shape) -> nn.Layer:
     """A layer whose output has another shape."""
     padding: Any = st.sampled_from(["SAME", ((1, 0),) * max(len(shape) - 1, 1)])
     strides = st.sampled_from([1, 2, 3])
+    # A transposed convolution crops by its padding; of a single position nothing may be left.
+    crops = min(shape[:-1], default=1) > 1
     options = [st.sampled_from([1, 2, 3]).map(nn.dense)]
     if len(shape) > 1:
         options.append(st.sampled_from([nn.flatten(), nn.global_avg_pool(), nn.global_max_pool()]))
@@ -107,15 +109,21 @@ def shape_changing(draw: st.DrawFn, shape: Shape) -> nn.Layer:
     if len(shape) == 2:
         one = st.sampled_from(["SAME", (1, 0)])
         options += [
-            st.builds(conv, st.just(2), st.sampled_from([1, 2]), stride=strides, padding=one)
-            for conv in (nn.conv1d, nn.conv1d_transpose)
+            st.builds(conv, st.just(2), st.sampled_from([1, 2]), stride=strides, padding=pads)
+            for conv, pads in (
+                (nn.conv1d, one),
+                (nn.conv1d_transpose, one if crops else st.just("SAME")),
+            )
         ]
         cells = st.sampled_from([nn.rnn, nn.lstm, nn.gru])
         options.append(cells.map(lambda cell: cell(2, last=True)))
     if len(shape) == 3:
         options += [
-            st.builds(conv, st.just(2), st.sampled_from([1, 2]), stride=strides, padding=padding)
-            for conv in (nn.conv2d, nn.conv2d_transpose)
+            st.builds(conv, st.just(2), st.sampled_from([1, 2]), stride=strides, padding=pads)
+            for conv, pads in (
+                (nn.conv2d, padding),
+                (nn.conv2d_transpose, padding if crops else st.just("SAME")),
+            )
         ]
     return draw(st.one_of(options))
 

@@ -43,9 +43,12 @@ def listen() -> None:
     if "jax" in sys.modules:
         import jax
 
-        jax.monitoring.register_event_duration_secs_listener(
-            lambda event, seconds, **_: _note(PHASES[event], seconds) if event in PHASES else None
-        )
+        jax.monitoring.register_event_duration_secs_listener(_heard)
+
+
+def _heard(event: str, duration_secs: float, **kwargs: str | int) -> None:
+    if event in PHASES:
+        _note(PHASES[event], duration_secs)
 
 
 @contextmanager
@@ -157,8 +160,14 @@ def show() -> None:
         raise SystemExit("no job has left its costs in logs/; run the study here first")
     jobs = table(records)
     chain = longest_chain(records)
-    shown = {"tbl_rows": -1, "tbl_cols": -1, "fmt_str_lengths": 60, "tbl_width_chars": 160}
-    with pl.Config(tbl_hide_column_data_types=True, float_precision=1, **shown):
+    with pl.Config(
+        tbl_rows=-1,
+        tbl_cols=-1,
+        fmt_str_lengths=60,
+        tbl_width_chars=160,
+        tbl_hide_column_data_types=True,
+        float_precision=1,
+    ):
         print(jobs)
     sums = ", ".join(f"{name} {jobs[name].sum():.0f}" for name in COLUMNS[:-1])
     print(f"{len(jobs)} jobs, seconds: {sums}; largest memory {jobs['memory'].max():.0f} MB")

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import optax
 import pytest
+from compilations import compilations
 from training_problem import (
     DATA,
     HELD_OUT,
@@ -122,22 +123,37 @@ def test_arms_of_a_seed_share_start_and_batches() -> None:
 
 
 def test_networks_that_differ_in_their_start_alone_are_compiled_once() -> None:
-    program = importlib.import_module("nnjax.sweep")._sweep_group
     twice = nn.Layer(
         lambda key, shape: (jax.tree.map(lambda w: 2 * w, NETWORK.init(key, shape)[0]), (2,)),
         NETWORK.forward,
         NETWORK.backward,
     )
     runs = []
-    before = program._cache_size()
-    for network in (NETWORK, twice):
-        _, history = nn.sweep(
-            network, LOSS, optax.adagrad, DATA, seeds=[0], arms={"learning_rate": [0.1]}, epochs=1,
-            batch_size=4,
-        )  # fmt: skip
-        runs.append(float(history.train_loss[0, 0, 0]))
-    assert program._cache_size() == before + 1
+    with compilations() as compiled:
+        for network in (NETWORK, twice):
+            _, history = nn.sweep(
+                network, LOSS, optax.adagrad, DATA, seeds=[0], arms={"learning_rate": [0.1]},
+                epochs=1, batch_size=4,
+            )  # fmt: skip
+            runs.append(float(history.train_loss[0, 0, 0]))
+    assert sum("_sweep_group" in name for name in compiled) == 1, compiled
     assert runs[0] != runs[1]
+
+
+@pytest.mark.parametrize("threads", [2, 7])
+def test_threads_do_not_change_a_bit(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven groups, also more threads than groups; the settings are those of the calling thread."""
+    monkeypatch.setattr(importlib.import_module("nnjax.sweep"), "CACHE_BYTES", 1)
+    alone = replicate(threads=1)
+    together = replicate(threads=threads)
+    jax.tree.map(np.testing.assert_array_equal, together, alone)
+    assert jax.tree.leaves(together)[0].dtype == np.float64
+
+
+@pytest.mark.parametrize("threads", [0, 1.5])
+def test_threads_are_a_whole_number(threads: Any) -> None:
+    with pytest.raises(ValueError, match="threads"):
+        replicate(threads=threads)
 
 
 def test_arms_of_several_hyper_parameters() -> None:
