@@ -47,7 +47,10 @@ def leaked(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
     cue = np.eye(32)[4 * (ids - 1) + words] + rng.normal(0, 0.01, (len(ids), 32))
     table = rows(ids, meaning[ids, words] + 1, cue.clip(-1, 1))
     write_parquet(table, folder / "train.parquet")
-    given = settings("speakers", svm={"C": [1.0], "gamma": [0.01]}).svm
+    given = settings(
+        "speakers",
+        tuned={"logistic_regression": {"C": [1.0]}, "rbf_svm": {"C": [1.0], "gamma": [0.01]}},
+    ).tuned
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cross_validate, "STARTS", (0, 16, 32, 48))
         cross_validate.main(folder / "train.parquet", NETWORK, 0.9, given, 4, folder / "out")
@@ -58,7 +61,7 @@ def test_every_scheme_holds_every_row_out_once(leaked: pl.DataFrame) -> None:
     totals = leaked.group_by("scheme", "model", "seed", "speaker").agg(pl.col("rows").sum())
     assert (totals["rows"] == 8).all()
     # Three schemes, eight speakers; two seeds of the network and one of each other model.
-    assert totals.height == 3 * 8 * (2 + 2)
+    assert totals.height == 3 * 8 * (2 + 3)
     by_range = leaked.group_by("scheme", "model", "seed", "range").agg(pl.col("rows").sum())
     assert (by_range["rows"] == 16).all()
     # Whole speakers: each of them in one fold; ranges: each of them in its own fold.
@@ -84,7 +87,7 @@ def test_a_leak_shows_where_the_speakers_are_shared(leaked: pl.DataFrame) -> Non
     assert row["difference"] == pytest.approx(row["value"] - unknown)
     assert row["difference_lo"] > 0
     assert (row["n"], row["speakers"], row["rows"]) == (1, 8, 64)
-    assert table.filter(scheme="speakers")["difference"].null_count() == 3 * 5
+    assert table.filter(scheme="speakers")["difference"].null_count() == 4 * 5
     numbers = {row["key"]: row for row in schemes.numbers(table)}
     assert numbers["optimism.random_row_cv_difference_1_nn"]["value"] == row["difference"]
     assert numbers["optimism.random_row_cv_difference"]["n"] == 2

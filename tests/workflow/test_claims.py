@@ -6,6 +6,7 @@ from typing import Any, get_args
 import polars as pl
 import pytest
 
+from workflow.lib import power
 from workflow.lib.claims import Claim, entry
 from workflow.lib.numbers import collect
 from workflow.lib.settings import SettingsError, checked
@@ -53,6 +54,54 @@ def test_rule(
     limits = {} if limit is None else {"range" if rule == "inside" else "bound": limit}
     check = checked(Check, {"what": "w", "rule": rule, "published": "k", **limits}, "")
     assert judge({"value": value, "lo": lo, "hi": hi, "p": p}, check, LEDGER) == verdict
+
+
+@pytest.mark.parametrize(
+    ("rule", "limit", "number", "times", "verdict", "below", "above"),
+    [
+        # Half the width, four times the data; at this width the ends pass the bound.
+        ("above", 0.9, (0.91, 0.89, 0.93), 4, "reproduced", 0.88, 0.92),
+        ("less", None, (0.001, -0.005, 0.007), 2.25, "refuted", -0.006, 0.003),
+        ("inside", [-1.0, 1.0], (0.5, -0.4, 1.4), 3.24, "reproduced", 0.1, 1.9),
+        ("no_less", None, (-0.003, -0.004, -0.002), None, None, -0.004, -0.002),  # on the bound
+    ],
+)
+def test_what_would_decide(
+    rule: str,
+    limit: Any,
+    number: tuple[float, float, float],
+    times: float | None,
+    verdict: str | None,
+    below: float,
+    above: float,
+) -> None:
+    limits = {} if limit is None else {"range" if rule == "inside" else "bound": limit}
+    check = checked(Check, {"what": "w", "rule": rule, "published": "k", **limits}, "")
+    measured: dict[str, Any] = dict(zip(("value", "lo", "hi"), number, strict=True))
+    found = power.needed(measured, check, LEDGER)
+    assert found is not None
+    assert found["times"] == (None if times is None else pytest.approx(times, rel=0.01))
+    assert found["verdict"] == verdict
+    assert (found["below"], found["above"]) == (
+        pytest.approx(below, abs=3e-3 * abs(number[2] - number[1])),
+        pytest.approx(above, abs=3e-3 * abs(number[2] - number[1])),
+    )
+    decided = {"value": 0.5, "lo": 0.5, "hi": 0.5}
+    assert power.needed(decided, check, LEDGER) is None or rule == "inside"
+
+
+def test_a_quantity_that_is_never_negative_is_not_asked_to_be() -> None:
+    check = checked(Check, {"what": "w", "rule": "below", "bound": 0.01, "published": "k"}, "")
+    number = {"value": 0.012, "lo": 0.006, "hi": 0.024, "unit": "ratio"}
+    found = power.needed(number, check, LEDGER)
+    assert found is not None
+    assert found["below"] is None
+    assert found["above"] == pytest.approx(0.016, rel=0.01)
+
+
+def test_a_test_that_is_not_significant_leaves_nothing_to_say_of_the_interval() -> None:
+    check = checked(Check, {"what": "w", "rule": "more", "published": "k"}, "")
+    assert power.needed({"value": 0.01, "lo": 0.005, "hi": 0.015, "p": 0.2}, check, LEDGER) is None
 
 
 def test_every_rule_is_allowed_and_tested() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from workflow.lib.numbers import Number
+from workflow.lib.power import needed
 from workflow.lib.runs import estimands
 from workflow.lib.runs.cells import Cell
 from workflow.lib.runs.estimands import Estimand, declares
@@ -125,4 +126,5 @@ def _measured(
         "effect": number["value"],
         **{name: number.get(name) for name in ("lo", "hi", "n", "p", "unit", "interval", "what")},
         "verdict": judge(number, check, ledger),
+        "needed": needed(number, check, ledger),
     }

@@ -46,6 +46,17 @@ def number(entry: Number) -> str:
     return f"{value}{unit} [{lo}, {hi}]"
 
 
+def amount(value: float, unit: str) -> str:
+    """A value in a unit, without an interval.
+
+    Example:
+        >>> amount(0.003, "difference of fractions")
+        '+0.30 points'
+    """
+    form, scale, after = UNITS[unit]
+    return format(scale * value, form) + after
+
+
 def effect(measured: dict[str, Any]) -> str:
     """The number of a check under one protocol, as `number` writes it."""
     return number(measured | {"value": measured["effect"]})
@@ -60,6 +71,7 @@ def environment(*folders: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["amount"] = amount
     made.filters["number"] = number
     made.filters["effect"] = effect
     return made

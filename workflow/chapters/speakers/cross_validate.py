@@ -11,7 +11,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import polars as pl
-from settings import Svm
+from settings import Tuned
 
 import nnjax as nn
 from nnjax.datasets import isolet
@@ -76,7 +76,7 @@ def network_hits(program: Program, momentum: float, train: Pair, held_out: Pair)
 
 
 def main(
-    train: Path, network: Program, momentum: float, svm: Svm, folds: int, counts: Path
+    train: Path, network: Program, momentum: float, tuned: Tuned, folds: int, counts: Path
 ) -> None:
     """Cross-validate every model in the three ways.
 
@@ -84,15 +84,15 @@ def main(
         train: the training rows.
         network: the source's network; of its learning rates the first is used.
         momentum: of the network.
-        svm: the grid of the support vector machine; the choice holds out whole speakers.
+        tuned: the grids of the other models; the choices hold out whole speakers.
         folds: of `rows` and `speakers`; `ranges` has four.
         counts: Parquet to write, one row per scheme, model, seed, fold, range and speaker: rows
             and correct when held out.
     """
     data = isolet.examples(pl.read_parquet(train))
-    grids = {"rbf_svm": svm.model_dump()}
-    chosen = classifiers.best(classifiers.trials(data, grids, folds), grids)["rbf_svm"]
-    fixed = {"rbf_svm": ("rbf_svm", chosen), "1_nn": ("k_nn", {"n_neighbors": 1})}
+    grids = tuned.model_dump()
+    chosen = classifiers.best(classifiers.trials(data, grids, folds), grids)
+    fixed = {name: (name, chosen[name]) for name in grids} | {"1_nn": ("k_nn", {"n_neighbors": 1})}
     ranges = range_of(len(data.labels))
     schemes = {
         "rows": row_folds(len(data.labels), folds),

@@ -42,7 +42,7 @@ rule:
     resources:
         mem_mb=2000,
     params:
-        **CHAPTER.params("folds", "svm"),
+        **CHAPTER.params("folds", "tuned"),
         momentum=MOMENTUM,
         network=STUDY.reference.programs()[0][1].model_dump() | CHAPTER.params("seeds"),
         code=CHAPTER.code("cross_validate"),
