@@ -61,9 +61,8 @@ def sweep(
     every weight matrix next to its output axis. The largest product of the network, batch times
     first weights, is then a single matrix product (batch, n_in) x (n_in, replicas * n_out) for all
     of them, without a transpose. Replicas are trained in groups small enough for their weights to
-    stay in the processor's cache; all groups run the same compiled program, each on a core of its
-    own, because cores that share one product wait for each other. The results do not depend on the
-    number of cores.
+    stay in the processor's cache; all groups run the same compiled program, several at the same
+    time, because cores that share one product wait for each other.
 
     Sweeps of equal networks, losses and settings share that program, also where one network is
     another with `init` replaced (`network._replace(init=...)`).
@@ -82,8 +81,9 @@ def sweep(
             order of the data, so that all replicas share their batches (with `augment`, only those
             of one seed).
         progress: as in `fit`.
-        threads: how many groups are trained at the same time; default: one for each core that JAX
-            may use (`NPROC`, else all), on other devices than CPUs one.
+        threads: how many groups are trained at the same time, without an effect on the results;
+            default: one for each core that JAX may use (`NPROC`, else all), on other devices than
+            CPUs one.
 
     Returns:
         Parameters with two leading axes (arms, seeds), and the `History`, its arrays of shape
@@ -227,10 +227,7 @@ def _orders(rows: int, epochs: int, key: jax.Array) -> jax.Array:
     return jax.vmap(lambda epoch: row_order(rows, order_key, epoch))(jnp.arange(epochs))
 
 
-# On CPUs each product is computed by the thread that calls the program.
-@functools.partial(
-    jax.jit, static_argnums=0, compiler_options={"xla_cpu_multi_thread_eigen": False}
-)
+@functools.partial(jax.jit, static_argnums=0)
 def _sweep_group(
     settings: tuple[Any, ...],
     params: Params,
