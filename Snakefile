@@ -27,7 +27,7 @@ include: "workflow/rules/chapters.smk"
 include: "workflow/rules/ledger.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rulebook/rules.smk"
-include: "workflow/rules/benchmark.smk"
+include: "workflow/benchmark/rules.smk"
 
 
 # Snakemake lets every script import from the folders of all included files. A script finds its own

@@ -60,6 +60,7 @@ def inside(name: str, package: str) -> bool:
         ("workflow/lib", ["nnjax", "workflow.lib"]),
         ("workflow/scripts", ["nnjax", "workflow.lib"]),
         ("workflow/rulebook", ["nnjax", "workflow.lib"]),
+        ("workflow/benchmark", ["nnjax", "workflow.lib"]),
         ("workflow/chapters", ["nnjax", "workflow.lib"]),
     ],
 )

@@ -28,6 +28,10 @@ try:
 except settings.SettingsError as error:
     raise SystemExit(f"The settings cannot be used:\n{error}")
 
+# The programs of a quick study run so briefly that to optimise them takes longer than it saves.
+if STUDY.study == "quick":
+    os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
 # Which chapter has a figure, and which a claim.
 FIGURES = {figure: c for c in CHAPTERS.values() for figure in c.page.figures}
 CLAIMS = {claim: c for c in CHAPTERS.values() for claim in c.claims}

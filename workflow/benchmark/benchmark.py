@@ -1,0 +1,56 @@
+"""Speed: every measurement in a fresh process, since threads are bound when libraries are loaded.
+
+Columns: medians of ours and of the peer, their ratio (the median of the ratios of the repeats, more
+than 1 if ours is better), its spread, and the limit that it should reach.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from workflow.lib import job
+from workflow.lib.machine import processor
+from workflow.lib.tables import write_text
+
+HERE = Path(__file__).resolve().parent
+THREADS = ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def measured(script: str, threads: int) -> list[dict[str, Any]]:
+    """The rows of one script of this folder."""
+    variables = dict.fromkeys(THREADS, str(threads)) | {"PYTHONPATH": str(HERE.parents[1])}
+    child = subprocess.run(
+        [sys.executable, str(HERE / f"{script}.py"), str(threads)],
+        env=os.environ | variables,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return json.loads(child.stdout)
+
+
+def main(rows: Path) -> None:
+    """Measure with one thread and, where it matters, with all; print and write.
+
+    Args:
+        rows: JSON to write.
+    """
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    found = [row for threads in sorted({1, cores}) for row in measured("share", threads)]
+    found += measured("singles", 1) + measured("sweeps", cores)
+    print(f"{'':60s} {'ours':>9s} {'peer':>9s} {'unit':8s} {'ratio':>6s} {'spread':>12s} limit")
+    for row in found:
+        print(
+            f"{row['name']:60s} {row['ours']:9.4g} {row['peer']:9.4g} {row['unit']:8s} "
+            f"{row['ratio']:6.2f} {row['least']:5.2f}-{row['most']:<6.2f} {row['limit']:5.2f}"
+        )
+    machine = {"processor": processor(), "cores": cores, "system": platform.system()}
+    write_text(json.dumps({"rows": found, "machine": machine}, indent=2) + "\n", rows)
+
+
+job.run(main, globals().get("snakemake"))
