@@ -67,7 +67,7 @@ rule:
         f"logs/{CHAPTER.name}/tune/{{name}}.tsv"
     wildcard_constraints:
         name="|".join(CLEAN),
-    # Choosing and refitting wait for it.
+    # The longest chain is tune, choose, refit: it begins first and is not kept waiting.
     priority: 1
     conda:
         ENV
@@ -98,6 +98,7 @@ rule:
         f"logs/{CHAPTER.name}/choose/{{name}}.log",
     wildcard_constraints:
         name="|".join(CLEAN),
+    priority: 2
     conda:
         ENV
     params:
@@ -123,6 +124,7 @@ rule:
         f"logs/{CHAPTER.name}/refit/{{name}}.tsv"
     wildcard_constraints:
         name="|".join(CLEAN),
+    priority: 2
     conda:
         ENV
     threads: 1
