@@ -6,6 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
+import jax
 import pytest
 
 from tests.workflow.conftest import ROOT
@@ -43,7 +44,13 @@ def test_every_implementation_is_timed(
     monkeypatch.setattr(singles, "BATCHES", (2,))
     monkeypatch.setattr(singles, "STEPS", 2)
     monkeypatch.setattr(sweeps, "CASES", {4: (2, 1)})
-    found = singles.measure(1) + sweeps.measure(1)
+    # The settings of its processes: peers write what JAX allows by default.
+    with (
+        jax.enable_x64(False),
+        jax.numpy_rank_promotion("allow"),
+        jax.numpy_dtype_promotion("standard"),
+    ):
+        found = singles.measure(1) + sweeps.measure(1)
     names = {row["name"].rsplit("over_", 1)[1] for row in found}
     torch = {"torch_eager", "torch_compiled", "torch_vmap"} if find_spec("torch") else set()
     assert names == {"autodiff", "numpy", "scikit_learn"} | torch

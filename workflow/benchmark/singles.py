@@ -19,6 +19,7 @@ from data import CLASSES, FEATURES, ROWS, examples
 from sklearn.neural_network import MLPClassifier
 
 import nnjax as nn
+from workflow.lib.runs.by_numpy import numpy_epoch
 
 UNITS, BATCHES = (44, 512), (2, 8, 32, 128, 1024)
 STEPS, EPOCHS = 400, 3
@@ -90,32 +91,10 @@ def batches(rng: np.random.Generator, count: int, batch_size: int) -> Iterator[n
 
 def numpy(units: int, batch_size: int, data: Data) -> Run:
     """The network written by hand in NumPy."""
-    x, labels = data
-    rng, t = np.random.default_rng(0), 0
+    rng = np.random.default_rng(0)
     shapes = [(FEATURES, units), (units,), (units, CLASSES), (CLASSES,)]
     params = [rng.normal(0, 0.05, shape).astype("float32") for shape in shapes]
-    first, second = ([np.zeros_like(p) for p in params] for _ in range(2))
-    w1, b1, w2, b2 = params
-
-    def run() -> None:
-        nonlocal t
-        for rows in batches(rng, len(x), batch_size):
-            batch = x[rows]
-            hidden = np.maximum(batch @ w1 + b1, 0)
-            scores = hidden @ w2 + b2
-            dscores = np.exp(scores - scores.max(axis=1, keepdims=True))
-            dscores /= dscores.sum(axis=1, keepdims=True)
-            dscores[np.arange(batch_size), labels[rows]] -= 1
-            dscores /= batch_size
-            dhidden = (dscores @ w2.T) * (hidden > 0)
-            grads = (batch.T @ dhidden, dhidden.sum(0), hidden.T @ dscores, dscores.sum(0))
-            t += 1
-            for p, g, m, v in zip(params, grads, first, second, strict=True):
-                m += 0.1 * (g - m)
-                v += 0.001 * (g * g - v)
-                p -= RATE / (1 - 0.9**t) * m / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
-
-    return run
+    return numpy_epoch(params, *data, batch_size, RATE)
 
 
 def scikit_learn(units: int, batch_size: int, data: Data) -> Run:
