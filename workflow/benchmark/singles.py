@@ -7,6 +7,7 @@ its usual way, for a few epochs. Small batches are timed on fewer rows, at most 
 """
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -111,8 +112,7 @@ def scikit_learn(units: int, batch_size: int, data: Data) -> Run:
 
 def torch(units: int, batch_size: int, data: Data, compiled: bool = False) -> Run:
     """PyTorch, eagerly or with the step's forward and backward passes compiled."""
-    import torch
-
+    torch = import_module("torch")
     network = torch.nn.Sequential(
         torch.nn.Linear(FEATURES, units), torch.nn.ReLU(), torch.nn.Linear(units, CLASSES)
     )
@@ -150,9 +150,7 @@ def measure(threads: int) -> list[clock.Row]:
         "scikit_learn": scikit_learn,
     }
     if find_spec("torch"):
-        import torch as library
-
-        library.set_num_threads(threads)
+        import_module("torch").set_num_threads(threads)
         peers["torch_eager"] = torch
         peers["torch_compiled"] = lambda *case: torch(*case, compiled=True)
     found = []

@@ -6,6 +6,7 @@ Learning rates times seeds of 617-units-26 with Adam, batches of 128, one epoch,
 """
 
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -33,8 +34,7 @@ def ours(units: int, rates: list[float], seeds: int, data: Any) -> Callable[[], 
 
 def loop(units: int, rates: list[float], seeds: int, data: Any) -> Callable[[], Any]:
     """One network after the other, eagerly."""
-    import torch
-
+    torch = import_module("torch")
     x, labels = torch.from_numpy(data[0]), torch.from_numpy(data[1].astype("int64"))
     loss = torch.nn.CrossEntropyLoss()
 
@@ -58,8 +58,7 @@ def loop(units: int, rates: list[float], seeds: int, data: Any) -> Callable[[], 
 
 def ensemble(units: int, rates: list[float], seeds: int, data: Any) -> Callable[[], Any]:
     """`torch.func.vmap` over stacked parameters, the rates of a seed side by side."""
-    import torch
-
+    torch = import_module("torch")
     x, labels = torch.from_numpy(data[0]), torch.from_numpy(data[1].astype("int64"))
     steps = torch.tensor(rates)
 
@@ -92,8 +91,7 @@ def measure(threads: int) -> list[clock.Row]:
     """Rows `sweep.NETWORK.batch128.over_PEER`; none without PyTorch."""
     if not find_spec("torch"):
         return []
-    import torch
-
+    torch = import_module("torch")
     torch.set_num_threads(threads)
     found, data = [], examples()
     for units, (n_rates, seeds) in CASES.items():
