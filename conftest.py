@@ -17,8 +17,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 import jax
 import pytest
 
-# What JAX traces lives on until the end: to search it for garbage so often takes a twentieth of the
-# time.
+# Traced programs live until the end; the default thresholds spend a twentieth of the time on them.
 gc.set_threshold(100_000, 50, 100)
 # Most programs run once: to optimise them takes longer than it saves.
 jax.config.update("jax_disable_most_optimizations", True)

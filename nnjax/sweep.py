@@ -184,7 +184,8 @@ def _cores() -> int:
     """The cores that JAX may use, if it computes on cores."""
     if jax.default_backend() != "cpu":
         return 1
-    return int(os.environ.get("NPROC") or os.cpu_count() or 1)
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return int(os.environ.get("NPROC") or allowed or 1)
 
 
 CACHE_BYTES = 5 << 18

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import optax
 from promises import compiled_loss
 
 import nnjax as nn
@@ -54,3 +55,18 @@ def problem(name: str, rows: int = 6, seed: int = 0) -> tuple[nn.Loss, np.ndarra
     if name == "hinge":
         return hinge, p, rng.choice([-1.0, 1.0], size=(rows, 3))
     return LOSSES[name], p, rng.uniform(size=(rows, 3))
+
+
+# --- training a dense layer on twelve rows --------------------------------------------------------
+
+_rng = np.random.default_rng(7)
+X, LABELS = _rng.normal(size=(12, 2)), _rng.integers(3, size=12)
+
+
+def train(
+    loss: nn.Loss, data: Any, outputs: int = 3, **settings: Any
+) -> tuple[nn.Dense, nn.History]:
+    params, _ = nn.dense(outputs).init(jax.random.key(0), (2,))
+    optimizer = optax.sgd(0.5)
+    settings = {"epochs": 3, "batch_size": 12} | settings
+    return nn.fit(nn.dense(outputs), loss, optimizer, params, data, **settings)

@@ -106,7 +106,7 @@ def test_accuracies_and_differences_by_hand() -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny run on real irises without the verifier, which has tests of its own; summarised."""
+    """A tiny run on real irises without the verifier, which is tested elsewhere; summarised."""
     folder = tmp_path_factory.mktemp("iris")
     few = {"learning_rate": 1.0, "momentum": 0.9, "epochs": 30}
     small = settings(

@@ -48,7 +48,7 @@ TORCH = importlib.util.find_spec("torch") is not None
 def rows(split: str, count: int, speakers: int, seed: int) -> pl.DataFrame:
     rng = np.random.default_rng(seed)
     letters = np.arange(count) % 26 + 1
-    # Each letter has a place of its own, so that there is something to learn.
+    # Each letter has its own place, so that there is something to learn.
     x = (
         letters[:, None] * np.arange(1, 618) % 53 / 53 + 0.3 * rng.standard_normal((count, 617))
     ) / 2
@@ -246,7 +246,7 @@ def test_median_interval(values: list[float], expected: tuple[float, ...]) -> No
 
 
 def timed(torch: bool) -> pl.DataFrame:
-    """Ours takes 2 s at 128 and 4 s at 2 rows, PyTorch half of ours, numpy three times."""
+    """Ours takes 2 s at 128 and 4 s at 2 rows, PyTorch half as long, numpy three times."""
     factors = {"hand-derived": 1.0, "numpy": 3.0} | ({"PyTorch": 0.5} if torch else {})
     return pl.DataFrame(
         [

@@ -99,7 +99,7 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     states = summarise.states(where)
     assert states["cpu", TORCH] == states["gpu", TORCH] == names.NO_TORCH
     assert states["gpu", OURS] == states["gpu", AUTODIFF] == names.NO_GPU
-    # A second device plays the GPU: it has implementations of its own.
+    # A second device plays the GPU: it has its own implementations.
     monkeypatch.setattr(implementations, "jax_devices", lambda: {"cpu": cpu, "gpu": cpu})
     found, where = implementations.available(None)
     assert [each[:2] for each in found] == [

@@ -33,7 +33,7 @@ NETWORK = Program(
 def leaked(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
     """Counts of data that only a leak can learn.
 
-    Two ranges hold speakers of their own, two more share four speakers. A row's cue is its speaker
+    Two ranges hold unshared speakers, two more share four speakers. A row's cue is its speaker
     and word, and every speaker decides alone which of four letters that word is: only a model that
     is trained on the same speaker's other utterance of the word can know.
     """

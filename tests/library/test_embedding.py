@@ -25,7 +25,7 @@ def table_gradient(x: Any, dy: Any, params: Embedding = TABLE) -> np.ndarray:
 
 
 def test_duplicates_add() -> None:
-    """Id 2 stands at positions 0, 2 and 3, id 1 nowhere."""
+    """Id 2 is at positions 0, 2 and 3, id 1 nowhere."""
     dy = np.array([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0], [5.0, 50.0]])
     grads = table_gradient(jnp.array([2, 0, 2, 2]), dy)
     np.testing.assert_array_equal(grads, [[2.0, 20.0], [0.0, 0.0], [9.0, 90.0]])

@@ -33,7 +33,7 @@ def test_a_ratio_is_more_than_one_where_ours_is_better(benchmark: dict[str, Modu
     assert rates["ratio"] == pytest.approx(0.75)
 
 
-# PyTorch compiles with parts of its own that it deprecates.
+# PyTorch's compiler calls functions that PyTorch deprecates.
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 def test_every_implementation_is_timed(
     benchmark: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch

@@ -1,7 +1,7 @@
 """The quick study, run once from an empty folder: what comes out, and what a change runs again.
 
 By default with three chapters, which have a job of every kind; the exhaustive tests run all.
-It uses the real data where they are at hand, and stand-ins elsewhere.
+It uses the real data where available, otherwise stand-ins.
 """
 
 import json

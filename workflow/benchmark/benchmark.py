@@ -1,7 +1,7 @@
 """Speed: every measurement in a fresh process, since threads are bound when libraries are loaded.
 
-Columns: medians of ours and of the peer, their ratio (the median of the ratios of the repeats, more
-than 1 if ours is better), its spread, and the limit that it should reach.
+Columns: medians of this library and of the peer; the median ratio over the repeats, more than 1 if
+this library is better; its spread; the limit that it should reach.
 """
 
 import json

@@ -31,7 +31,7 @@ class Figure(Strict):
     @model_validator(mode="before")
     @classmethod
     def text_alone(cls, value: Any) -> Any:
-        """A text is the alternative text of a figure with no settings of its own."""
+        """A text is the alternative text of a figure without settings."""
         return {"alt": value} if isinstance(value, str) else value
 
 

@@ -32,21 +32,21 @@ PHASES = {
 }
 """JAX's monitoring events, and the columns that they belong to."""
 SPENT: dict[str, list[Span]] = {}
-"""The spans of this process by phase: a job has a process of its own."""
+"""The spans of this process by phase: each job is one process."""
 COLUMNS = ("cpu", "wall", "start", "trace", "lower", "compile", "write", "run", "memory")
 
 # --- in a job -------------------------------------------------------------------------------------
 
 
 def listen() -> None:
-    """Note what JAX tells of its programs, if the job uses JAX."""
+    """Record the times that JAX reports for its programs, if the job uses JAX."""
     if "jax" in sys.modules:
         import jax
 
-        jax.monitoring.register_event_duration_secs_listener(_heard)
+        jax.monitoring.register_event_duration_secs_listener(_on_event)
 
 
-def _heard(event: str, duration_secs: float, **kwargs: str | int) -> None:
+def _on_event(event: str, duration_secs: float, **kwargs: str | int) -> None:
     if event in PHASES:
         _note(PHASES[event], duration_secs)
 

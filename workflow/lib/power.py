@@ -2,7 +2,7 @@
 
 The ends of an interval lie e - a and e + b from the estimate e. Both distances shrink like 1/√n,
 with n the number of everything that the interval covers: k times the data give e - a/√k and
-e + b/√k. With the data at hand, an estimate farther away, at the same distances, decides as well.
+e + b/√k. With the present data, an estimate farther from the bound would also decide.
 """
 
 from typing import TypedDict

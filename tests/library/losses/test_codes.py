@@ -5,9 +5,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
-from loss_problems import both
+from loss_problems import X, both, train
 
 import nnjax as nn
 from nnjax.codes import coded_cross_entropy, decode, output_codes
@@ -152,25 +151,10 @@ def test_decode_says_what_is_wrong() -> None:
         decode(CODES, jnp.zeros((2, 5)), "l2")
 
 
-RNG = np.random.default_rng(7)
-X, LABELS = RNG.normal(size=(12, 2)), RNG.integers(3, size=12)
-REAL = np.arange(12) % 3 > 0
-PADDED = np.where(REAL, LABELS, -1)
-
-
-def train(
-    loss: nn.Loss, data: Any, outputs: int = 3, **settings: Any
-) -> tuple[nn.Dense, nn.History]:
-    params, _ = nn.dense(outputs).init(jax.random.key(0), (2,))
-    optimizer = optax.sgd(0.5)
-    settings = {"epochs": 3, "batch_size": 12} | settings
-    return nn.fit(nn.dense(outputs), loss, optimizer, params, data, **settings)
-
-
 def test_fit_with_more_classes_than_outputs() -> None:
     """An output code knows its classes; the network has a score per bit."""
     codes = output_codes(6, 4, jax.random.key(0))
-    labels, loss = RNG.integers(6, size=12), coded_cross_entropy(codes)
+    labels, loss = np.random.default_rng(7).integers(6, size=12), coded_cross_entropy(codes)
     labels[0] = 5
 
     def metric(scores: jax.Array, targets: Any) -> jax.Array:

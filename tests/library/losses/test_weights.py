@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from loss_problems import CLASSES, ELEMENTS, LOSSES, both, problem
+from loss_problems import CLASSES, ELEMENTS, LABELS, LOSSES, X, both, problem, train
 from promises import loss_by_hand
 
 import nnjax as nn
@@ -129,19 +129,8 @@ def test_half_precision_can_count_its_examples(name: str, weigh: bool) -> None:
 
 # --- training -------------------------------------------------------------------------------------
 
-RNG = np.random.default_rng(7)
-X, LABELS = RNG.normal(size=(12, 2)), RNG.integers(3, size=12)
 REAL = np.arange(12) % 3 > 0
 PADDED = np.where(REAL, LABELS, -1)
-
-
-def train(
-    loss: nn.Loss, data: Any, outputs: int = 3, **settings: Any
-) -> tuple[nn.Dense, nn.History]:
-    params, _ = nn.dense(outputs).init(jax.random.key(0), (2,))
-    optimizer = optax.sgd(0.5)
-    settings = {"epochs": 3, "batch_size": 12} | settings
-    return nn.fit(nn.dense(outputs), loss, optimizer, params, data, **settings)
 
 
 def test_fit_on_padded_rows_is_fit_on_the_real_ones() -> None:
@@ -170,7 +159,7 @@ def test_sweep_takes_weights() -> None:
 
 def test_weights_go_with_their_rows_into_shuffled_batches() -> None:
     """Batches of 1: every real row gives the loss of weight 1, whatever its weight."""
-    weights = RNG.uniform(0.5, 2, size=12)
+    weights = np.random.default_rng(7).uniform(0.5, 2, size=12)
     one, other = (
         train(softmax_cross_entropy, data, batch_size=1, key=jax.random.key(1))
         for data in ((X, LABELS), (X, Weighted(LABELS, weights)))

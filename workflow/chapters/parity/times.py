@@ -1,6 +1,6 @@
 """Time per epoch, its ratios, and the time to a test accuracy, from measured epochs and figure 6.
 
-Times are of one machine and one run and differ every time, so they have a table of their own, with
+Times are of one machine and one run and differ every time, so they have their own table, with
 the machine and its threads.
 """
 

@@ -60,7 +60,7 @@ def trained(
     seeds: int,
     look: Callable[[Any, jax.Array, int], None],
 ) -> Any:
-    """Train every seed on samples of its own, each seen once; batch 1, plain gradient descent.
+    """Train every seed on its own samples, each seen once; batch 1, plain gradient descent.
 
     Args:
         net: the network.
