@@ -23,6 +23,31 @@ rule plot:
         "../chapters/{params.path}.py"
 
 
+# One run again, of what several jobs trained.
+rule join:
+    input:
+        parts_epochs=lambda wildcards: [
+            f"{part}/epochs.parquet" for part in JOINED[wildcards.run]
+        ],
+        parts_speakers=lambda wildcards: [
+            f"{part}/speakers.parquet" for part in JOINED[wildcards.run]
+        ],
+    output:
+        epochs="{run}/epochs.parquet",
+        speakers="{run}/speakers.parquet",
+    log:
+        "logs/join/{run}.log",
+    wildcard_constraints:
+        run="|".join(JOINED) or "$",
+    priority: 2
+    conda:
+        ENV
+    params:
+        code=code_digest("workflow/scripts/join.py"),
+    script:
+        "../scripts/join.py"
+
+
 # The page of a chapter is written from its own numbers, tables and figures: a chapter runs without
 # the others.
 rule write_page:

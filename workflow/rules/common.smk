@@ -45,6 +45,23 @@ SEEDS = chapters.seeds(
 )
 
 
+# Trainings that several jobs share: the folder of the runs and those of its parts.
+JOINED = {}
+
+
+def parts(folder, experiments):
+    """The jobs that train experiments, by their folder below `folder`; those of several are joined."""
+    found = {}
+    for name, experiment in experiments.items():
+        shared = {
+            f"{name}{suffix}": part for suffix, part in experiment.parts().items()
+        }
+        found |= shared
+        if len(shared) > 1:
+            JOINED[f"{folder}/{name}"] = [f"{folder}/{part}" for part in shared]
+    return found
+
+
 # What the wildcards of a rule name.
 def figure_of(wildcards):
     return FIGURES[wildcards.figure].page.figures[wildcards.figure]

@@ -56,7 +56,7 @@ rule:
         speakers=f"results/{CHAPTER.name}/speakers.parquet",
         trials=f"results/{CHAPTER.name}/trials.parquet",
         choices=f"results/{CHAPTER.name}/choices.json",
-        reference=rules.train_reference.output.speakers,
+        reference="results/reference/speakers.parquet",
         literature=f"workflow/chapters/{CHAPTER.name}/literature.yaml",
         origin=rules.fetch_isolet.output.origin,
     output:

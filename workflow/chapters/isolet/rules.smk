@@ -4,8 +4,16 @@
 PUBLISHED = CHAPTER.settings.experiments
 CLEAN = CHAPTER.settings.clean.experiments
 
-# Which runs each table is made from.
 RUNS = f"results/{CHAPTER.name}/runs"
+TUNING = f"results/{CHAPTER.name}/tuning"
+REFITS = f"results/{CHAPTER.name}/clean"
+
+# What each job trains.
+TRAINED = parts(RUNS, PUBLISHED)
+TUNED = parts(TUNING, CLEAN)
+REFITTED = parts(REFITS, CLEAN)
+
+# Which runs each table is made from.
 TABLES = {
     **dict.fromkeys(("fig1", "fig2", "fig3", "fig4"), ["results/reference"]),
     "fig6": ["results/batch_sizes"],
@@ -34,7 +42,7 @@ rule:
     benchmark:
         f"logs/{CHAPTER.name}/train/{{name}}.tsv"
     wildcard_constraints:
-        name="|".join(PUBLISHED),
+        name="|".join(TRAINED),
     conda:
         ENV
     threads: 1
@@ -42,7 +50,7 @@ rule:
         mem_mb=2000,
         gpu=1,
     params:
-        experiment=lambda wildcards, of=PUBLISHED: of[wildcards.name].model_dump(),
+        experiment=lambda wildcards, of=TRAINED: of[wildcards.name].model_dump(),
         code=code_digest("workflow/scripts/train.py"),
         versions=VERSIONS,
     script:
@@ -59,14 +67,14 @@ rule:
     input:
         train=rules.fetch_isolet.output.train,
     output:
-        epochs=f"results/{CHAPTER.name}/tuning/{{name}}/epochs.parquet",
-        speakers=f"results/{CHAPTER.name}/tuning/{{name}}/speakers.parquet",
+        epochs=f"{TUNING}/{{name}}/epochs.parquet",
+        speakers=f"{TUNING}/{{name}}/speakers.parquet",
     log:
         f"logs/{CHAPTER.name}/tune/{{name}}.log",
     benchmark:
         f"logs/{CHAPTER.name}/tune/{{name}}.tsv"
     wildcard_constraints:
-        name="|".join(CLEAN),
+        name="|".join(TUNED),
     # The longest chain is tune, choose, refit: it begins first and is not kept waiting.
     priority: 1
     conda:
@@ -76,7 +84,7 @@ rule:
         mem_mb=2000,
         gpu=1,
     params:
-        experiment=lambda wildcards, of=CLEAN: of[wildcards.name].model_dump(
+        experiment=lambda wildcards, of=TUNED: of[wildcards.name].model_dump(
             exclude={"choose_at", "refit"}
         ),
         folds=CHAPTER.settings.clean.folds,
@@ -90,10 +98,10 @@ rule:
     name:
         f"choose_{CHAPTER.name}"
     input:
-        speakers=f"results/{CHAPTER.name}/tuning/{{name}}/speakers.parquet",
+        speakers=f"{TUNING}/{{name}}/speakers.parquet",
     output:
-        trials=f"results/{CHAPTER.name}/tuning/{{name}}/trials.parquet",
-        choices=f"results/{CHAPTER.name}/tuning/{{name}}/choices.parquet",
+        trials=f"{TUNING}/{{name}}/trials.parquet",
+        choices=f"{TUNING}/{{name}}/choices.parquet",
     log:
         f"logs/{CHAPTER.name}/choose/{{name}}.log",
     wildcard_constraints:
@@ -114,16 +122,18 @@ rule:
     input:
         train=rules.fetch_isolet.output.train,
         test=rules.fetch_isolet.output.test,
-        choices=f"results/{CHAPTER.name}/tuning/{{name}}/choices.parquet",
+        choices=lambda wildcards, folder=TUNING: (
+            f"{folder}/{wildcards.name.split('/')[0]}/choices.parquet"
+        ),
     output:
-        epochs=f"results/{CHAPTER.name}/clean/{{name}}/epochs.parquet",
-        speakers=f"results/{CHAPTER.name}/clean/{{name}}/speakers.parquet",
+        epochs=f"{REFITS}/{{name}}/epochs.parquet",
+        speakers=f"{REFITS}/{{name}}/speakers.parquet",
     log:
         f"logs/{CHAPTER.name}/refit/{{name}}.log",
     benchmark:
         f"logs/{CHAPTER.name}/refit/{{name}}.tsv"
     wildcard_constraints:
-        name="|".join(CLEAN),
+        name="|".join(REFITTED),
     priority: 2
     conda:
         ENV
@@ -132,10 +142,10 @@ rule:
         mem_mb=2000,
         gpu=1,
     params:
-        experiment=lambda wildcards, of=CLEAN: of[wildcards.name].model_dump(
+        experiment=lambda wildcards, of=REFITTED: of[wildcards.name].model_dump(
             exclude={"choose_at", "refit"}
         ),
-        refit=lambda wildcards, of=CLEAN: of[wildcards.name].refit.model_dump(),
+        refit=lambda wildcards, of=REFITTED: of[wildcards.name].refit.model_dump(),
         code=CHAPTER.code("refit"),
         versions=VERSIONS,
     script:
@@ -172,8 +182,8 @@ rule:
     name:
         f"summarise_{CHAPTER.name}_tuning"
     input:
-        speakers=f"results/{CHAPTER.name}/tuning/optimizers/speakers.parquet",
-        choices=f"results/{CHAPTER.name}/tuning/optimizers/choices.parquet",
+        speakers=f"{TUNING}/optimizers/speakers.parquet",
+        choices=f"{TUNING}/optimizers/choices.parquet",
         origin=rules.fetch_isolet.output.origin,
     output:
         output="reports/tables/tuning.csv",
@@ -193,8 +203,8 @@ rule:
     input:
         published=f"{RUNS}/fig8/epochs.parquet",
         published_speakers=f"{RUNS}/fig8/speakers.parquet",
-        clean=f"results/{CHAPTER.name}/clean/optimizers/epochs.parquet",
-        clean_speakers=f"results/{CHAPTER.name}/clean/optimizers/speakers.parquet",
+        clean=f"{REFITS}/optimizers/epochs.parquet",
+        clean_speakers=f"{REFITS}/optimizers/speakers.parquet",
         origin=rules.fetch_isolet.output.origin,
     output:
         output="reports/tables/optimizers.csv",

@@ -63,8 +63,8 @@ rule:
         steps=f"results/{CHAPTER.name}/steps.parquet",
         speakers=f"results/{CHAPTER.name}/speakers.parquet",
         measured=f"results/{CHAPTER.name}/epochs.parquet",
-        runs=rules.train_batch_sizes.output.epochs,
-        run_speakers=rules.train_batch_sizes.output.speakers,
+        runs="results/batch_sizes/epochs.parquet",
+        run_speakers="results/batch_sizes/speakers.parquet",
         origin=rules.fetch_isolet.output.origin,
     output:
         parity_table="reports/tables/parity.csv",

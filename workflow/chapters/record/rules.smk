@@ -104,7 +104,7 @@ rule:
         f"summarise_{CHAPTER.name}"
     input:
         speakers=f"results/{CHAPTER.name}/speakers.parquet",
-        reference=rules.train_reference.output.speakers,
+        reference="results/reference/speakers.parquet",
         origin=rules.fetch_isolet.output.origin,
     output:
         record=f"reports/tables/{CHAPTER.name}.csv",

@@ -84,6 +84,9 @@ class Experiment(Strict):
     vary: dict[Name, list[Any]] = Field(
         default={}, max_length=1, description="one setting: its values"
     )
+    jobs: Count = Field(
+        default=1, description="that share the values of `vary`, at most one a value"
+    )
 
     @model_validator(mode="after")
     def complete(self) -> "Experiment":
@@ -120,7 +123,30 @@ class Experiment(Strict):
             {'hidden_units': 4} 4
             {'hidden_units': 8} 8
         """
-        # Subclasses say more than a program needs.
+        # An experiment says more than a program needs.
         fixed = self.model_dump(include=set(Program.model_fields), exclude_none=True)
         values = [{name: value} for name, values in self.vary.items() for value in values]
         return [(varied, checked(Program, fixed | varied, "")) for varied in values or [{}]]
+
+    def parts(self) -> dict[str, "Experiment"]:
+        """What each job trains, by a suffix for its results; an experiment with one job is whole.
+
+        Every job takes each `jobs`-th value: what a program costs grows or falls along the values,
+        so the jobs take about as long as each other.
+
+        Example:
+            >>> common = dict(activation="relu", init="he", optimizer="adam", epochs=1, seeds=1,
+            ...     batch_size=8, shuffle=True, hidden_layers=1, arms=Arms(learning_rate=[0.1]))
+            >>> experiment = Experiment(vary={"hidden_units": [4, 8, 16]}, jobs=2, **common)
+            >>> {suffix: part.vary for suffix, part in experiment.parts().items()}
+            {'/part1': {'hidden_units': [4, 16]}, '/part2': {'hidden_units': [8]}}
+        """
+        jobs = min(self.jobs, len(self.programs()))
+        if jobs == 1:
+            return {"": self}
+        return {
+            f"/part{k + 1}": self.model_copy(
+                update={"vary": {name: values[k::jobs] for name, values in self.vary.items()}}
+            )
+            for k in range(jobs)
+        }
