@@ -1,5 +1,6 @@
 """The benchmark's ratios, and that every implementation it times runs."""
 
+import doctest
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -7,6 +8,7 @@ from importlib.util import find_spec
 from types import ModuleType
 
 import jax
+import polars as pl
 import pytest
 
 from tests.workflow.conftest import ROOT
@@ -16,7 +18,7 @@ from tests.workflow.conftest import ROOT
 def benchmark(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType]]:
     """The modules of the room, which import each other by their short names."""
     monkeypatch.syspath_prepend(str(ROOT / "workflow/benchmark"))
-    names = ("clock", "data", "singles", "sweeps")
+    names = ("clock", "data", "trainings", "singles", "steps", "sweeps", "first", "growth", "study")
     kept = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     yield {name: import_module(name) for name in names}
     for name in names:
@@ -38,11 +40,12 @@ def test_a_ratio_is_more_than_one_where_ours_is_better(benchmark: dict[str, Modu
 def test_every_implementation_is_timed(
     benchmark: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    singles, sweeps = benchmark["singles"], benchmark["sweeps"]
+    singles, steps, sweeps = (benchmark[name] for name in ("singles", "steps", "sweeps"))
     monkeypatch.setattr(benchmark["clock"], "REPEATS", 1)
     monkeypatch.setattr(singles, "UNITS", (4,))
     monkeypatch.setattr(singles, "BATCHES", (2,))
     monkeypatch.setattr(singles, "STEPS", 2)
+    monkeypatch.setattr(steps, "CASES", [case._replace(batches={2: 1}) for case in steps.CASES])
     monkeypatch.setattr(sweeps, "CASES", {4: (2, 1)})
     # The settings of its processes: peers write what JAX allows by default.
     with (
@@ -50,8 +53,58 @@ def test_every_implementation_is_timed(
         jax.numpy_rank_promotion("allow"),
         jax.numpy_dtype_promotion("standard"),
     ):
-        found = singles.measure(1) + sweeps.measure(1)
+        found = singles.measure(1) + steps.measure(1) + sweeps.measure(1)
     names = {row["name"].rsplit("over_", 1)[1] for row in found}
-    torch = {"torch_eager", "torch_compiled", "torch_vmap"} if find_spec("torch") else set()
-    assert names == {"autodiff", "numpy", "scikit_learn"} | torch
+    optional = {"torch": ("torch_eager", "torch_compiled", "torch_vmap"), "equinox": ("equinox",)}
+    installed = {name for package in optional if find_spec(package) for name in optional[package]}
+    assert names == {"autodiff", "numpy", "scikit_learn", "grid_search"} | installed
     assert all(row["ratio"] > 0 for row in found)
+
+
+@pytest.mark.exhaustive
+def test_a_first_result_is_timed_in_fresh_processes(benchmark: dict[str, ModuleType]) -> None:
+    rows = benchmark["first"].measure(1)
+    assert rows[0]["name"] == "first.617-44-26.over_scikit_learn"
+    assert all(row["ours"] > 100 for row in rows)  # ms: a process that imports JAX takes longer
+
+
+@pytest.mark.exhaustive
+def test_growth_has_points(
+    benchmark: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    growth = benchmark["growth"]
+    monkeypatch.setattr(growth, "VALUES", {"replicas": [1, 2]})
+    found = growth.measure(1)
+    assert [(point["size"], point["value"]) for point in found["points"]] == [
+        ("replicas", 1),
+        ("replicas", 2),
+        ("cores", 1),
+    ]
+    assert all(point["memory"] > 0 for point in found["points"])
+    assert found["exponents"] == []  # two points leave nothing to estimate a spread from
+
+
+def test_exponents_of_powers(benchmark: dict[str, ModuleType]) -> None:
+    growth = benchmark["growth"]
+    square = [{"size": "rows", "value": v, "seconds": v**2, "memory": 3 * v} for v in (1, 2, 4, 8)]
+    seconds, memory = growth.exponents(square)
+    assert (seconds["exponent"], seconds["n"]) == (pytest.approx(2.0), 4)
+    assert (memory["exponent"], memory["hi"]) == (pytest.approx(1.0), pytest.approx(1.0))
+
+
+@pytest.mark.parametrize("module", ["growth", "study"])
+def test_examples(benchmark: dict[str, ModuleType], module: str) -> None:
+    found = doctest.testmod(benchmark[module])
+    assert found.attempted > 0
+    assert not found.failed
+
+
+def test_the_arithmetic_of_a_study_is_counted(benchmark: dict[str, ModuleType]) -> None:
+    """By hand: one network of 617-44-26, one epoch of 48 batches of 128, measured on 1559 rows."""
+    first, last = 617 * 44, 44 * 26
+    expected = 48 * 128 * (4 * first + 6 * last) + 1559 * 2 * (first + last)
+    assert benchmark["study"].operations(pl.DataFrame({"seed": [0]})) == expected
+    # Two folds: half of the rows are trained on, the other half is held out; twice.
+    halves = 24 * 128 * 4 * 617 * 26 + 3119 * 2 * 617 * 26
+    folds = pl.DataFrame({"fold": [0, 1], "hidden_layers": [0, 0]})
+    assert benchmark["study"].operations(folds) == 2 * halves

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import growth
+
 from workflow.lib import job
 from workflow.lib.machine import processor
 from workflow.lib.tables import write_text
@@ -36,21 +38,32 @@ def main(rows: Path) -> None:
     """Measure with one thread and, where it matters, with all; print and write.
 
     Args:
-        rows: JSON to write.
+        rows: JSON to write: the rows, how cost grows, the machine.
     """
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
     found = [row for threads in sorted({1, cores}) for row in measured("share", threads)]
-    found += measured("singles", 1) + measured("sweeps", cores)
+    for script, threads in (
+        ("singles", 1),
+        ("steps", 1),
+        ("sweeps", cores),
+        ("first", cores),
+        ("study", 1),
+    ):
+        found += measured(script, threads)
     print(f"{'':60s} {'ours':>9s} {'peer':>9s} {'unit':8s} {'ratio':>6s} {'spread':>12s} limit")
     for row in found:
         print(
             f"{row['name']:60s} {row['ours']:9.4g} {row['peer']:9.4g} {row['unit']:8s} "
             f"{row['ratio']:6.2f} {row['least']:5.2f}-{row['most']:<6.2f} {row['limit']:5.2f}"
         )
-    machine = {"processor": processor(), "cores": cores, "system": platform.system()}
-    write_text(json.dumps({"rows": found, "machine": machine}, indent=2) + "\n", rows)
+    content = {
+        "rows": found,
+        "growth": growth.measure(cores),
+        "machine": {"processor": processor(), "cores": cores, "system": platform.system()},
+    }
+    write_text(json.dumps(content, indent=2) + "\n", rows)
 
 
 job.run(main, globals().get("snakemake"))

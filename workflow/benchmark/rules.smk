@@ -1,17 +1,68 @@
 # Speed: not part of the study, asked for by name (`snakemake --cores 2 benchmark`).
+BENCHMARK = ["single", "ratios", "growth"]
 
 
-rule benchmark:
+rule measure_speed:
     output:
         rows="reports/benchmark.json",
     log:
-        "logs/benchmark.log",
+        "logs/benchmark/measure_speed.log",
     conda:
         ENV
     # Nothing else may run beside a clock.
     threads: workflow.cores
     params:
-        code=code_digest(*Path("workflow/benchmark").glob("*.py")),
+        code=code_digest(
+            *(
+                path
+                for path in Path("workflow/benchmark").glob("*.py")
+                if not path.name.startswith(("plot", "write"))
+            )
+        ),
         torch=TORCH,
     script:
         "benchmark.py"
+
+
+for FIGURE in BENCHMARK:
+
+    rule:
+        name:
+            f"plot_benchmark_{FIGURE}"
+        input:
+            rows="reports/benchmark.json",
+        output:
+            svg=f"reports/figures/benchmark_{FIGURE}.svg",
+            png=f"reports/figures/benchmark_{FIGURE}.png",
+        log:
+            f"logs/benchmark/plot_{FIGURE}.log",
+        conda:
+            ENV
+        params:
+            code=code_digest(f"workflow/benchmark/plot_{FIGURE}.py"),
+        script:
+            f"plot_{FIGURE}.py"
+
+
+rule write_benchmark:
+    input:
+        rows="reports/benchmark.json",
+        figures=expand("reports/figures/benchmark_{figure}.svg", figure=BENCHMARK),
+        template="workflow/benchmark/benchmark.html",
+        shared=["workflow/report/base.html", "workflow/report/page.css"],
+    output:
+        output="reports/benchmark.html",
+    log:
+        "logs/benchmark/write_benchmark.log",
+    conda:
+        ENV
+    params:
+        code=code_digest("workflow/benchmark/write_benchmark.py"),
+    script:
+        "write_benchmark.py"
+
+
+rule benchmark:
+    input:
+        "reports/benchmark.html",
+    localrule: True

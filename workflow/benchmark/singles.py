@@ -6,7 +6,7 @@ All train 617-units-26 with Adam on the same rows in float32, by batches in a ra
 its usual way, for a few epochs. Small batches are timed on fewer rows, at most 400 steps an epoch.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -16,35 +16,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import trainings
 from data import CLASSES, FEATURES, ROWS, examples
 from sklearn.neural_network import MLPClassifier
+from trainings import RATE, Data, Run, batches
 
 import nnjax as nn
 from workflow.lib.runs.by_numpy import numpy_epoch
 
 UNITS, BATCHES = (44, 512), (2, 8, 32, 128, 1024)
 STEPS, EPOCHS = 400, 3
-RATE = 1e-3
-
-Data = tuple[np.ndarray, np.ndarray]
-Run = Callable[[], Any]
 
 
 def ours(units: int, batch_size: int, data: Data) -> Run:
     """`nn.fit`."""
     network = nn.serial(nn.dense(units), nn.relu(), nn.dense(CLASSES))
-    params, _ = network.init(jax.random.key(0), (FEATURES,))
-    optimizer, key = optax.adam(RATE), jax.random.key(1)
-
-    def run() -> None:
-        nonlocal params
-        params, _ = nn.fit(
-            network, nn.softmax_cross_entropy, optimizer, params, data, epochs=EPOCHS,
-            batch_size=batch_size, key=key, metric=None, progress=False,
-        )  # fmt: skip
-        jax.block_until_ready(params)
-
-    return run
+    return trainings.fitted(network, batch_size, data, EPOCHS)
 
 
 def autodiff(units: int, batch_size: int, data: Data) -> Run:
@@ -83,11 +70,40 @@ def autodiff(units: int, batch_size: int, data: Data) -> Run:
     return run
 
 
-def batches(rng: np.random.Generator, count: int, batch_size: int) -> Iterator[np.ndarray]:
-    """Row numbers of an epoch's whole batches."""
-    order = rng.permutation(count)
-    for start in range(0, count - batch_size + 1, batch_size):
-        yield order[start : start + batch_size]
+def equinox(units: int, batch_size: int, data: Data) -> Run:
+    """An Equinox model, its step compiled, as the library's examples train."""
+    eqx = import_module("equinox")
+    x, labels = jnp.asarray(data[0]), jnp.asarray(data[1])
+    keys = jax.random.split(jax.random.key(0))
+    model = eqx.nn.Sequential(
+        [
+            eqx.nn.Linear(FEATURES, units, key=keys[0]),
+            eqx.nn.Lambda(jax.nn.relu),
+            eqx.nn.Linear(units, CLASSES, key=keys[1]),
+        ]
+    )
+    optimizer = optax.adam(RATE)
+    state = optimizer.init(eqx.filter(model, eqx.is_array))
+    rng = np.random.default_rng(0)
+
+    @eqx.filter_value_and_grad
+    def loss(model: Any, x: jax.Array, labels: jax.Array) -> jax.Array:
+        scores = jax.vmap(model)(x)
+        return optax.softmax_cross_entropy_with_integer_labels(scores, labels).mean()
+
+    @eqx.filter_jit(donate="all")
+    def step(model: Any, state: Any, x: jax.Array, labels: jax.Array) -> Any:
+        _, grads = loss(model, x, labels)
+        updates, state = optimizer.update(grads, state)
+        return eqx.apply_updates(model, updates), state
+
+    def run() -> None:
+        nonlocal model, state
+        for rows in batches(rng, len(x), batch_size):
+            model, state = step(model, state, x[rows], labels[rows])
+        jax.block_until_ready(state)
+
+    return run
 
 
 def numpy(units: int, batch_size: int, data: Data) -> Run:
@@ -111,25 +127,12 @@ def scikit_learn(units: int, batch_size: int, data: Data) -> Run:
 
 
 def torch(units: int, batch_size: int, data: Data, compiled: bool = False) -> Run:
-    """PyTorch, eagerly or with the step's forward and backward passes compiled."""
-    torch = import_module("torch")
-    network = torch.nn.Sequential(
-        torch.nn.Linear(FEATURES, units), torch.nn.ReLU(), torch.nn.Linear(units, CLASSES)
+    """PyTorch, see `trainings.torch`."""
+    layers = import_module("torch").nn
+    network = layers.Sequential(
+        layers.Linear(FEATURES, units), layers.ReLU(), layers.Linear(units, CLASSES)
     )
-    optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
-    forward = torch.compile(network) if compiled else network
-    loss = torch.nn.CrossEntropyLoss()
-    x, labels = torch.from_numpy(data[0]), torch.from_numpy(data[1].astype("int64"))
-    rng = np.random.default_rng(0)
-
-    def run() -> None:
-        for rows in batches(rng, len(x), batch_size):
-            index = torch.from_numpy(rows)
-            optimizer.zero_grad()
-            loss(forward(x[index]), labels[index]).backward()
-            optimizer.step()
-
-    return run
+    return trainings.torch(network, batch_size, data, compiled)
 
 
 def several(epoch: Run) -> Run:
@@ -149,6 +152,8 @@ def measure(threads: int) -> list[clock.Row]:
         "numpy": numpy,
         "scikit_learn": scikit_learn,
     }
+    if find_spec("equinox"):
+        peers["equinox"] = equinox
     if find_spec("torch"):
         import_module("torch").set_num_threads(threads)
         peers["torch_eager"] = torch

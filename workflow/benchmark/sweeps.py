@@ -1,10 +1,12 @@
-"""Many networks at once: `nn.sweep` against loops and ensembles in PyTorch, on all cores.
+"""Many networks at once: `nn.sweep` against scikit-learn's grid search, and loops and ensembles in
+PyTorch, on all cores.
 
     python sweeps.py THREADS
 
 Learning rates times seeds of 617-units-26 with Adam, batches of 128, one epoch, in float32.
 """
 
+import warnings
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
@@ -14,7 +16,10 @@ import clock
 import numpy as np
 import optax
 from data import CLASSES, FEATURES, examples
-from singles import batches
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.neural_network import MLPClassifier
+from trainings import batches
 
 import nnjax as nn
 
@@ -30,6 +35,33 @@ def ours(units: int, rates: list[float], seeds: int, data: Any) -> Callable[[], 
         network, nn.softmax_cross_entropy, optax.adam, data, seeds=list(range(seeds)),
         arms={"learning_rate": rates}, epochs=1, batch_size=BATCH, metric=None, progress=False,
     )  # fmt: skip
+
+
+def grid_search(
+    units: int, rates: list[float], seeds: int, data: Any, threads: int
+) -> Callable[[], Any]:
+    """`GridSearchCV` over rates and seeds, one process for each core.
+
+    All rows are trained on, and one row is held out, because a search without a score is none.
+    """
+    x, labels = data
+    held_out = np.full(len(x), -1)
+    held_out[0] = 0
+    search = GridSearchCV(
+        MLPClassifier((units,), batch_size=BATCH, max_iter=1, alpha=0.0),  # pyright: ignore[reportArgumentType]
+        {"learning_rate_init": rates, "random_state": list(range(seeds))},
+        cv=PredefinedSplit(held_out),
+        n_jobs=threads,
+        refit=False,
+    )
+
+    def run() -> None:
+        with warnings.catch_warnings():
+            # One epoch is not meant to converge.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            search.fit(x, labels)
+
+    return run
 
 
 def loop(units: int, rates: list[float], seeds: int, data: Any) -> Callable[[], Any]:
@@ -88,20 +120,27 @@ def ensemble(units: int, rates: list[float], seeds: int, data: Any) -> Callable[
 
 
 def measure(threads: int) -> list[clock.Row]:
-    """Rows `sweep.NETWORK.batch128.over_PEER`; none without PyTorch."""
-    if not find_spec("torch"):
-        return []
-    torch = import_module("torch")
-    torch.set_num_threads(threads)
+    """Rows `sweep.NETWORK.batch128.over_PEER`."""
     found, data = [], examples()
+    if has_torch := find_spec("torch") is not None:
+        import_module("torch").set_num_threads(threads)
     for units, (n_rates, seeds) in CASES.items():
         case = (units, np.geomspace(1e-4, 1e-2, n_rates).tolist(), seeds, data)
-        times = clock.in_turn({"ours": ours(*case), "eager": loop(*case), "vmap": ensemble(*case)})
-        name = f"sweep.617-{units}-26.batch{BATCH}"
-        limit = 10.0 if units == 44 else 2.0
+        runs = {"ours": ours(*case), "grid_search": grid_search(*case, threads)}
+        if has_torch:
+            runs |= {"torch_eager": loop(*case), "torch_vmap": ensemble(*case)}
+        times = clock.in_turn(runs)
+        # A loop pays its overhead once a network, which matters most for small networks.
+        limits = {"torch_eager": 10.0 if units == 44 else 2.0}
         found += [
-            clock.row(f"{name}.over_torch_eager", times["ours"], times["eager"], "ms", limit),
-            clock.row(f"{name}.over_torch_vmap", times["ours"], times["vmap"], "ms", limit=1.0),
+            clock.row(
+                f"sweep.617-{units}-26.batch{BATCH}.over_{peer}",
+                times["ours"],
+                times[peer],
+                "ms",
+                limits.get(peer, 1.0),
+            )
+            for peer in list(runs)[1:]
         ]
     return found
 

@@ -20,6 +20,8 @@ from typing import Any
 import polars as pl
 import psutil
 
+from workflow.lib.machine import peak_memory
+
 Span = tuple[float, float]
 """Begin and end, in seconds of one clock."""
 Record = dict[str, Any]
@@ -87,7 +89,7 @@ def write(path: Path, start: float, rule: str, inputs: list[str], outputs: list[
         "wall": wall,
         "cpu": sum(each.ru_utime + each.ru_stime for each in used),
         "run": wall - sum(phases.values()),
-        "memory": max(each.ru_maxrss for each in used) * kilobyte / 1e6,
+        "memory": max(peak_memory(), used[1].ru_maxrss * kilobyte / 1e6),
     }
     job = {"rule": rule, "inputs": inputs, "outputs": outputs}
     path.write_text(json.dumps(job | {n: round(v, 3) for n, v in record.items()}) + "\n")

@@ -1,0 +1,33 @@
+"""The page of the benchmark: what was measured and how, the figures, every row."""
+
+import json
+from pathlib import Path
+
+from workflow.lib import job, page
+from workflow.lib.tables import write_text
+
+
+def main(rows: Path, figures: list[Path], template: Path, output: Path) -> None:
+    """Write the page.
+
+    Args:
+        rows: JSON of the benchmark.
+        figures: SVG files.
+        template: the page.
+        output: HTML to write.
+    """
+    content = json.loads(rows.read_text(encoding="utf-8"))
+    text = (
+        page.environment(template.parent)
+        .get_template(template.name)
+        .render(
+            **content,
+            images={path.stem: page.image(path) for path in figures},
+            stand_in="",
+            study="full",
+        )
+    )
+    write_text(text, output)
+
+
+job.run(main, globals().get("snakemake"))
