@@ -1,37 +1,45 @@
 """A fingerprint of the code that a script runs, so that results are made anew when it changes.
 
-Snakemake watches a rule's script, not what the script imports. Rules therefore carry the digest of
-the project's modules that their script imports, directly or through others, as a parameter.
-Comments, docstrings and layout do not count: only what the interpreter would see differently.
+Snakemake watches a rule's script, not what the script imports. Rules therefore carry a digest as a
+parameter: of the script, and of all definitions of the project that it reaches by their names. A
+new layer, or a change in a function that the script never reaches, makes nothing anew. Comments,
+docstrings and layout do not count: only what the interpreter would see differently.
+
+A module that is used as a value (`getattr(module, name)`) may lend any of its names, so all of them
+count. What a module does when it is imported counts for everyone who imports it.
 """
 
 import ast
 import functools
 import hashlib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("nnjax", "workflow")
+"""Where the project's code is."""
+
+Chain = tuple[str, ...]
+"""A name and its attributes: nn.datasets.isolet is ("nn", "datasets", "isolet")."""
+Node = tuple[Path | None, str]
+"""A definition: file and name, "" for what the file does when it is imported. Without a file: a
+name from outside of the project."""
 
 
 def code_digest(*scripts: str | Path) -> str:
-    """Digest of all project modules that the scripts import.
+    """Digest of the scripts and of what they reach.
 
     Args:
-        scripts: Python files, relative to the project's root or absolute. They count themselves.
+        scripts: Python files, relative to the project's root or absolute.
 
     Returns:
         Sixteen hexadecimal digits.
     """
-    pending, texts = [ROOT / script for script in scripts], dict[Path, str]()
-    while pending:
-        file = pending.pop()
-        if file not in texts:
-            texts[file] = file.read_text(encoding="utf-8")
-            pending += _imported(file, texts[file])
+    code = _read(ROOT, _state())
+    reached = code.reached([ROOT / script for script in scripts])
     digest = hashlib.sha256()
-    for file, text in sorted(texts.items()):
-        _, code = _parsed(text)
-        digest.update(f"{file.relative_to(ROOT)}\n{code}\n".encode())
+    for text in sorted(code.text(node) for node in reached):
+        digest.update(text.encode())
     return digest.hexdigest()[:16]
 
 
@@ -50,31 +58,203 @@ def texts_digest(folder: str) -> str:
     return digest.hexdigest()[:16]
 
 
-# Most files count for many scripts; by their text, so that an edited file is read again.
-@functools.cache
-def _imported(file: Path, text: str) -> list[Path]:
-    """Files of the project that a file imports: packages from the root, siblings by name."""
-    names, _ = _parsed(text)
-    places = [base / name.replace(".", "/") for name in names for base in (ROOT, file.parent)]
-    candidates = [c for place in places for c in (place.with_suffix(".py"), place / "__init__.py")]
-    return [candidate for candidate in candidates if candidate.is_file()]
+def _state() -> tuple[tuple[Path, int, int], ...]:
+    """What changes when a file of the project is edited."""
+    files = [file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("*.py"))]
+    return tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
 
 
-@functools.cache
-def _parsed(text: str) -> tuple[frozenset[str], str]:
-    """The names that a Python text imports, and the text without docstrings."""
+@functools.lru_cache(maxsize=1)
+def _read(root: Path, state: tuple[tuple[Path, int, int], ...]) -> "Code":
+    """One reading of the project serves all rules."""
+    return Code(root)
+
+
+@dataclass
+class Module:
+    """A file, taken apart."""
+
+    bound: dict[str, list[ast.stmt]] = field(default_factory=dict)
+    """The statements that bind a name."""
+    imports: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """A name to the module that it comes from, and its name there ("" if it is the module)."""
+    effects: list[ast.stmt] = field(default_factory=list)
+    """Statements that bind no name: what the module does when it is imported."""
+
+
+class Code:
+    """The definitions of a project, and which of them reach which others."""
+
+    def __init__(self, root: Path) -> None:
+        """Read files as they are reached.
+
+        Args:
+            root: of the project.
+        """
+        self.root = root
+        self._modules: dict[Path, Module] = {}
+        self._reach: dict[Node, set[Node]] = {}
+        self._texts: dict[Node, str] = {}
+
+    def reached(self, scripts: list[Path]) -> set[Node]:
+        """The scripts' own definitions and all that they reach."""
+        pending = [node for script in scripts for node in self._own(script)]
+        found = set[Node]()
+        while pending:
+            node = pending.pop()
+            if node not in found:
+                found.add(node)
+                pending += self._reached_from(node)
+        return found
+
+    def text(self, node: Node) -> str:
+        """The code of a definition, without words; "" for an import that does nothing else."""
+        file, name = node
+        if node not in self._texts:
+            lines = [ast.unparse(statement) for statement in self._statements(node)]
+            place = file.relative_to(self.root) if file else "outside"
+            text = "\n".join([f"{place} {name}", *lines, ""])
+            self._texts[node] = text if lines or not file else ""
+        return self._texts[node]
+
+    def _statements(self, node: Node) -> list[ast.stmt]:
+        file, name = node
+        if file is None:
+            return []
+        module = self._module(file)
+        return module.bound[name] if name else module.effects
+
+    def _reached_from(self, node: Node) -> set[Node]:
+        file, name = node
+        if node not in self._reach:
+            found = set[Node]()
+            if file is not None:
+                # To import a file is to import what it imports.
+                sources = () if name else self._module(file).imports.values()
+                files = (self._file(file, ".".join(filter(None, source))) for source in sources)
+                found |= {(file, ""), *((imported, "") for imported in files if imported)}
+                for statement in self._statements(node):
+                    for chain in _chains(statement):
+                        found |= self._resolved(file, chain)
+            self._reach[node] = found
+        return self._reach[node]
+
+    def _resolved(self, file: Path, chain: Chain) -> set[Node]:
+        """What a name means in a file, its attributes followed as far as they are modules."""
+        module, (first, *rest) = self._module(file), chain
+        if first in module.bound:
+            return {(file, first)}
+        if first not in module.imports:
+            return set()  # a builtin, or a name within the function
+        source, name = module.imports[first]
+        return self._imported(file, source, (name, *rest) if name else tuple(rest))
+
+    def _imported(self, importer: Path, source: str, chain: Chain) -> set[Node]:
+        """What attributes of a module mean.
+
+        Args:
+            importer: the file that imports the module, whose siblings it may mean.
+            source: the module's dotted name.
+            chain: attribute after attribute; none if the module itself is used as a value.
+        """
+        file = self._file(importer, source)
+        if file is None:
+            return {(None, ".".join((source, *chain)))}
+        reached: set[Node] = {(file, "")}
+        if not chain:
+            return reached | self._whole(file)
+        name, *rest = chain
+        module = self._module(file)
+        if name in module.bound:
+            return reached | {(file, name)}
+        inner = self._file(importer, f"{source}.{name}")
+        if name in module.imports and module.imports[name] != (source, name):
+            return reached | self._resolved(file, chain)
+        if inner is not None:
+            return reached | self._imported(importer, f"{source}.{name}", tuple(rest))
+        return reached | self._whole(file)
+
+    def _own(self, file: Path) -> set[Node]:
+        """All that a file binds and does."""
+        return {(file, ""), *((file, name) for name in self._module(file).bound)}
+
+    def _whole(self, file: Path) -> set[Node]:
+        """All names of a file, those that it imports included."""
+        imports = self._module(file).imports
+        return self._own(file).union(*(self._resolved(file, (name,)) for name in imports))
+
+    def _file(self, importer: Path, source: str) -> Path | None:
+        """The file of a module of the project: packages from the root, siblings by name."""
+        for base in (self.root, importer.parent):
+            place = base / source.replace(".", "/")
+            for candidate in (place.with_suffix(".py"), place / "__init__.py"):
+                if candidate.is_file():
+                    return candidate
+        return None
+
+    def _module(self, file: Path) -> Module:
+        if file not in self._modules:
+            self._modules[file] = _taken_apart(file.read_text(encoding="utf-8"))
+        return self._modules[file]
+
+
+def _taken_apart(text: str) -> Module:
     tree = ast.parse(text)
-    names = set[str]()
+    module = Module()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            for alias in node.names:
+                # `import a.b` binds a; `import a.b as c` binds the module a.b.
+                name = alias.name if alias.asname else alias.name.split(".")[0]
+                module.imports[alias.asname or name] = (name, "")
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            for alias in node.names:
+                module.imports[alias.asname or alias.name] = (node.module, alias.name)
         body = getattr(node, "body", None)
         if isinstance(body, list):
             # A bare string has no effect, wherever it is.
             node.body = [s for s in body if not _is_text(s)] or [ast.Pass()]  # type: ignore[attr-defined]
-    return frozenset(names), ast.unparse(tree)
+    for statement in tree.body:
+        names = _binds(statement)
+        for name in names:
+            module.bound.setdefault(name, []).append(statement)
+        if not names and not isinstance(statement, ast.Import | ast.ImportFrom | ast.Pass):
+            module.effects.append(statement)
+    return module
+
+
+def _binds(statement: ast.stmt) -> list[str]:
+    """The names that a statement does nothing but bind."""
+    match statement:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Assign(targets=targets):
+            pass
+        case ast.AnnAssign(target=target):
+            targets = [target]
+        case _:
+            return []
+    places = [node for target in targets for node in ast.walk(target)]
+    if any(isinstance(place, ast.Attribute | ast.Subscript) for place in places):
+        return []  # it changes an object that others may reach by another name
+    return [place.id for place in places if isinstance(place, ast.Name)]
+
+
+def _chains(statement: ast.stmt) -> set[Chain]:
+    """The names in a statement, each with the attributes that follow it."""
+    found = set[Chain]()
+    inner = set[ast.AST]()
+    # Parents come before their children, so the longest chain is seen first.
+    for node in ast.walk(statement):
+        chain: list[str] = []
+        base: ast.AST = node
+        while isinstance(base, ast.Attribute):
+            chain.insert(0, base.attr)
+            inner.add(base.value)
+            base = base.value
+        if isinstance(base, ast.Name) and node not in inner:
+            found.add((base.id, *chain))
+    return found
 
 
 def _is_text(statement: ast.stmt) -> bool:
