@@ -1,6 +1,7 @@
 # The study: `snakemake --cores 8` makes everything, `snakemake --cores 8 reports/figures/fig5.svg`
 # one figure, `snakemake --cores 8 chapter_iris` one chapter. Settings: workflow/config/study.yaml and
 # the settings.yaml of each chapter.
+import os
 import sys
 
 from snakemake.utils import min_version
@@ -8,8 +9,9 @@ from snakemake.utils import min_version
 min_version("9.12")
 IMPORTS = list(sys.path)
 
-
-configfile: "workflow/config/study.yaml"
+# Rules name files relative to this folder.
+if not os.path.samefile(os.getcwd(), workflow.basedir):
+    raise SystemExit(f"Run Snakemake in the project's folder: cd {workflow.basedir}")
 
 
 include: "workflow/rules/common.smk"

@@ -11,7 +11,7 @@ cannot be read. What explains a difference:
 | device | on another device: any time, and any number up to `ROUNDING` (relative) |
 | versions | the same rounding, with other versions of the packages |
 | text | words, and the paths of figures |
-| provenance | the code's digest, the device, the versions, and settings that one run lacks |
+| provenance | the code's digest, device, environment, versions, and settings that one run lacks |
 | new | a key that only NEW has |
 
 Everything else matters: a verdict, a missing key, another n, unit, rule, seed or data set. With
@@ -39,7 +39,7 @@ INEXACT = ("interval", "device", "versions", "new")
 FILES = ("numbers.json", "claims.json")
 NUMBER = ("value", "effect", "lo", "hi", "p")
 TEXTS = ("what", "claim", "protocol", "source", "figure", "command")
-MACHINE = ("code", "device", "versions")
+MACHINE = ("code", "device", "environment", "versions")
 
 
 @dataclass(frozen=True)

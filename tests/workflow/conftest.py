@@ -35,13 +35,19 @@ def copied(folder: Path, *parts: str) -> Path:
     return folder
 
 
-def snakemake(folder: Path, *arguments: str, data: Path | None = None) -> tuple[int, str]:
+def snakemake(
+    folder: Path,
+    *arguments: str,
+    data: Path | None = None,
+    environment: dict[str, str] | None = None,
+) -> tuple[int, str]:
     """Run Snakemake in a folder; the exit status and all that it prints.
 
     Args:
         folder: a copy of the project. Its own packages are imported, not those of this checkout.
         arguments: of Snakemake.
         data: folder with data sets.
+        environment: variables that differ.
     """
     hidden = ("NNJAX_DATA", "PYTHONPATH")
     variables = {key: value for key, value in os.environ.items() if key not in hidden}
@@ -54,7 +60,7 @@ def snakemake(folder: Path, *arguments: str, data: Path | None = None) -> tuple[
     finished = subprocess.run(
         [sys.executable, "-m", "snakemake", *arguments],
         cwd=folder,
-        env=variables,
+        env=variables | (environment or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -1,13 +1,13 @@
 """A job calls `main` by the names of its rule; what it cannot use ends it with a sentence."""
 
+import errno
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import jax
 import pytest
 
 from workflow.lib import job
@@ -21,14 +21,10 @@ class Network(Strict):
 
 
 @pytest.fixture(autouse=True)
-def process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A job changes its process, which the tests share."""
     monkeypatch.chdir(tmp_path)
-    for name in ("NPROC", "JAX_DEFAULT_MATMUL_PRECISION"):
-        monkeypatch.setenv(name, "")
-    precision = matmul_precision()
-    yield
-    jax.config.update("jax_default_matmul_precision", precision)
+    monkeypatch.setenv("NPROC", "")
 
 
 def run(main: Callable[..., None], started: Any) -> None:
@@ -40,10 +36,6 @@ def run(main: Callable[..., None], started: Any) -> None:
         if sys.stderr is not stderr:
             sys.stderr.close()
             sys.stderr = stderr
-
-
-def matmul_precision() -> str | None:
-    return jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def started(**parts: dict[str, Any]) -> Any:
@@ -115,6 +107,23 @@ def test_another_error_is_not_hidden() -> None:
         run(main, started())
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a.parquet"),
+        RuntimeError(f"parquet: {os.strerror(errno.ENOSPC)} (os error 28)"),
+    ],
+)
+def test_a_full_disk_is_one_sentence(error: Exception) -> None:
+    def main() -> None:
+        raise error
+
+    with pytest.raises(SystemExit):
+        run(main, started())
+    log = Path("logs/a/train.log").read_text()
+    assert log == "error: the disk is full; make room and give the same command again\n"
+
+
 def test_a_rule_that_lacks_an_argument_is_named() -> None:
     def main(runs: Path, epochs: int, table: Path) -> None: ...
 
@@ -136,7 +145,6 @@ def test_jax_uses_the_threads_of_the_job(params: dict[str, Any], threads: str) -
 
     def main() -> None:
         found["threads"] = os.environ["NPROC"]
-        found["precision"] = matmul_precision()
 
     run(main, started(params=params))
-    assert found == {"threads": threads, "precision": "highest"}
+    assert found == {"threads": threads}

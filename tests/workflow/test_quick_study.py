@@ -162,6 +162,7 @@ def test_where_the_numbers_come_from(numbers: dict[str, Any]) -> None:
     assert set(provenance["chapters"]) == {"mnist", "text"}
     assert {"jax", "jaxlib", "numpy", "optax", "snakemake"} <= set(provenance["versions"])
     assert provenance["dtype"] == "float32"
+    assert provenance["environment"]["JAX_DISABLE_MOST_OPTIMIZATIONS"] == "1"
     assert re.fullmatch("[0-9a-f]{16}", provenance["code"])
 
 

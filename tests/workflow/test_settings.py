@@ -10,7 +10,8 @@ import yaml
 from tests.workflow.conftest import QUICK, ROOT, copied, needs, snakemake
 from workflow.lib import chapters, settings
 from workflow.lib.chapters import Chapter
-from workflow.lib.settings import SettingsError, merged, read
+from workflow.lib.reading import SettingsError, read
+from workflow.lib.settings import merged
 from workflow.lib.study import Study
 
 FULL = ROOT / "workflow/config/study.yaml"
@@ -74,6 +75,11 @@ STUDY_MISTAKES = [
     ({"data": {"urls": {"mnist": ["ftp://a/"]}}}, "data.urls.mnist.0: 'ftp://a/': "),
     ({"data": {"folder": []}}, "data.folder: unknown key; did you mean folders?"),
     ({"data": 3}, "data: 3: expected keys with values"),
+    (
+        {"ledger": {"significance": float("nan")}},
+        "ledger.significance: nan: expected a finite number",
+    ),
+    ({"reference": {"init": float("inf")}}, "reference.init: inf: expected a finite number"),
     ({"ledger": {"significance": 5}}, "ledger.significance: 5: input should be less than 1"),
     ({"reference": {"epoch": 3}}, "reference.epoch: unknown key; did you mean epochs?"),
     ({"reference": {"seeds": "ten"}}, "reference.seeds: 'ten': input should be a valid integer"),
@@ -113,6 +119,7 @@ CHAPTER_MISTAKES = [
     ({"isolett": {}}, "isolett: unknown section; did you mean isolet?"),
     ({"thesis": {}}, "thesis: unknown section; known: "),
     ({"isolet": 3}, "isolet: expected keys with values, found 3"),
+    ({"isolet": None}, "isolet: expected keys with values, found None"),
     ({"isolet": {"experiment": {}}}, "isolet.experiment: unknown key; did you mean experiments?"),
     (
         {"isolet": {"experiments": {"fig5": {"epoch": 3}}}},
@@ -177,21 +184,6 @@ def test_a_mistake_in_a_claim_is_one_line(old: str, new: str, line: str, tmp_pat
     with pytest.raises(SettingsError) as error:
         chapters.found({"study": "full"}, loaded()[0], tmp_path)
     assert str(error.value).splitlines()[0].startswith(f"  quadrants.claims.{line}")
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("a: [1, 2", "s.yaml: is not valid YAML"),
-        ("- a", "s.yaml: expected keys with values"),
-        ("K1: {a: 1, b: 2}\nK2: {a: 1, a: 2}", "the key a is given twice\n.* line 2, column 12"),
-        ("K1: 1\nK1: 1", "the key K1 is given twice"),
-    ],
-)
-def test_a_file_that_is_no_settings_file_is_named(text: str, words: str, tmp_path: Path) -> None:
-    (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(SettingsError, match=words):
-        read(tmp_path / "s.yaml")
 
 
 # --- what Snakemake shows -------------------------------------------------------------------------

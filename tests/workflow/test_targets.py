@@ -51,10 +51,8 @@ def test_committed_reports_do_not_pass_for_up_to_date(project: Path) -> None:
 
 def test_no_data_and_no_stand_in_is_one_sentence(project: Path) -> None:
     urls = {"isolet": ["http://127.0.0.1:9/isolet.zip"]}
-    configuration = unreachable(project, standin=False, urls=urls)
-    status, output = snakemake(
-        project, "--cores", "1", "results/data/train.parquet", "--configfile", configuration
-    )
+    given = ("--configfile", unreachable(project, urls=urls), "--config", "data={standin: false}")
+    status, output = snakemake(project, "--cores", "1", "results/data/train.parquet", *given)
     assert status != 0
     log = (project / "logs/fetch_isolet.log").read_text(encoding="utf-8").splitlines()
     assert log[-1].startswith("error: ISOLET was not found in")

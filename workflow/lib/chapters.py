@@ -162,7 +162,7 @@ def found(config: dict[str, Any], study: Study, folder: Path = FOLDER) -> dict[s
     shared = set(Study.model_fields)
     names = sorted(path.parent.name for path in folder.glob("*/settings.yaml"))
     lines = [
-        f"  {section}: unknown section; {hint(section, {*shared, *names})}"
+        f"  {section}: unknown section; {hint(str(section), {*shared, *names})}"
         for section in config
         if section not in shared and section not in names
     ]
@@ -172,7 +172,7 @@ def found(config: dict[str, Any], study: Study, folder: Path = FOLDER) -> dict[s
             chapters.append(chapter(folder / name, config))
             lines += chapters[-1].mistakes(study.experiments)
         except SettingsError as error:
-            lines.append(str(error))
+            lines += error.lines
     for one, other in itertools.combinations(chapters, 2):
         for what, taken in one.unique().items():
             if both := [key for key in other.unique()[what] if key in taken]:
@@ -181,7 +181,7 @@ def found(config: dict[str, Any], study: Study, folder: Path = FOLDER) -> dict[s
                     "rename them in one of the two"
                 )
     if lines:
-        raise SettingsError("\n".join(lines))
+        raise SettingsError(*lines)
     chapters.sort(key=lambda each: (each.page.order, each.name))
     return {each.name: each for each in chapters}
 
@@ -210,8 +210,8 @@ def chapter(folder: Path, config: dict[str, Any]) -> Chapter:
         raise SettingsError(f"  {name}: the folder has no {', '.join(absent)}")
     values = read(folder / "settings.yaml")
     if config["study"] == "quick":
-        values = merged(values, read(folder / "quick.yaml"))
-    overrides = config.get(name) or {}
+        values = merged(values, _optional(folder / "quick.yaml"))
+    overrides = config.get(name, {})
     if not isinstance(overrides, dict):
         raise SettingsError(f"  {name}: expected keys with values, found {overrides!r}")
     values = merged(values, overrides)
@@ -219,7 +219,7 @@ def chapter(folder: Path, config: dict[str, Any]) -> Chapter:
     settings = checked(_model(folder), values, name)
     claims = {
         claim: checked(Claim, content, f"{name}.claims.{claim}")
-        for claim, content in read(folder / "claims.yaml").items()
+        for claim, content in _optional(folder / "claims.yaml").items()
     }
     unknown = [
         f"  {name}.claims.{key}: no figure {figure}; {hint(figure, page.figures)}"
@@ -233,8 +233,12 @@ def chapter(folder: Path, config: dict[str, Any]) -> Chapter:
         if not (folder / f"{script}.py").exists()
     ]
     if unknown:
-        raise SettingsError("\n".join(unknown))
+        raise SettingsError(*unknown)
     return Chapter(name, folder, page, settings, claims)
+
+
+def _optional(path: Path) -> dict[str, Any]:
+    return read(path) if path.exists() else {}
 
 
 def _model(folder: Path) -> type[BaseModel]:

@@ -1,5 +1,6 @@
 """Run a script's `main` as a job of the workflow: the only code that knows Snakemake."""
 
+import errno
 import inspect
 import os
 import sys
@@ -33,7 +34,8 @@ def run(main: Callable[..., None], job: "Snakemake | None") -> None:
             script, and then nothing happens.
 
     Raises:
-        SystemExit: if the input cannot be used (`JobError`); the reason is in the log.
+        SystemExit: if the input cannot be used (`JobError`) or the disk is full; the reason is in
+            the log.
         TypeError: if the rule lacks an argument of `main`, or names one twice.
     """
     if job is None:
@@ -58,6 +60,12 @@ def run(main: Callable[..., None], job: "Snakemake | None") -> None:
             place = ".".join(map(str, fault["loc"]))
             print(f"rule {job.rule}: {place}: {fault['msg']}", file=sys.stderr)
         raise SystemExit(1) from None
+    except Exception as error:
+        # Libraries that write files have exceptions of their own, which quote the system's.
+        if os.strerror(errno.ENOSPC) not in str(error):
+            raise
+        print("error: the disk is full; make room and give the same command again", file=sys.stderr)
+        raise SystemExit(1) from None
     costs.write(
         log.with_suffix(".cost.json"),
         start,
@@ -70,15 +78,9 @@ def run(main: Callable[..., None], job: "Snakemake | None") -> None:
 def bind_threads(threads: int) -> None:
     """Let JAX use no more than the job's threads; must be called before JAX touches a device.
 
-    Without a bound each of several parallel jobs takes all cores, and all are slower. Products of
-    reduced precision (TF32 on GPUs) are switched off, so that every device computes the same study.
+    Without a bound each of several parallel jobs takes all cores, and all are slower.
     """
     os.environ["NPROC"] = str(threads)
-    os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
-    if "jax" in sys.modules:
-        import jax
-
-        jax.config.update("jax_default_matmul_precision", "highest")
 
 
 def arguments(main: Callable[..., None], job: "Snakemake") -> dict[str, Any]:

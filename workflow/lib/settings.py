@@ -5,13 +5,16 @@ pydantic model: the `settings.py` of a chapter, or `Study` for what all chapters
 """
 
 import difflib
-from collections.abc import Collection
+import functools
+import math
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from workflow.lib.reading import SettingsError, entry, read
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -31,38 +34,17 @@ Fraction = Annotated[float, Field(gt=0, le=1, description="above 0, at most 1")]
 Positive = Annotated[float, Field(gt=0, description="above 0")]
 
 
-class SettingsError(ValueError):
-    """Settings that cannot be used; the message has one line for each mistake."""
+def gathered(files: Iterable[Path], entries: Iterable[str]) -> dict[str, Any]:
+    """The settings of files and, over them, those of the command line; what comes later counts.
 
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that is given twice, of which YAML keeps the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        known = []
-        for key, _ in node.value:
-            if key.value in known:
-                message = f"the key {key.value} is given twice"
-                raise yaml.constructor.ConstructorError(None, None, message, key.start_mark)
-            known.append(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def read(path: Path) -> dict[str, Any]:
-    """The content of a YAML file, empty if there is none.
+    Args:
+        files: YAML.
+        entries: what follows `--config`, `KEY=VALUE` each.
 
     Raises:
-        SettingsError: if the file is not valid YAML or not a mapping.
+        SettingsError: if one cannot be read.
     """
-    if not path.exists():
-        return {}
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except yaml.YAMLError as error:
-        raise SettingsError(f"  {path}: is not valid YAML ({error})") from error
-    if not isinstance(content, dict):
-        raise SettingsError(f"  {path}: expected keys with values, found {content!r}")
-    return content
+    return functools.reduce(merged, [*map(read, files), *map(entry, entries)], {})
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -93,6 +75,8 @@ def hint(name: str, known: Collection[str]) -> str:
 def checked(model: type[Model], values: dict[str, Any], section: str) -> Model:
     """The values as the model, if they fit.
 
+    A whole number may stand where a real number is expected, but not 3.0 where a whole number is.
+
     Args:
         model: a pydantic model.
         values: what the files and the command line give.
@@ -111,23 +95,33 @@ def checked(model: type[Model], values: dict[str, Any], section: str) -> Model:
           example.seeds: 0: input should be greater than or equal to 1 (expected: ...)
           example.sedes: unknown key; did you mean seeds?
     """
+    if lines := [f"  {line}" for line in _not_finite(values, section)]:
+        raise SettingsError(*lines)
     try:
         return model.model_validate(values)
     except ValidationError as error:
         # All members of a union fail at one place: that is one mistake.
-        found: dict[tuple[str, str], list[str]] = {}
+        found: dict[str, tuple[str, list[str], str]] = {}
         for fault in error.errors():
-            for start, message, end in _lines(model, fault, section):
-                found.setdefault((start, end), []).append(message)
-        lines = [
-            f"  {start}{' or '.join(dict.fromkeys(messages))}{end}"
-            for (start, end), messages in found.items()
-        ]
-        raise SettingsError("\n".join(lines)) from None
+            for key, start, message, end in _lines(model, fault, section):
+                first, messages, last = found.setdefault(key, (start, [], end))
+                if (first, last) == (start, end) and message not in messages:
+                    messages.append(message)
+        lines = [f"  {start}{' or '.join(each)}{end}" for start, each, end in found.values()]
+        raise SettingsError(*lines) from None
 
 
-def _lines(model: type[BaseModel], fault: Any, section: str) -> list[tuple[str, str, str]]:
-    """One mistake as a line: its start with the key, the message, and its end.
+def _not_finite(values: Any, place: str) -> Iterator[str]:
+    """The numbers that are infinite or NaN, for which no model has a use."""
+    if isinstance(values, float) and not math.isfinite(values):
+        yield f"{place}: {values}: expected a finite number"
+    elif isinstance(values, dict | list | tuple):
+        for key, inner in values.items() if isinstance(values, dict) else enumerate(values):
+            yield from _not_finite(inner, f"{place}.{key}" if place else str(key))
+
+
+def _lines(model: type[BaseModel], fault: Any, section: str) -> list[tuple[str, str, str, str]]:
+    """One mistake as a line: the key, the start of the line, the message, and its end.
 
     Several lines where a validator has checked another model.
     """
@@ -135,13 +129,14 @@ def _lines(model: type[BaseModel], fault: Any, section: str) -> list[tuple[str, 
     key = ".".join(filter(None, [section, *place]))
     inner = fault.get("ctx", {}).get("error")
     if isinstance(inner, SettingsError):
-        lines = [line.strip() for line in str(inner).splitlines()]
+        lines = [line.strip() for line in inner.lines]
         # A mistake of the section as a whole has no further key.
-        return [(f"{key}{'' if line[0] == ':' else '.'}{line}", "", "") for line in lines]
+        whole = [f"{key}{'' if line[0] == ':' else '.'}{line}" for line in lines]
+        return [(line, line, "", "") for line in whole]
     if fault["type"] == "missing":
-        return [(f"{key}: ", "is missing", "")]
+        return [(key, f"{key}: ", "is missing", "")]
     if fault["type"] == "extra_forbidden":
-        return [(f"{key}: ", f"unknown key; {hint(place[-1], known)}", "")]
+        return [(key, f"{key}: ", f"unknown key; {hint(place[-1], known)}", "")]
     message = fault["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     if fault["type"] in ("model_type", "dict_type"):
@@ -150,7 +145,7 @@ def _lines(model: type[BaseModel], fault: Any, section: str) -> list[tuple[str, 
     whole = isinstance(fault["input"], dict)
     described = description and not (whole and fault["type"] == "value_error")
     start = f"{key}: " if whole else f"{key}: {fault['input']!r}: "
-    return [(start, message, f" (expected: {description})" if described else "")]
+    return [(key, start, message, f" (expected: {description})" if described else "")]
 
 
 def _walk(model: type[BaseModel], place: list[str]) -> tuple[list[str], str, list[str]]:

@@ -1,9 +1,10 @@
 # What all rules need: the checked settings, the chapters, and the digest of code.
 import os
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from workflow.lib import chapters, settings
+from workflow.lib import chapters, environment, settings
 from workflow.lib.study import Study
 from workflow.lib.verdicts import RULE_TEXTS
 from workflow.lib.digest import code_digest, texts_digest
@@ -20,13 +21,24 @@ try:
 except PackageNotFoundError:
     TORCH = None
 
+# Snakemake's own reading (`configfile:`) keeps the last of two equal keys and takes every value within
+# `--config` as text. Here it only says what was asked for.
 try:
+    config = settings.gathered(
+        [Path("workflow/config/study.yaml"), *workflow.config_settings.configfiles],
+        workflow.config_settings.config_args or [],
+    )
     STUDY = settings.checked(
         Study, {key: config[key] for key in config if key in Study.model_fields}, ""
     )
     CHAPTERS = chapters.found(config, STUDY)
 except settings.SettingsError as error:
     raise SystemExit(f"The settings cannot be used:\n{error}")
+
+# Jobs inherit the environment of this process.
+ignored = environment.pin()
+if ignored and workflow.is_main_process:
+    print(f"Not used by the study: {', '.join(ignored)}", file=sys.stderr)
 
 # The programs of a quick study run so briefly that to optimise them takes longer than it saves.
 if STUDY.study == "quick":

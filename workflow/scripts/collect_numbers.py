@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from workflow.lib import job
+from workflow.lib import environment, job
 from workflow.lib.numbers import collect
 from workflow.lib.tables import write_text
 
@@ -30,7 +30,7 @@ SOURCES = "ksmh"
 def provenance(
     origin: dict[str, Any], others: dict[str, Any], study: str, seeds: dict[str, int], digest: str
 ) -> dict[str, Any]:
-    """Where the numbers come from: data, settings, code, versions, device."""
+    """Where the numbers come from: data, settings, code, versions, device, environment."""
     import jax
 
     device = jax.devices()[0]
@@ -48,6 +48,7 @@ def provenance(
             **{package: version(package) for package in packages},
         },
         "device": f"{device.platform} ({device.device_kind}, {platform.machine()})",
+        "environment": environment.recorded(),
         "dtype": "float32",
     }
 

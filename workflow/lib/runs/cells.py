@@ -18,11 +18,18 @@ from workflow.lib.runs.experiments import OPTIMIZER_NAMES
 from workflow.lib.settings import Count, Name
 
 
+def _named(value: Any) -> list[Any]:
+    """The values that a cell names in place of one."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else [value]
+
+
 def _setting(value: Any) -> Any:
     """What a cell may say of a setting."""
-    bounded = isinstance(value, dict) and list(value) == ["at_most"]
-    several = list(value.values()) if bounded else value if isinstance(value, list) else [value]
-    if not several or not all(type(each) in (str, int, float) for each in several):
+    bounded = not isinstance(value, dict) or list(value) == ["at_most"]
+    several = _named(value)
+    if not (bounded and several and all(type(each) in (str, int, float) for each in several)):
         raise ValueError("expected a value, a list of values, or {at_most: VALUE}")
     return value
 
@@ -109,7 +116,13 @@ class Cell(BaseModel):
             listed, asked = ", ".join(map(str, values)), self.settings.get(name)
             if asked is None and len(values) > 1:
                 lines.append(f"{self.name} has several values of {name}; name {listed} or all")
-            if asked is not None and not set() < set(selected(asked, values)) <= set(values):
+            # 16.0 equals 16, but is no whole number.
+            real = {type(value) for value in values} == {int} and any(
+                isinstance(each, float) for each in _named(asked)
+            )
+            if real or (
+                asked is not None and not set() < set(selected(asked, values)) <= set(values)
+            ):
                 lines.append(f"{self.name} has no {name} {asked}; known: {listed}")
         return lines
 
