@@ -38,6 +38,18 @@ def test_the_job_writes_its_files(capsys: pytest.CaptureFixture[str]) -> None:
     assert said.splitlines()[-1].startswith("stand-in: ")
 
 
+def test_the_warning_names_what_is_not_used(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("mine/isolet").mkdir(parents=True)
+    Path("mine/isolet/isolet.arff").write_text("@relation isolet")
+    monkeypatch.setenv(fetch.VARIABLE, "mine")
+    main("isolet", places(), Path("out/isolet.json"), **OUTPUTS)
+    warning = capsys.readouterr().err
+    assert "Not used: mine/isolet/isolet.arff (one table, such as OpenML's, lacks the" in warning
+    assert "; data (no such folder); ../shared/data (" in warning
+
+
 def test_without_data_and_stand_in_it_ends_with_a_sentence() -> None:
     with pytest.raises(JobError, match=r"^error: ISOLET was not found in"):
         main("isolet", places(standin=False), Path("out/isolet.json"), **OUTPUTS)
