@@ -7,7 +7,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -16,6 +16,8 @@ import tenacity
 from tqdm import tqdm
 
 from nnjax.datasets.errors import DataError
+from nnjax.datasets.find import places, unused
+from nnjax.datasets.unpack import LARGEST
 
 VARIABLE = "NNJAX_DATA"
 
@@ -61,7 +63,9 @@ class Dataset(NamedTuple, Generic[T]):
 
     name: its usual name, for messages.
     data: its label in the origin.
-    folder: the subfolder of a local folder where it may be found.
+    folders: names of the subfolders of a local folder where it may be found, the usual one first.
+    files: names of its files, and of archives of them.
+    unfit: why other files, by the pattern of their names, cannot take its place.
     needed: the files a user has to provide.
     holds: whether a folder contains any of its files, intact or broken.
     load: reads and checks a folder; raises DataError for bad content.
@@ -74,7 +78,9 @@ class Dataset(NamedTuple, Generic[T]):
 
     name: str
     data: str
-    folder: str
+    folders: tuple[str, ...]
+    files: tuple[str, ...]
+    unfit: Mapping[str, str]
     needed: str
     holds: Callable[[Path], bool]
     load: Callable[[Path], T]
@@ -121,8 +127,9 @@ def fetch(
 ) -> Fetched[T]:
     """Get a data set from the first local folder that has it, an address, or its stand-in.
 
-    A folder may contain the files directly or in the data set's subfolder. Broken files are an
-    error; nothing is skipped silently. Downloads are kept in `cache` and reused the next time.
+    A folder may contain the files directly or in subfolders of the data set, see `find.places`.
+    Broken files are an error; nothing is skipped silently. Downloads are kept in `cache` and reused
+    the next time.
 
     Args:
         dataset: what to get.
@@ -149,8 +156,7 @@ def fetch(
     say = say or (lambda line: print(line, file=sys.stderr))
     folders, addresses, cache = list(folders), list(url), Path(cache)
     for folder in folders:
-        base = Path(os.path.expandvars(folder)).expanduser()
-        for place in (base, base / dataset.folder):
+        for place in places(_expanded(folder), dataset.folders):
             if dataset.holds(place):
                 # The origin must not depend on the machine, so it omits absolute paths.
                 name = "" if Path(folder).is_absolute() else f" {folder}"
@@ -176,7 +182,7 @@ def fetch(
 
     why = (
         f"{dataset.name} was not found in {_listed(folders)} and could not be downloaded "
-        f"({'; '.join(failures) or 'no address is configured'})."
+        f"({'; '.join(failures) or 'no address is configured'}).{_unused(dataset, folders)}"
     )
     if not allow_standin:
         raise DataError(
@@ -228,6 +234,19 @@ def _official(dataset: Dataset[T], content: T, source: str) -> Fetched[T]:
 
 def _fetched(dataset: Dataset[T], content: T, data: str, source: str) -> Fetched[T]:
     return Fetched(content, {"data": data, "source": source, **dataset.describe(content)})
+
+
+def _expanded(folder: str) -> Path:
+    return Path(os.path.expandvars(folder)).expanduser()
+
+
+def _unused(dataset: Dataset[T], folders: list[str]) -> str:
+    found = [
+        entry
+        for folder in folders
+        for entry in unused(_expanded(folder), dataset.files, dataset.folders, dataset.unfit)
+    ]
+    return f" Not used: {'; '.join(found)}." if found else ""
 
 
 def _listed(folders: list[str]) -> str:
@@ -286,6 +305,8 @@ def _get(address: str, path: Path, deadline: float) -> None:
             for chunk in answer.iter_content(1 << 16):
                 out.write(chunk)
                 bar.update(len(chunk))
+                if out.tell() > LARGEST:
+                    raise WrongContentError(f"{path.name} has more than {LARGEST} bytes.")
                 if time.monotonic() - started > _LONGEST_DOWNLOAD:
                     raise requests.Timeout
 

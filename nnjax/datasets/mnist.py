@@ -6,6 +6,7 @@ the unsigned byte.
 """
 
 import hashlib
+import math
 import struct
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from nnjax.datasets.errors import DataError
-from nnjax.datasets.unpack import AGAIN, names_in, read, unpack
+from nnjax.datasets.find import find
+from nnjax.datasets.unpack import AGAIN, content
 
 SIDE = 28
 CLASSES = 10
@@ -32,7 +34,8 @@ FINGERPRINTS = {
     "y_test": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 
-_PACKINGS = ("", ".gz")
+ARCHIVE = "mnist.zip"
+
 _UNSIGNED_BYTE = 8
 
 
@@ -50,7 +53,10 @@ class Digits(NamedTuple):
 
 
 def load(folder: str | Path) -> Digits:
-    """Read and check the four MNIST files of a folder, each plain or `.gz`.
+    """Read and check the four MNIST files of a folder, each plain or packed.
+
+    Files may have names like the published ones, `train-images.idx3-ubyte` for instance, or be
+    members of `mnist.zip`.
 
     Args:
         folder: the folder with the files.
@@ -76,8 +82,7 @@ def holds(folder: str | Path) -> bool:
     Raises:
         DataError: if the folder exists but cannot be read.
     """
-    names = {name + packing for name in FILES.values() for packing in _PACKINGS}
-    return not names.isdisjoint(names_in(Path(folder)))
+    return find(Path(folder), [*FILES.values(), ARCHIVE]) is not None
 
 
 def fingerprints(digits: Digits) -> dict[str, str]:
@@ -117,7 +122,7 @@ def decode(content: bytes, where: str, shape: tuple[int, ...]) -> np.ndarray:
     found = struct.unpack(f">{len(shape)}I", content[4:header])
     if found != shape:
         raise DataError(f"{where} declares {_by(found)} values, expected {_by(shape)}. {AGAIN}")
-    values, expected = len(content) - header, int(np.prod(shape))
+    values, expected = len(content) - header, math.prod(shape)
     if values != expected:
         fault = "is truncated" if values < expected else "is too long"
         raise DataError(f"{where} {fault}: {values} values, expected {expected}. {AGAIN}")
@@ -144,23 +149,25 @@ def encode(array: np.ndarray) -> bytes:
 
 
 def _load(folder: Path, part: str) -> np.ndarray:
-    present, name = names_in(folder), FILES[part]
-    found = [name + packing for packing in _PACKINGS if name + packing in present]
-    if not found:
+    names = (FILES[part], ARCHIVE)
+    path = find(folder, names)
+    if path is None:
         raise DataError(
-            f"{folder} contains neither {name} nor {name}.gz. Put all four MNIST files into it."
+            f"{folder} contains neither {names[0]} nor {names[0]}.gz. "
+            "Put all four MNIST files into it."
         )
-    where = str(folder / found[0])
-    content = unpack(read(folder / found[0]), where)
     image, split = part.split("_")
-    array = decode(content, where, (ROWS[split], SIDE, SIDE) if image == "x" else (ROWS[split],))
+    shape = (ROWS[split], SIDE, SIDE) if image == "x" else (ROWS[split],)
+    # The largest file twice, so that a file in the place of another is still read, and named.
+    raw, where = content(path, names, 2 * ROWS["train"] * SIDE * SIDE)
+    array = decode(raw, where, shape)
     if image == "y" and array.max() >= CLASSES:
         row = int(np.argmax(array >= CLASSES))
         raise DataError(
             f"{where}, row {row + 1}: the label is {array[row]}, "
             f"expected 0 ... {CLASSES - 1}. {AGAIN}"
         )
-    actual = hashlib.sha256(content).hexdigest()
+    actual = hashlib.sha256(raw).hexdigest()
     if actual != FINGERPRINTS[part]:
         raise DataError(
             f"{where} has the right shape but not the content of MNIST: expected the SHA-256 "

@@ -3,8 +3,10 @@
 import hashlib
 from pathlib import Path
 
+from nnjax.datasets import unpack
 from nnjax.datasets.errors import DataError
-from nnjax.datasets.unpack import AGAIN, names_in, read, unpack
+from nnjax.datasets.find import find
+from nnjax.datasets.unpack import AGAIN
 
 FILES = ("tinyshakespeare.txt", "input.txt")
 """Accepted file names: that of this project, then that of the public address."""
@@ -12,11 +14,9 @@ FILES = ("tinyshakespeare.txt", "input.txt")
 BYTES = 1_115_394
 FINGERPRINT = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 
-_PACKINGS = ("", ".gz")
-
 
 def load(folder: str | Path) -> str:
-    """Read and check the text in a folder: `tinyshakespeare.txt` or `input.txt`, plain or `.gz`.
+    """Read and check the text in a folder: `tinyshakespeare.txt` or `input.txt`, plain or packed.
 
     Args:
         folder: the folder with the file.
@@ -33,11 +33,16 @@ def load(folder: str | Path) -> str:
         nnjax.datasets.errors.DataError: nowhere contains neither tinyshakespeare.txt nor input.txt.
     """
     folder = Path(folder)
-    found = _found(folder)
-    if not found:
+    path = find(folder, FILES)
+    if path is None:
         raise DataError(f"{folder} contains neither {' nor '.join(FILES)}.")
-    where = str(folder / found[0])
-    content = unpack(read(folder / found[0]), where)
+    # Up to twice the size, so that the length is part of the message about another text.
+    raw, where = unpack.content(path, FILES, 2 * BYTES)
+    content = unpack.text(raw, where)
+    if b"\r" in content:
+        raise DataError(
+            f"{where} has lines that end in CR LF, as on Windows; expected LF alone. {AGAIN}"
+        )
     if len(content) != BYTES:
         raise DataError(f"{where} has {len(content)} bytes of text, expected {BYTES}. {AGAIN}")
     actual = hashlib.sha256(content).hexdigest()
@@ -55,9 +60,4 @@ def holds(folder: str | Path) -> bool:
     Raises:
         DataError: if the folder exists but cannot be read.
     """
-    return bool(_found(Path(folder)))
-
-
-def _found(folder: Path) -> list[str]:
-    present = names_in(folder)
-    return [name + pack for name in FILES for pack in _PACKINGS if name + pack in present]
+    return find(Path(folder), FILES) is not None

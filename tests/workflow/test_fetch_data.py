@@ -1,6 +1,8 @@
 """The job that fetches a data set: its files, its messages, and its last sentence."""
 
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,22 @@ def test_the_job_writes_its_files(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().err
     assert "WARNING" in said
     assert said.splitlines()[-1].startswith("stand-in: ")
+
+
+def test_the_warning_names_what_is_not_used(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("mine/isolet").mkdir(parents=True)
+    Path("mine/isolet/isolet.arff").write_text("@relation isolet")
+    monkeypatch.setenv(fetch.VARIABLE, "mine")
+    # What the user sees: the messages of a job go to its log.
+    terminal = io.StringIO()
+    monkeypatch.setattr(sys, "__stderr__", terminal)
+    main("isolet", places(), Path("out/isolet.json"), **OUTPUTS)
+    (warning,) = terminal.getvalue().splitlines()
+    assert warning in capsys.readouterr().err.splitlines()
+    assert "Not used: mine/isolet/isolet.arff (one table, such as OpenML's, lacks the" in warning
+    assert "; data (no such folder); ../shared/data (" in warning
 
 
 def test_without_data_and_stand_in_it_ends_with_a_sentence() -> None:

@@ -40,6 +40,9 @@ def main(
 
     def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
+        # `run` sends messages to the log, which nobody opens unasked; a stand-in has to be seen.
+        if line.startswith("WARNING") and sys.stderr is not sys.__stderr__:
+            print(line, file=sys.__stderr__, flush=True)
 
     try:
         fetched = fetch(

@@ -11,7 +11,7 @@ from nnjax.datasets.isolet.features import (
     one_hot,
     standardise,
 )
-from nnjax.datasets.isolet.files import ARCHIVE, FILES, holds, load
+from nnjax.datasets.isolet.files import ARCHIVE, FILES, NAMES, holds, load
 from nnjax.datasets.isolet.table import (
     COLUMNS,
     FEATURES,
@@ -35,6 +35,7 @@ __all__ = [
     "FILES",
     "FINGERPRINTS",
     "LETTERS",
+    "NAMES",
     "ROWS",
     "SPLITS",
     "Arrays",

@@ -14,6 +14,12 @@ from nnjax.datasets.standin import standin
 __all__ = ["ISOLET"]
 
 
+_ONE_TABLE = (
+    "one table, such as OpenML's, lacks the official split between 120 training and 30 test "
+    "speakers"
+)
+
+
 def _describe(table: pl.DataFrame) -> Origin:
     counts = (
         table.group_by("split").agg(pl.len(), pl.col("speaker").n_unique()).rows_by_key("split")
@@ -34,7 +40,9 @@ def _write(table: pl.DataFrame, paths: list[Path]) -> None:
 ISOLET = Dataset(
     name="ISOLET",
     data="isolet",
-    folder="isolet",
+    folders=("isolet",),
+    files=tuple(dict.fromkeys(name for names in isolet.NAMES.values() for name in names)),
+    unfit={r"\.arff|^(dataset_\d+_)?isolet\W*(csv|data|txt|tsv|parquet)\b": _ONE_TABLE},
     needed=isolet.ARCHIVE,
     holds=isolet.holds,
     load=isolet.load,

@@ -30,7 +30,9 @@ def _write(content: mnist.Digits, paths: list[Path]) -> None:
 MNIST = Dataset(
     name="MNIST",
     data="mnist",
-    folder="mnist",
+    folders=("mnist", "raw", "mnist_data", "mnist-dataset"),  # MNIST/raw is that of torchvision
+    files=(*mnist.FILES.values(), mnist.ARCHIVE),
+    unfit={},
     needed=", ".join(_PACKED),
     holds=mnist.holds,
     load=mnist.load,

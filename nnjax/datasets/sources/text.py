@@ -22,7 +22,9 @@ def _write(content: str, paths: list[Path]) -> None:
 TEXT = Dataset(
     name="Tiny Shakespeare",
     data="shakespeare",
-    folder="text",
+    folders=("text", "tinyshakespeare"),
+    files=text.FILES,
+    unfit={},
     needed=text.FILES[0],
     holds=text.holds,
     load=text.load,

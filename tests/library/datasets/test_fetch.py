@@ -13,10 +13,9 @@ from data_server import Answer, Server
 from isolet_files import isolet_folder
 from ncompress import compress
 
-from nnjax.datasets import fetch, isolet
+from nnjax.datasets import fetch, isolet, unpack
 from nnjax.datasets.errors import DataError
 from nnjax.datasets.sources.isolet import ISOLET
-from nnjax.datasets.unpack import unpack
 
 pytestmark = pytest.mark.usefixtures("offline")
 
@@ -35,7 +34,7 @@ def archives(folder: Path) -> Archives:
     members = {}
     for name in isolet.FILES.values():
         path = next(p for p in folder.iterdir() if p.name.startswith(name))
-        members[f"{name}.Z"] = compress(unpack(path.read_bytes(), path.name))
+        members[f"{name}.Z"] = compress(unpack.content(path, [], 1 << 26)[0])
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members.items():
@@ -134,6 +133,13 @@ def test_other_content_is_refused(
     monkeypatch.setitem(isolet.FINGERPRINTS, "train", "0" * 64)
     monkeypatch.setattr(fetch, "_ATTEMPTS", 1)
     with pytest.raises(DataError, match=f"expected the fingerprint {'0' * 64}, found"):
+        fetch.fetch(ISOLET, [], [f"{server.url}/isolet.zip"], "cache", allow_standin=False)
+
+
+def test_a_download_without_end_is_stopped(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "LARGEST", 10)
+    server.answers["/isolet.zip"] = [Answer(b"PK" * 9)]
+    with pytest.raises(DataError, match=r"isolet.zip: isolet.zip has more than 10 bytes\)"):
         fetch.fetch(ISOLET, [], [f"{server.url}/isolet.zip"], "cache", allow_standin=False)
 
 

@@ -85,7 +85,7 @@ def test_other_is_downloaded_once_and_kept(other: Other, server: Server) -> None
 
 
 def test_other_in_a_local_folder(other: Other, server: Server) -> None:
-    place = Path("here", other.dataset.folder)
+    place = Path("here", other.dataset.folders[0])
     place.mkdir(parents=True)
     for name, content in other.files.items():
         (place / name).write_bytes(content)
@@ -101,7 +101,7 @@ def test_other_in_a_local_folder(other: Other, server: Server) -> None:
 
 def test_other_with_another_content_is_refused(other: Other, server: Server) -> None:
     for path, (name, content) in zip(other.asked, other.files.items(), strict=True):
-        raw = bytearray(unpack(content, name))
+        raw = bytearray(unpack(content, name, [], 1 << 20)[0])
         raw[-1] ^= 1
         server.answers[path] = [Answer(gzip.compress(bytes(raw)))]
     address = server.url + other.address
