@@ -4,13 +4,14 @@
 import os
 import sys
 
+from snakemake.cli import parse_args
 from snakemake.utils import min_version
 
 min_version("9.12")
 IMPORTS = list(sys.path)
 
-# Rules name files relative to this folder.
-if not os.path.samefile(os.getcwd(), workflow.basedir):
+# Rules name files relative to this folder. Jobs on other machines come from where the study runs.
+if workflow.is_main_process and not os.path.samefile(os.getcwd(), workflow.basedir):
     raise SystemExit(f"Run Snakemake in the project's folder: cd {workflow.basedir}")
 
 
@@ -48,3 +49,19 @@ rule all:
         "reports/figures/ledger.png",
         [chapter.reports() for chapter in CHAPTERS.values()],
     localrule: True
+
+
+# Snakemake itself does not say which targets are near an unknown one.
+if workflow.is_main_process and Path(sys.argv[0]).stem in ("snakemake", "__main__"):
+    start.check_targets(
+        parse_args(sys.argv[1:])[1].targets,
+        lambda target: any(
+            target == rule.name or rule.is_producer(target) for rule in workflow.rules
+        ),
+        [
+            *(rule.name for rule in workflow.rules),
+            *(file for chapter in CHAPTERS.values() for file in chapter.reports()),
+            *(f"results/claims/{claim}.json" for claim in CLAIMS),
+            *(f"reports/tables/{figure}.csv" for figure in FIGURES),
+        ],
+    )

@@ -97,21 +97,26 @@ class Fetched(NamedTuple, Generic[T]):
     origin: Origin
 
 
-def local_folders(configured: Iterable[str]) -> list[str]:
+def local_folders(configured: Iterable[str], base: str = ".") -> list[str]:
     """Where to look before downloading: the configured folders, $NNJAX_DATA, data, ../shared/data.
 
     Args:
         configured: folders from the configuration, first choice first.
+        base: what relative folders are relative to.
 
     Returns:
         Folders as the user wrote them, without duplicates; `~` and `$NAME` are expanded on use.
 
     Example:
-        >>> local_folders(["data"])[0]
-        'data'
+        >>> local_folders(["mine"], "..")[::2]
+        ['../mine', '../../shared/data']
     """
     variable = [f"${VARIABLE}"] if os.environ.get(VARIABLE) else []
-    return list(dict.fromkeys([*configured, *variable, "data", "../shared/data"]))
+    folders = dict.fromkeys([*configured, *variable, "data", "../shared/data"])
+    return [
+        folder if _expanded(folder).is_absolute() else os.path.normpath(Path(base, folder))
+        for folder in folders
+    ]
 
 
 def fetch(

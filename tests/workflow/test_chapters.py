@@ -97,12 +97,12 @@ def test_a_copy_gives_the_numbers_of_the_original(project: Path, rooms: Path) ->
     targets = ("chapter_mine", "chapter_quadrants", "--configfile", QUICK)
     status, output = snakemake(project, "--cores", "1", *targets)
     assert status == 0, output
-    tables = project / "reports/tables"
+    tables = project / "quick/reports/tables"
     original = (tables / "numbers_quadrants.csv").read_text(encoding="utf-8")
     copy = (tables / "numbers_mine.csv").read_text(encoding="utf-8")
     assert copy == re.sub(r"(?m)^m(\d)\.", r"x\1.", original)
     for page, name in (("mine", "mine_zero"), ("quadrants", "zero_target")):
-        text = (project / f"reports/chapters/{page}.html").read_text(encoding="utf-8")
+        text = (project / f"quick/reports/chapters/{page}.html").read_text(encoding="utf-8")
         assert f'id="{name}"' in text
 
 

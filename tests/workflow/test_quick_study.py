@@ -42,22 +42,31 @@ MAY_LACK = {"k12.batch_256_accuracy", "s4.mlp_gpu_over_cpu", "s4.cnn_gpu_over_cp
 
 
 @pytest.fixture(scope="module", params=["few", pytest.param("all", marks=pytest.mark.exhaustive)])
-def study(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project in which the study has run, with a committed report beside it."""
     folder = copied(tmp_path_factory.mktemp("study"))
     if request.param == "few":
         for room in (folder / "workflow/chapters").iterdir():
             if room.is_dir() and room.name not in FEW:
                 shutil.rmtree(room)
     unreachable(folder)
+    committed = folder / "reports/numbers.json"
+    committed.write_text("committed", encoding="utf-8")
     status, output = snakemake(folder, "--cores", "2", "--configfile", *CONFIGURATION, data=DATA)
     assert status == 0, output
     return folder
 
 
 @pytest.fixture(scope="module")
-def rooms(study: Path) -> Rooms:
+def study(project: Path) -> Path:
+    """The folder of the quick study."""
+    return project / "quick"
+
+
+@pytest.fixture(scope="module")
+def rooms(project: Path) -> Rooms:
     """The chapters of the study."""
-    return chapters.found(CONFIG, STUDY, study / "workflow/chapters")
+    return chapters.found(CONFIG, STUDY, project / "workflow/chapters")
 
 
 @pytest.fixture(scope="module")
@@ -107,12 +116,22 @@ def test_every_page_holds_all_that_it_shows(study: Path, rooms: Rooms) -> None:
             assert left not in words, (name, left)
 
 
-def test_every_page_says_that_it_is_quick(study: Path) -> None:
+def test_every_page_and_figure_says_that_it_is_quick(study: Path) -> None:
     style = (ROOT / "workflow/report/page.css").read_text(encoding="utf-8").strip()
     for name, text in pages(study).items():
         assert text.startswith("<!doctype html>"), name
         assert style in text, name
         assert text.index("QUICK settings") < text.index("<h1>"), name
+    for figure in (study / "reports/figures").glob("*.svg"):
+        assert "QUICK SETTINGS" in figure.read_text(encoding="utf-8"), figure.name
+
+
+def test_a_quick_study_leaves_the_full_one_alone(project: Path) -> None:
+    assert not (project / "results").exists()
+    assert not (project / "logs").exists()
+    reports = [path for path in (project / "reports").rglob("*") if path.is_file()]
+    assert {path.parent.name for path in reports} <= {"reports", "record"}
+    assert (project / "reports/numbers.json").read_text(encoding="utf-8") == "committed"
 
 
 def test_pages_and_figures_say_where_data_are_stand_ins(study: Path, rooms: Rooms) -> None:
@@ -284,21 +303,21 @@ def test_a_stand_in_is_marked_on_the_front_page_and_in_the_numbers(
 
 
 @pytest.fixture
-def changed(study: Path) -> Iterator[Path]:
-    """The study for a test that edits files; what it edited is put back with its time."""
+def changed(project: Path) -> Iterator[Path]:
+    """The project for a test that edits files; what it edited is put back with its time."""
     edited = ("nnjax", "workflow")
-    files = [path for part in edited for path in (study / part).rglob("*.*") if path.is_file()]
+    files = [path for part in edited for path in (project / part).rglob("*.*") if path.is_file()]
     kept = {path: (path.read_bytes(), path.stat()) for path in files if path.suffix != ".pyc"}
-    yield study
+    yield project
     for path, (content, before) in kept.items():
         if path.read_bytes() != content:
             path.write_bytes(content)
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def again(study: Path, *more: str) -> dict[str, int]:
+def again(project: Path, *more: str) -> dict[str, int]:
     """The rules that a second call would run; `more` configuration files may change settings."""
-    return planned(study, "--configfile", *CONFIGURATION, *more, data=DATA)
+    return planned(project, "--configfile", *CONFIGURATION, *more, data=DATA)
 
 
 def replace(path: Path, old: str, new: str) -> None:
@@ -307,8 +326,37 @@ def replace(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def test_a_second_run_has_nothing_to_do(study: Path) -> None:
-    assert again(study) == {}
+def test_a_second_run_has_nothing_to_do(project: Path) -> None:
+    assert again(project) == {}
+
+
+def test_a_report_of_another_run_is_made_anew_however_new_it_is(project: Path, study: Path) -> None:
+    """As `git pull` and `git checkout reports` leave it: other content, and the time of today."""
+    report = study / "reports/tables/numbers_quadrants.csv"
+    own, before = report.read_bytes(), report.stat()
+    try:
+        report.write_bytes(own.replace(b"quadrants", b"Quadrants") + b"\n")
+        rules = again(project)
+        assert {"summarise_quadrants", "write_page", "collect_numbers", "all"} <= set(rules)
+        assert not [rule for rule in rules if rule.startswith(("train", "fetch"))]
+        # The same content with a new time is still one's own.
+        report.write_bytes(own)
+        assert again(project) == {}
+    finally:
+        report.write_bytes(own)
+        os.utime(report, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_a_new_layer_makes_the_page_of_rules_anew_and_trains_nothing(changed: Path) -> None:
+    replace(changed / "nnjax/layers/lstm.py", "@recorded\n", "_x = 1\n\n\n@recorded\n")
+    (changed / "nnjax/layers/new.py").write_text("def new() -> int:\n    return 1\n", "utf-8")
+    replace(
+        changed / "nnjax/__init__.py",
+        "from nnjax.layers.rnn",
+        "from nnjax.layers.new import new\nfrom nnjax.layers.rnn",
+    )
+    assert set(again(changed)) <= {"verify_rules", "write_rules", "all"}
+    (changed / "nnjax/layers/new.py").unlink()
 
 
 def test_words_in_the_library_train_nothing(changed: Path) -> None:

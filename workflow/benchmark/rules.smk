@@ -10,12 +10,12 @@ rule measure_speed:
     conda:
         ENV
     # Nothing else may run beside a clock.
-    threads: workflow.cores
+    threads: ALL_CORES
     params:
         code=code_digest(
             *(
                 path
-                for path in Path("workflow/benchmark").glob("*.py")
+                for path in PROJECT.glob("workflow/benchmark/*.py")
                 if not path.name.startswith(("plot", "write"))
             )
         ),
@@ -48,8 +48,11 @@ rule write_benchmark:
     input:
         rows="reports/benchmark.json",
         figures=expand("reports/figures/benchmark_{figure}.svg", figure=BENCHMARK),
-        template="workflow/benchmark/benchmark.html",
-        shared=["workflow/report/base.html", "workflow/report/page.css"],
+        template=of_project("workflow/benchmark/benchmark.html"),
+        shared=[
+            of_project("workflow/report/base.html"),
+            of_project("workflow/report/page.css"),
+        ],
     output:
         output="reports/benchmark.html",
     log:

@@ -21,6 +21,7 @@ import polars as pl
 import psutil
 
 from workflow.lib.machine import peak_memory
+from workflow.lib.made import fingerprints
 
 Span = tuple[float, float]
 """Begin and end, in seconds of one clock."""
@@ -91,7 +92,8 @@ def write(path: Path, start: float, rule: str, inputs: list[str], outputs: list[
         "run": wall - sum(phases.values()),
         "memory": max(peak_memory(), used[1].ru_maxrss * kilobyte / 1e6),
     }
-    job = {"rule": rule, "inputs": inputs, "outputs": outputs}
+    job: Record = {"rule": rule, "inputs": inputs, "outputs": outputs}
+    job["reports"] = fingerprints(outputs)
     path.write_text(json.dumps(job | {n: round(v, 3) for n, v in record.items()}) + "\n")
 
 

@@ -1,11 +1,14 @@
-"""What is checked before Snakemake begins, where it would end with a traceback.
+"""What is checked before Snakemake begins, where it would end with a traceback or say too little.
 
 Snakemake reads the files after `--configfile` and makes its cache before it comes to the Snakefile.
-The profile that it picks up first (profiles/default/config.yaml) calls `check`.
+The profile that it picks up first (profiles/default/config.yaml) calls `check`. The Snakefile calls
+`check_targets`, once all rules are known.
 """
 
 import argparse
+import difflib
 import tempfile
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -49,3 +52,34 @@ def _write_to(folder: Path, advice: str) -> None:
     except OSError as error:
         reason = f"The folder {folder.absolute()} cannot be written to ({error.strerror})."
         raise SystemExit(f"{reason} {advice}") from None
+
+
+def check_targets(
+    targets: Collection[str], makes: Callable[[str], bool], known: Sequence[str]
+) -> None:
+    """End with a sentence that names near ones if a target is unknown.
+
+    Args:
+        targets: asked for.
+        makes: whether a rule has this name or makes this file.
+        known: rules and files that users ask for; of equal names the first is meant.
+
+    Raises:
+        SystemExit: with the sentence.
+
+    Example:
+        >>> check_targets(["K31"], lambda target: False, ["results/claims/K13.json"])
+        Traceback (most recent call last):
+        SystemExit: Nothing makes K31. Did you mean results/claims/K13.json? ...
+    """
+    for target in targets:
+        if not makes(target):
+            # People type K13 and fig5 for the files that have these names.
+            names = {form: name for name in reversed(known) for form in (Path(name).stem, name)}
+            near = [target] if target in names else difflib.get_close_matches(target, names)
+            meant = " or ".join(dict.fromkeys(names[name] for name in near))
+            ask = f" Did you mean {meant}?" if near else ""
+            raise SystemExit(
+                f"Nothing makes {target}.{ask} README lists what there is; `snakemake --list` "
+                "lists the rules."
+            )

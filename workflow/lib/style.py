@@ -58,6 +58,10 @@ TITLE_STRIP, FOOTER_STRIP, BANNER_STRIP, MARGIN = 0.42, 0.34, 0.34, 0.14
 FOOTER_LETTER = 0.055
 
 
+QUICK = "QUICK SETTINGS: few seeds and epochs, not a result"
+"""On every figure of a quick study, which its jobs know by the variable NNJAX_STUDY."""
+
+
 @dataclass(frozen=True)
 class Page:
     """What surrounds a drawing: size in inches, title, footer and stand-in mark ("" for none)."""
@@ -78,8 +82,10 @@ def render(page: Page, draw: Callable[[Figure], None], svg: Path, png: Path) -> 
         svg: vector file to write.
         png: raster file to write, 200 dots per inch.
     """
+    marks = [page.stand_in, QUICK if os.environ.get("NNJAX_STUDY") == "quick" else ""]
+    mark = ". ".join(filter(None, marks))
     with matplotlib.rc_context(LOOK):
-        banner = BANNER_STRIP if page.stand_in else 0.0
+        banner = BANNER_STRIP if mark else 0.0
         footer = textwrap.wrap(page.footer, int((page.width - 2 * MARGIN) / FOOTER_LETTER))
         height = page.height + banner
         bottom = (FOOTER_STRIP + 0.14 * (len(footer) - 1) if footer else MARGIN) / height
@@ -101,9 +107,10 @@ def render(page: Page, draw: Callable[[Figure], None], svg: Path, png: Path) -> 
         figure.text(side, title, page.title, va="top", fontsize=11, fontweight="bold")
         small: dict[str, Any] = {"va": "bottom", "fontsize": 7.5, "color": GREY}
         figure.text(side, 0.1 / height, "\n".join(footer), **small)
-        if page.stand_in:
-            _mark_stand_in(figure, page.stand_in, 1 - banner / height)
-        about = {"Title": page.title, "Description": _description(page)}
+        if mark:
+            watermark = "STAND-IN DATA" if page.stand_in else "QUICK"
+            _mark(figure, mark, watermark, 1 - banner / height)
+        about = {"Title": page.title, "Description": f"{mark}. {page.footer}".removeprefix(". ")}
         _save(figure, svg, "svg", {**about, "Creator": None, "Date": None})
         _save(figure, png, "png", {**about, "Software": None})
 
@@ -149,11 +156,7 @@ def note(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=ALARM)
 
 
-def _description(page: Page) -> str:
-    return f"{page.stand_in}. {page.footer}" if page.stand_in else page.footer
-
-
-def _mark_stand_in(figure: Figure, mark: str, top: float) -> None:
+def _mark(figure: Figure, mark: str, watermark: str, top: float) -> None:
     """A red banner above the fraction `top` of the height, and a watermark across the rest."""
     banner = Rectangle((0, top), 1, 1 - top, transform=figure.transFigure, color=ALARM)
     figure.add_artist(banner)
@@ -162,7 +165,7 @@ def _mark_stand_in(figure: Figure, mark: str, top: float) -> None:
     figure.text(0.5, middle, mark, va="center_baseline", color="white", fontsize=12, **centred)
     size = 7.5 * figure.get_figwidth()
     look: dict[str, Any] = {"va": "center", "rotation": 28, "color": ALARM, "alpha": 0.18}
-    figure.text(0.5, top / 2, "STAND-IN DATA", fontsize=size, zorder=100, **look, **centred)
+    figure.text(0.5, top / 2, watermark, fontsize=size, zorder=100, **look, **centred)
 
 
 def _numbered(svg: str) -> str:

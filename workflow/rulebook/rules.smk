@@ -16,8 +16,8 @@ rule verify_rules:
         quick=STUDY.study == "quick",
         code=code_digest(
             "workflow/rulebook/verify_rules.py",
-            *Path("nnjax/verify/cases").glob("*.py"),
-            *Path("nnjax/verify/defects").glob("*.py"),
+            *PROJECT.glob("nnjax/verify/cases/*.py"),
+            *PROJECT.glob("nnjax/verify/defects/*.py"),
         ),
         versions=VERSIONS,
     script:
@@ -27,8 +27,11 @@ rule verify_rules:
 rule write_rules:
     input:
         result=rules.verify_rules.output.result,
-        template="workflow/rulebook/rules.html",
-        shared=["workflow/report/base.html", "workflow/report/page.css"],
+        template=of_project("workflow/rulebook/rules.html"),
+        shared=[
+            of_project("workflow/report/base.html"),
+            of_project("workflow/report/page.css"),
+        ],
     output:
         output="reports/rules.html",
     log:

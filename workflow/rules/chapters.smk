@@ -61,9 +61,9 @@ rule write_page:
             f"reports/figures/{name}.svg"
             for name in chapter_of(wildcards).page.figures
         ],
-        template="workflow/chapters/{chapter}/page.html",
+        template=of_project("workflow/chapters/{chapter}/page.html"),
         shared=[
-            f"workflow/report/{name}"
+            of_project(f"workflow/report/{name}")
             for name in (
                 "base.html",
                 "chapter.html",

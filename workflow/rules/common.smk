@@ -4,12 +4,16 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from workflow.lib import chapters, environment, settings
+from workflow.lib import chapters, environment, made, settings, start
 from workflow.lib.study import Study
 from workflow.lib.verdicts import RULE_TEXTS
 from workflow.lib.digest import code_digest, texts_digest
 
-ENV = str(Path(workflow.basedir) / "workflow/envs/study.yaml")
+PROJECT = Path(workflow.basedir)
+ENV = str(PROJECT / "workflow/envs/study.yaml")
+
+# A job that asks for more threads than there are gets all, and nothing runs beside it.
+ALL_CORES = 10_000
 
 # Another version of what computes may give other numbers, so it trains anew.
 VERSIONS = {name: version(name) for name in ("jax", "jaxlib", "numpy", "optax")}
@@ -35,7 +39,19 @@ try:
 except settings.SettingsError as error:
     raise SystemExit(f"The settings cannot be used:\n{error}")
 
+# Quick results have a folder of their own: they never replace those of the full study.
+if STUDY.study == "quick":
+
+    workdir: "quick"
+
+
+def of_project(path):
+    """A file of the project, as it is named from the folder in which the study runs."""
+    return os.path.relpath(PROJECT / path)
+
+
 # Jobs inherit the environment of this process.
+os.environ.update(NNJAX_STUDY=STUDY.study)
 ignored = environment.pin()
 if ignored and workflow.is_main_process:
     print(f"Not used by the study: {', '.join(ignored)}", file=sys.stderr)
@@ -111,9 +127,7 @@ wildcard_constraints:
     chapter="|".join(CHAPTERS) or "$",
 
 
-# The repository holds the reports of the full study. In a fresh clone they are files without a
-# history, and what they were made from is missing: they must not pass for up to date.
-if not Path("results").exists():
-    Path("results").mkdir()
-    for report in (file for file in Path("reports").rglob("*") if file.is_file()):
-        os.utime(report, (1, 1))
+# The repository holds the reports of the full study, and git renews their times. A report that no job
+# of this folder has left as it is must not pass for up to date, however new it is.
+for report in made.foreign(Path("reports"), Path("logs")):
+    os.utime(report, (1, 1))

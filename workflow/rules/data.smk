@@ -1,7 +1,11 @@
 # The data sets, checked: from a local folder, the public source, or a marked stand-in.
 
 # Where to look is the same for all; the addresses differ.
-PLACES = STUDY.data.model_dump(exclude={"urls"})
+PLACES = {
+    **STUDY.data.model_dump(exclude={"urls"}),
+    "cache": of_project(STUDY.data.cache),
+    "project": of_project("."),
+}
 URLS = STUDY.data.urls.model_dump()
 FETCH = "workflow/scripts/fetch.py"
 

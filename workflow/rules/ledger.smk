@@ -5,7 +5,7 @@
 NUMBERS_CODE = [
     script
     for folder in ("chapters/*", "scripts")
-    for script in sorted(Path("workflow").glob(f"{folder}/*.py"))
+    for script in sorted(PROJECT.glob(f"workflow/{folder}/*.py"))
     if not script.stem.startswith(("plot", "benchmark", "write_page", "write_index"))
 ]
 

@@ -12,7 +12,7 @@ rule write_index:
             for figure in chapter.page.front
         ],
         templates=expand(
-            "workflow/report/{name}",
+            of_project("workflow/report/{name}"),
             name=["base.html", "index.html", "ledger.html", "page.css"],
         ),
     output:

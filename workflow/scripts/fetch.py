@@ -27,7 +27,8 @@ def main(
 
     Args:
         dataset: which one.
-        places: where to look: folders, urls, cache, standin, standin_seed.
+        places: where to look: folders, urls, cache, standin, standin_seed, and the project's
+            folder.
         origin: JSON to write: where the data came from, and their fingerprint.
         train: Parquet of ISOLET's training rows.
         test: Parquet of its test rows.
@@ -47,7 +48,7 @@ def main(
     try:
         fetched = fetch(
             DATASETS[dataset],
-            local_folders(places["folders"]),
+            local_folders(places["folders"], places["project"]),
             places["urls"],
             places["cache"],
             seed=places["standin_seed"],

@@ -57,7 +57,7 @@ rule:
         trials=f"results/{CHAPTER.name}/trials.parquet",
         choices=f"results/{CHAPTER.name}/choices.json",
         reference="results/reference/speakers.parquet",
-        literature=f"workflow/chapters/{CHAPTER.name}/literature.yaml",
+        literature=of_project(f"workflow/chapters/{CHAPTER.name}/literature.yaml"),
         origin=rules.fetch_isolet.output.origin,
     output:
         table="reports/tables/baselines.csv",

@@ -42,7 +42,7 @@ rule:
         f"logs/{CHAPTER.name}/measure.log",
     conda:
         ENV
-    threads: workflow.cores
+    threads: ALL_CORES
     resources:
         mem_mb=2000,
     params:

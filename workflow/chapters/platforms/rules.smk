@@ -22,7 +22,7 @@ rule:
         f"logs/{CHAPTER.name}/measure.tsv"
     conda:
         ENV
-    threads: workflow.cores
+    threads: ALL_CORES
     resources:
         mem_mb=3000,
         gpu=1,

@@ -118,10 +118,10 @@ rule:
         **CHAPTER.params("literature"),
         momentum=MOMENTUM,
         recipe=RECIPE,
-        ablation=ABLATION,
+        ablation=of_project(ABLATION),
         content=(
-            Path(ABLATION).read_text(encoding="utf-8")
-            if Path(ABLATION).exists()
+            (PROJECT / ABLATION).read_text(encoding="utf-8")
+            if (PROJECT / ABLATION).exists()
             else ""
         ),
         code=CHAPTER.code("summarise"),
