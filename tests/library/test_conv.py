@@ -339,3 +339,16 @@ def test_a_loop_over_batches_keeps_the_fast_convolution() -> None:
     assert text is not None
     layouts = set(re.findall(r"dim_labels=(\S+?),", text))
     assert layouts == {"b01f_01io->b01f"}
+
+
+@pytest.mark.parametrize("examples", [64, 128, 130])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_batches_of_several_parts(examples: int, groups: int) -> None:
+    """Gradients are computed in parts of the batch: the last one may be shorter."""
+    layer = conv2d(2, 2, padding=((1, 0), (0, 1)), groups=groups)
+    params, x, dy = drawn(layer, (3, 4, 2))
+    x, dy = (np.resize(a, (examples, *a.shape[1:])) for a in (x, dy))
+    x = x + np.arange(examples).reshape(-1, 1, 1, 1)
+    expected = jax.vjp(lambda p, x: layer.forward(p, x)[0], params, x)[1](dy)
+    found = jax.jit(layer.backward)(params, x, dy)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, 1e-12, 1e-12), found, expected)
