@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from nnjax.calls import recorded
 from nnjax.core import Layer, Params, Residuals, Shape
+from nnjax.layers.parts.precision import wide
 
 
 def _elementwise(
@@ -106,32 +107,39 @@ def leaky_relu(slope: float = 0.01) -> Layer:
 def sigmoid() -> Layer:
     """Logistic sigmoid.
 
-        y = s(x) = 1 / (1 + exp(-x))        f′(x) = s(x) (1 - s(x)) = s(x)² exp(-x)
+        y = s(x) = 1 / (1 + t),    t = exp(-x)        f′(x) = s (1 - s) = s² t
 
-    Derivation. f′(x) = exp(-x) / (1 + exp(-x))² = s(x)² exp(-x), and s(x) exp(-x) =
-    exp(-x) / (1 + exp(-x)) = 1 - s(x). The textbook form s (1 - s) is used for x < 0 and
-    s² exp(-x) for x ≥ 0: if s(x) is rounded to 1 (x > 17 in float32, x > 37 in float64), 1 - s(x)
-    is 0 but exp(-x) keeps all its digits.
+    Derivation. dt/dx = -t, so f′(x) = t / (1 + t)² = s² t, and s t = t / (1 + t) = 1 - s. The
+    textbook form s (1 - s) is used for x < 0 and s² t for x ≥ 0: if s is rounded to 1 (x > 17 in
+    float32, x > 37 in float64), 1 - s is 0 but t keeps all its digits. t is saved, because y and
+    f′ follow from it without a second exp.
 
     Returns:
-        A layer that keeps the shape, with params `()`. The residual is x.
+        A layer that keeps the shape, with params `()`. The residual is t, at least in float32.
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn
-        >>> y, x = nn.sigmoid().forward((), jnp.array([[40.0]]))
-        >>> dx = nn.sigmoid().backward((), x, jnp.ones((1, 1)))[1]
+        >>> y, t = nn.sigmoid().forward((), jnp.array([[40.0]]))
+        >>> dx = nn.sigmoid().backward((), t, jnp.ones((1, 1)))[1]
         >>> print(y[0, 0], f"{dx[0, 0]:.3e}")
         1.0 4.248e-18
 
     Source: Bishop, Pattern Recognition and Machine Learning, 2006, eq. 4.88.
     """
 
-    def derivative(x: jax.Array) -> jax.Array:
-        s = jax.nn.sigmoid(x)
-        # exp(-|x|), because an overflow in the unused branch makes second derivatives NaN.
-        return s * jnp.where(x < 0, 1 - s, s * jnp.exp(-jnp.abs(x)))
+    def f(x: jax.Array) -> jax.Array:
+        return (1 / (1 + falling(x))).astype(x.dtype)
 
-    return _elementwise(jax.nn.sigmoid, derivative)
+    def derivative(t: jax.Array) -> jax.Array:
+        s = 1 / (1 + t)
+        return s * jnp.where(t > 1, 1 - s, s * t)
+
+    def falling(x: jax.Array) -> jax.Array:
+        # An overflow of t, even in the unused branch, makes second derivatives NaN.
+        lowest = 1 - math.log(jnp.finfo(wide(x).dtype).max)
+        return jnp.exp(-jnp.maximum(wide(x), lowest))
+
+    return _elementwise(f, derivative, save=falling)
 
 
 @recorded

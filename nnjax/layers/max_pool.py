@@ -192,16 +192,20 @@ def global_max_pool() -> Layer:
         positions = math.prod(pooled_sizes("global_max_pool", x.shape[1:]))
         flat = x.reshape(x.shape[0], positions, x.shape[-1])
         largest = (flat == flat.max(axis=1, keepdims=True)) | jnp.isnan(flat)
-        place = lax.broadcasted_iota(jnp.int32, flat.shape, 1)
+        # Floats count exactly to 2^24, and XLA's fast reductions on the processor take no integers.
+        place = lax.broadcasted_iota(
+            jnp.float32 if positions <= 2**24 else jnp.int32, flat.shape, 1
+        )
         winner = jnp.where(largest, place, positions).min(axis=1, keepdims=True)
-        return jnp.take_along_axis(flat, winner, 1)[:, 0], _GlobalMaxPool(winner, x[:0])
+        y = jnp.take_along_axis(flat, winner.astype(jnp.int32), 1)[:, 0]
+        return y, _GlobalMaxPool(winner, x[:0])
 
     def backward(
         params: Params, residuals: _GlobalMaxPool, dy: jax.Array
     ) -> tuple[Params, jax.Array]:
         winner, empty = residuals
         shape = (dy.shape[0], math.prod(empty.shape[1:-1]), dy.shape[-1])
-        won = lax.broadcasted_iota(jnp.int32, shape, 1) == winner
+        won = lax.broadcasted_iota(winner.dtype, shape, 1) == winner
         dx = jnp.where(won, dy[:, None], jnp.zeros((), dy.dtype))
         return (), as_dtype_of(empty, dx.reshape(dy.shape[:1] + empty.shape[1:]))
 

@@ -277,7 +277,7 @@ def rms_norm(eps: float = 1e-6) -> Layer:
     ∂r/∂x_k = -r³ x_k / m = -r² xhat_k / m, and
 
         ∂xhat_i/∂x_k = r [i = k] + x_i ∂r/∂x_k = r ([i = k] - xhat_i xhat_k / m)
-        dx_k         = r (g_k - xhat_k 1/m Σ_i g_i xhat_i)
+        dx_k         = r (g_k - xhat_k 1/m Σ_i g_i xhat_i),    g_i xhat_i = dy_i y_i
         dscale_i     = Σ dy_i xhat_i over the examples
 
     For x = 0, xhat is 0 and dx = g / √eps.
@@ -323,11 +323,12 @@ def rms_norm(eps: float = 1e-6) -> Layer:
     ) -> tuple[RMSNorm, jax.Array]:
         x, rrms = residuals
         dy, wide_x = wide(dy), wide(x)
-        g = dy * along_last(wide(params.scale), x)
-        # In terms of x = xhat / r, so that xhat need not be stored between the sums.
-        along = rrms * (rrms * (g * wide_x).mean(-1, keepdims=True))
-        dx = rrms * (g - wide_x * along)
-        dscale = (dy * (wide_x * rrms)).sum(tuple(range(x.ndim - 1)))
+        scale = along_last(wide(params.scale), x)
+        # g xhat = dy y: compiled with forward, the sum reads y and needs no other array.
+        along = rrms * (dy * (scale * (wide_x * rrms))).mean(-1, keepdims=True)
+        dx = rrms * (dy * scale - wide_x * along)
+        # Σ over examples of r (dy ⊙ x), as a product with a vector; TF32 would not do for a sum.
+        dscale = jnp.tensordot(rrms[..., 0], dy * wide_x, x.ndim - 1, precision="highest")
         return RMSNorm(dscale.astype(params.scale.dtype)), dx.astype(x.dtype)
 
     def init(key: jax.Array, in_shape: Shape) -> tuple[RMSNorm, Shape]:

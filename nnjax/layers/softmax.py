@@ -1,5 +1,7 @@
 """Softmax and its logarithm: layers without parameters over the last axis."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
@@ -49,11 +51,18 @@ def softmax() -> Layer:
     return Layer(init, forward, backward)
 
 
+class _LogSoftmax(NamedTuple):
+    """Residuals: the powers exp(x - max x), and their sums with the last axis of length 1."""
+
+    powers: jax.Array
+    total: jax.Array
+
+
 @recorded
 def log_softmax() -> Layer:
     """Logarithms of the softmax probabilities, over the last axis.
 
-        y_i = x_i - log Σ_k exp(x_k)        dx = dy - exp(y) Σ_k dy_k
+        y_i = x_i - log Σ_k exp(x_k)        dx = dy - p Σ_k dy_k,    p_i = exp(x_i) / Σ_k exp(x_k)
 
     Derivation. ∂y_k/∂x_i = [i = k] - p_i, where p = exp(y) is the softmax: the 1/p_k of the
     logarithm cancels the factor p_k in the derivative of the softmax. Hence
@@ -65,7 +74,8 @@ def log_softmax() -> Layer:
     A row of -inf has no softmax; its y is NaN.
 
     Returns:
-        A layer that keeps the shape (batch, ..., classes), with params `()`. The residual is y.
+        A layer that keeps the shape (batch, ..., classes), with params `()`. The residuals are the
+        exp of the shifted scores, which are p times their sum, and that sum.
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn
@@ -81,13 +91,16 @@ def log_softmax() -> Layer:
 
     def forward(
         params: Params, x: jax.Array, key: jax.Array | None = None
-    ) -> tuple[jax.Array, jax.Array]:
-        y = jax.nn.log_softmax(x, axis=-1)
-        return y, y
+    ) -> tuple[jax.Array, _LogSoftmax]:
+        # y does not depend on the shift, so neither do its derivatives.
+        shifted = x - jax.lax.stop_gradient(jnp.max(x, axis=-1, keepdims=True))
+        powers = jnp.exp(shifted)
+        total = jnp.sum(powers, axis=-1, keepdims=True)
+        return shifted - jnp.log(total), _LogSoftmax(powers, total)
 
-    def backward(params: Params, residuals: jax.Array, dy: jax.Array) -> tuple[Params, jax.Array]:
-        y = residuals
-        return (), dy - jnp.exp(y) * jnp.sum(dy, axis=-1, keepdims=True)
+    def backward(params: Params, residuals: _LogSoftmax, dy: jax.Array) -> tuple[Params, jax.Array]:
+        powers, total = residuals
+        return (), dy - powers * (jnp.sum(dy, axis=-1, keepdims=True) / total)
 
     def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
         return (), in_shape

@@ -17,6 +17,7 @@ from jax import lax
 from nnjax.core import Layer
 from nnjax.layers.conv import Convolution, conv1d, conv2d
 from nnjax.layers.conv_transpose import conv1d_transpose, conv2d_transpose
+from nnjax.layers.parts import convolution
 
 ROOMY = ((2, 1), (0, 3))
 
@@ -339,3 +340,19 @@ def test_a_loop_over_batches_keeps_the_fast_convolution() -> None:
     assert text is not None
     layouts = set(re.findall(r"dim_labels=(\S+?),", text))
     assert layouts == {"b01f_01io->b01f"}
+
+
+@pytest.mark.parametrize(("examples", "products"), [(64, 2**20), (128, 1000), (130, 1000)])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_batches_of_several_parts(
+    examples: int, products: int, groups: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gradients are computed in parts of the batch, of 64 or 10 examples and a last shorter one."""
+    monkeypatch.setattr(convolution, "PRODUCTS", products)
+    layer = conv2d(2, 2, padding=((1, 0), (0, 1)), dilation=(1, 2), groups=groups)
+    params, x, dy = drawn(layer, (3, 4, 2))
+    scale = np.random.default_rng(1).normal(size=(examples, 1, 1, 1))
+    x, dy = (scale * np.resize(a, (examples, *a.shape[1:])) for a in (x, dy))
+    expected = jax.vjp(lambda p, x: layer.forward(p, x)[0], params, x)[1](dy)
+    found = jax.jit(layer.backward)(params, x, dy)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, 1e-12, 1e-12), found, expected)

@@ -163,7 +163,10 @@ MUTANTS = [
         "sigmoid' = s (1 - s), 0 once s has rounded to 1",
         "sigmoid-row",
         {"far_out"},
-        backward=lambda params, x, dy: ((), dy * jax.nn.sigmoid(x) * (1 - jax.nn.sigmoid(x))),
+        backward=lambda params, t, dy: (
+            (),
+            dy * (1 / (1 + t) * (1 - 1 / (1 + t))).astype(dy.dtype),
+        ),
     ),
     mutant(
         "probabilities are clipped",

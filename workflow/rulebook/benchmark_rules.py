@@ -113,13 +113,8 @@ CASES = [
     Case("network.gpt", GPT, (64,), 16, ids=64),
 ]
 
-DIGITS = "one exp more, so that the slope keeps its digits where the output has rounded to 1"
 REASONS = {
-    "sigmoid": DIGITS,
-    "tanh": DIGITS,
-    "log_softmax": "y alone is kept, so exp(y) is taken again",
-    "rms_norm": "keeps x in its own dtype and 1 / rms, and computes the rest again",
-    "global_max_pool": "looks for the first of equal maxima, to be able to forget its input",
+    "tanh": "one exp more, so that the slope keeps its digits where the output has rounded to 1",
     "network.cnn": "max pooling keeps which place won, on each axis",
 }
 """Why a rule may cost more than automatic differentiation, in time or memory."""

@@ -19,9 +19,13 @@ from nnjax.layers.activations import (
     tanh,
 )
 from nnjax.verify.case import Defect, Draw, LayerCase, normal
-from nnjax.verify.cases.activations import JAX_SATURATES, at_zero, between
+from nnjax.verify.cases.activations import ROUNDED, at_zero, between
 
 _s = jax.nn.sigmoid
+
+
+def _x(x: Any) -> Any:
+    return x
 
 
 def _case(
@@ -59,12 +63,12 @@ DEFECTS = [
     Defect(
         "sigmoid′ = s / (1 - s)",
         "Sanchez Perez's thesis, eq. 3.13: a misprint of s (1 - s), which eq. 3.14 has",
-        _case("sigmoid", "s / (1 - s)", sigmoid(), lambda x: _s(x) / _s(-x)),
+        _case("sigmoid", "s / (1 - s)", sigmoid(), lambda x: _s(x) / _s(-x), saved=_x),
     ),
     Defect(
         "f in place of f′",
         "an article on a network from scratch multiplies by fs(y) in its general step",
-        _case("sigmoid", "f for f′", sigmoid(), _s),
+        _case("sigmoid", "f for f′", sigmoid(), _s, saved=_x),
     ),
     Defect(
         "f′ at the output y instead of x",
@@ -80,7 +84,8 @@ DEFECTS = [
             sigmoid(),
             lambda x: _s(x) * (1 - _s(x)),
             inputs=between(18, 40),
-            unsuited=JAX_SATURATES,
+            saved=_x,
+            unsuited=ROUNDED,
         ),
     ),
     Defect(
@@ -103,7 +108,7 @@ DEFECTS = [
             relu(),
             lambda x: jnp.where(x == 0, 0.5, jnp.where(x > 0, 1.0, 0.0)),
             inputs=at_zero,
-            saved=lambda x: x,
+            saved=_x,
         ),
     ),
     Defect(

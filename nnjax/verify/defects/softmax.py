@@ -23,7 +23,13 @@ def _log_softmax(
     label: str, rule: Callable[[Any, Any], Any], shape: Shape = (3,), inputs: Draw = normal
 ) -> LayerCase:
     """log_softmax with dx = rule(y, dy)."""
-    wrong = log_softmax()._replace(backward=lambda params, y, dy: ((), rule(y, dy)))
+    right = log_softmax()
+
+    def forward(params: Any, x: Any, key: Any = None) -> Any:
+        y, _ = right.forward(params, x)
+        return y, y
+
+    wrong = right._replace(forward=forward, backward=lambda params, y, dy: ((), rule(y, dy)))
     return LayerCase("log_softmax", label, wrong, shape, inputs=inputs)
 
 
