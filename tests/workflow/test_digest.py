@@ -1,9 +1,14 @@
 """The digest of code: what a script would do differently counts, words and layout do not."""
 
+import sys
 from pathlib import Path
+from types import FrameType
 
+import jax
 import pytest
 
+from tests.chapters.conftest import load, settings
+from tests.workflow.conftest import needs
 from workflow.lib import digest
 from workflow.lib.digest import Code, code_digest, texts_digest
 
@@ -92,3 +97,26 @@ def test_a_change_in_one_layer_counts_for_those_who_use_it() -> None:
     assert ("nnjax/layers/dense.py", "dense") in names
     assert ("nnjax/losses/cross_entropy.py", "softmax_cross_entropy") in names
     assert ("nnjax/layers/lstm.py", "lstm") not in names
+
+
+@needs("xor")
+def test_all_that_a_script_calls_is_reached(tmp_path: Path) -> None:
+    """A training watched: no function of the project runs that the digest does not count."""
+    train, arms = load("xor", "train"), settings("xor").arms
+    called = set[tuple[Path, str]]()
+
+    def watch(frame: FrameType, event: str, _: object) -> None:
+        file = Path(frame.f_code.co_filename)
+        if event == "call" and file.is_relative_to(digest.ROOT / "nnjax"):
+            called.add((file, frame.f_code.co_qualname.split(".")[0]))
+
+    with jax.enable_x64(False):
+        sys.setprofile(watch)
+        try:
+            train.main(["relu"], 1.0, arms, 2, 2, tmp_path / "runs")
+        finally:
+            sys.setprofile(None)
+    code = Code(digest.ROOT)
+    reached = code.reached([digest.ROOT / "workflow/chapters/xor/train.py"])
+    assert {"fit", "sweep"} & {name for _, name in called}
+    assert called <= reached
