@@ -47,13 +47,14 @@ rule all:
         "reports/rules.html",
         "reports/figures/ledger.svg",
         "reports/figures/ledger.png",
+        "reports/costs.json",
         [chapter.reports() for chapter in CHAPTERS.values()],
     localrule: True
 
 
 # Snakemake itself does not say which targets are near an unknown one.
 if workflow.is_main_process and Path(sys.argv[0]).stem in ("snakemake", "__main__"):
-    start.check_targets(
+    command.check_targets(
         parse_args(sys.argv[1:])[1].targets,
         lambda target: any(
             target == rule.name or rule.is_producer(target) for rule in workflow.rules

@@ -35,6 +35,17 @@ def copied(folder: Path, *parts: str) -> Path:
     return folder
 
 
+def variables() -> dict[str, str]:
+    """The environment of Snakemake in tests: fast programs, and no data but those of the test."""
+    hidden = ("NNJAX_DATA", "PYTHONPATH")
+    found = {key: value for key, value in os.environ.items() if key not in hidden}
+    # Most programs of the quick study run once: to optimise them takes longer than it saves.
+    found["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+    if version("jaxlib").startswith("0.10."):
+        found["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false"
+    return found
+
+
 def snakemake(
     folder: Path,
     *arguments: str,
@@ -49,18 +60,11 @@ def snakemake(
         data: folder with data sets.
         environment: variables that differ.
     """
-    hidden = ("NNJAX_DATA", "PYTHONPATH")
-    variables = {key: value for key, value in os.environ.items() if key not in hidden}
-    # Most programs of the quick study run once: to optimise them takes longer than it saves.
-    variables["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
-    if version("jaxlib").startswith("0.10."):
-        variables["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false"
-    if data:
-        variables["NNJAX_DATA"] = str(data)
+    given = variables() | ({"NNJAX_DATA": str(data)} if data else {}) | (environment or {})
     finished = subprocess.run(
         [sys.executable, "-m", "snakemake", *arguments],
         cwd=folder,
-        env=variables | (environment or {}),
+        env=given,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from nnjax import compare
 from tests.workflow.conftest import QUICK, ROOT, copied, needs, planned, snakemake, unreachable
 from workflow.lib import chapters, page, settings
 from workflow.lib.claims import entry
@@ -297,6 +298,19 @@ def test_a_stand_in_is_marked_on_the_front_page_and_in_the_numbers(
         index=text,
     )
     assert "STAND-IN DATA" in text.read_text(encoding="utf-8")
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("project", ["few"], indirect=True)
+def test_two_runs_give_the_same_numbers(project: Path, study: Path, tmp_path: Path) -> None:
+    """To the last bit."""
+    other = copied(tmp_path)
+    shutil.rmtree(other / "workflow")
+    shutil.copytree(project / "workflow", other / "workflow")
+    unreachable(other)
+    status, output = snakemake(other, "--cores", "2", "--configfile", *CONFIGURATION, data=DATA)
+    assert status == 0, output
+    assert compare.main([str(study / "reports"), str(other / "quick/reports"), "--exact"]) == 0
 
 
 # --- what a change runs again ---------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import errno
 import inspect
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -44,7 +45,8 @@ def run(main: Callable[..., None], job: "Snakemake | None") -> None:
     costs.listen()
     log = Path(job.log[0])
     log.parent.mkdir(parents=True, exist_ok=True)
-    sys.stderr = log.open("w", encoding="utf-8", buffering=1)
+    sys.stderr = _Log(log)
+    os.environ.setdefault("TQDM_MININTERVAL", "5")  # a log keeps every state of a bar
     # A job that measures time asks for all cores, and uses as many as its parameter says.
     bind_threads(job.params.get("threads", job.threads))
     call = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(main)
@@ -73,6 +75,16 @@ def run(main: Callable[..., None], job: "Snakemake | None") -> None:
         [*map(str, job.input)],
         [*map(str, job.output)],
     )
+
+
+class _Log(io.TextIOWrapper):
+    """A log that takes the place of the terminal, for bars of progress too."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path.open("wb"), encoding="utf-8", line_buffering=True)
+
+    def isatty(self) -> bool:
+        return True
 
 
 def bind_threads(threads: int) -> None:

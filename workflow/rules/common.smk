@@ -1,10 +1,12 @@
 # What all rules need: the checked settings, the chapters, and the digest of code.
+import json
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from workflow.lib import chapters, environment, made, settings, start
+from workflow.lib import chapters, made, settings
+from workflow.lib.start import command, environment, lock, progress
 from workflow.lib.study import Study
 from workflow.lib.verdicts import RULE_TEXTS
 from workflow.lib.digest import code_digest, texts_digest
@@ -48,6 +50,31 @@ if STUDY.study == "quick":
 def of_project(path):
     """A file of the project, as it is named from the folder in which the study runs."""
     return os.path.relpath(PROJECT / path)
+
+
+if workflow.is_main_process and (message := lock.released(Path(".snakemake"))):
+    print(message, file=sys.stderr)
+
+
+# What each job took in the run whose reports are here.
+COSTS = Path("reports/costs.json")
+
+
+onstart:
+    lock.note(Path(".snakemake"))
+    progress.show(
+        [
+            progress.Job(job.output[0], Path(job.log[0]))
+            for job in workflow.dag.needrun_jobs()
+            if job.output and job.log
+        ],
+        {
+            output: cost["wall"]
+            for output, cost in (
+                json.loads(COSTS.read_text()) if COSTS.exists() else {}
+            ).items()
+        },
+    )
 
 
 # Jobs inherit the environment of this process.

@@ -1,4 +1,4 @@
-# The front page: the headline, the ledger, and the way to each chapter.
+# The front page: the headline, the ledger, and the way to each chapter; and what all of it cost.
 
 
 rule write_index:
@@ -31,3 +31,20 @@ rule write_index:
         code=code_digest("workflow/scripts/write_index.py"),
     script:
         "../scripts/write_index.py"
+
+
+rule write_costs:
+    input:
+        "reports/rules.html",
+        rules.write_index.output.index,
+        [chapter.reports() for chapter in CHAPTERS.values()],
+    output:
+        output="reports/costs.json",
+    log:
+        "logs/write_costs.log",
+    conda:
+        ENV
+    params:
+        code=code_digest("workflow/scripts/write_costs.py"),
+    script:
+        "../scripts/write_costs.py"

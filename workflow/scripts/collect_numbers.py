@@ -7,8 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from workflow.lib import environment, job
+from workflow.lib import job
 from workflow.lib.numbers import collect
+from workflow.lib.start import environment
 from workflow.lib.tables import write_text
 
 PACKAGES = [

@@ -9,7 +9,7 @@ import pytest
 from tests.workflow.conftest import QUICK, copied, snakemake
 from workflow.lib import chapters
 from workflow.lib.reading import SHOWN, SettingsError, entry, read
-from workflow.lib.start import check
+from workflow.lib.start.command import check
 
 FIRST = (
     "Using workflow specific profile profiles/default for setting default command line arguments.\n"

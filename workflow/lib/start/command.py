@@ -7,6 +7,8 @@ The profile that it picks up first (profiles/default/config.yaml) calls `check`.
 
 import argparse
 import difflib
+import shlex
+import sys
 import tempfile
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -17,7 +19,7 @@ from workflow.lib.reading import SettingsError, entry, read
 
 
 def check(arguments: list[str]) -> None:
-    """End with a sentence if the settings cannot be read or a folder cannot be written.
+    """End with a sentence if settings cannot be read, a folder not be written, or jobs not start.
 
     Args:
         arguments: of Snakemake.
@@ -39,6 +41,12 @@ def check(arguments: list[str]) -> None:
     if lines:
         after = "\nTargets go before --configfile." if len(named.configfile) > 1 else ""
         raise SystemExit(f"The settings cannot be used:\n{SettingsError(*lines)}{after}")
+    if shlex.quote(sys.executable) != sys.executable:
+        raise SystemExit(
+            f"Snakemake cannot start jobs with {sys.executable}: the path has a space or another "
+            "special character. Create the environment elsewhere, for example with `python3 -m "
+            "venv ~/nnjax-env`, and run its bin/snakemake here."
+        )
     _write_to(Path(), "The study writes next to the Snakefile: run it in a copy of this folder.")
     cache = user_cache_path("snakemake", "snakemake")
     _write_to(cache, "Snakemake needs it: set XDG_CACHE_HOME to a folder that you may write to.")

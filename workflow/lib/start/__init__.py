@@ -1,0 +1,1 @@
+"""What happens when Snakemake starts, before any job: command, environment, lock."""

@@ -1,0 +1,73 @@
+"""Who works in a folder: a lock whose process is gone does not keep the next run waiting.
+
+Snakemake locks the folder in which it runs, but its lock does not say for whom: after a run was
+killed, the next one is refused until somebody unlocks the folder, also where jobs of the killed run
+are still writing.
+"""
+
+import json
+import os
+import platform
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+
+NOTE = "run.json"
+
+
+def note(state: Path) -> None:
+    """Note the process that runs.
+
+    Args:
+        state: Snakemake's folder for what it remembers, `.snakemake`.
+    """
+    me = psutil.Process()
+    holder = {"host": platform.node(), "pid": me.pid, "began": me.create_time()}
+    (state / NOTE).write_text(json.dumps(holder), encoding="utf-8")
+
+
+def released(state: Path) -> str:
+    """Remove a lock if nobody works here any more.
+
+    Args:
+        state: as for `note`.
+
+    Returns:
+        A sentence for the user; empty where there is no lock.
+    """
+    locks = state / "locks"
+    if not (locks.is_dir() and any(locks.iterdir())):
+        return ""
+    try:
+        holder = json.loads((state / NOTE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""  # Snakemake says what to do about a lock that is not ours
+    if holder["host"] != platform.node():
+        return (
+            f"A run on {holder['host']} locked this folder. If it has ended, give the same command "
+            "with --unlock, then again without."
+        )
+    if living := _living(holder, state):
+        ids = " ".join(str(process.pid) for process in living)
+        since = datetime.fromtimestamp(living[0].create_time()).strftime("%H:%M")
+        return (
+            f"A run works in this folder since {since}. Wait for it, or stop it (kill {ids}) and "
+            "give the same command again."
+        )
+    shutil.rmtree(locks)
+    return "The last run here was stopped before its end. This one goes on."
+
+
+def _living(holder: dict[str, float], state: Path) -> list[psutil.Process]:
+    """The process that holds the lock, and jobs that outlived it."""
+    scripts, found = f"{state.resolve()}{os.sep}scripts{os.sep}", list[psutil.Process]()
+    for process in psutil.process_iter(["pid", "create_time", "cmdline", "status"]):
+        seen = process.info
+        if seen["status"] == psutil.STATUS_ZOMBIE:
+            continue
+        holds = (seen["pid"], seen["create_time"]) == (holder["pid"], holder["began"])
+        if holds or any(scripts in word for word in seen["cmdline"] or []):
+            found.append(process)
+    return sorted(found, key=lambda process: process.create_time())

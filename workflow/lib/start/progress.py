@@ -1,0 +1,95 @@
+"""What the terminal shows while long jobs run: the share of the expected time, and what runs.
+
+Snakemake counts finished jobs, of which most take a second and a few take minutes. Here a job
+counts as much as it took in the run whose reports are in the folder; what a running job does stands
+in its log.
+"""
+
+import re
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+EVERY = 30.0
+"""Seconds between two lines."""
+USUAL = 2.0
+"""Seconds of a job of which nothing is known."""
+
+
+class Job(NamedTuple):
+    """A job that is due: its first output, and its log."""
+
+    output: str
+    log: Path
+
+
+def line(
+    jobs: Sequence[Job],
+    expected: Mapping[str, float],
+    since: dict[Job, float],
+    began: float,
+    now: float,
+) -> str | None:
+    """What to show.
+
+    Args:
+        jobs: all that are due in this run.
+        expected: output: seconds of its job.
+        since: when each running job was first seen; jobs that began since the last line are added.
+        began: when the run began, in seconds of the clock that file times have.
+        now: the time now.
+
+    Returns:
+        The share that is done, what is left, and the running jobs; None before anything is done.
+    """
+    done, running = 0.0, list[tuple[float, str]]()
+    for job in jobs:
+        seconds = expected.get(job.output, USUAL)
+        if _newer(job.log.with_suffix(".cost.json"), began):
+            done += seconds
+        elif _newer(job.log, began):
+            # A job that takes longer than expected stays short of its end.
+            done += min(now - since.setdefault(job, now), 0.95 * seconds)
+            running.append((seconds, f"{job.output}{_last(job.log)}"))
+    total = sum(expected.get(job.output, USUAL) for job in jobs)
+    if not done:
+        return None
+    left = (now - began) * (total - done) / done
+    words = "; ".join(text for _, text in sorted(running, reverse=True)[:3])
+    return f"{done / total:.0%} of the expected time, about {_spoken(left)} left. Running: {words}"
+
+
+def _newer(path: Path, began: float) -> bool:
+    return path.exists() and path.stat().st_mtime >= began
+
+
+def _last(log: Path) -> str:
+    """The last bar in a job's log, in words."""
+    bars = re.findall(r"(\w+): +\d+%\|.*?\| (\d+/\d+) \[", log.read_text(encoding="utf-8"))
+    return f" ({bars[-1][1]} {bars[-1][0]})" if bars else ""
+
+
+def _spoken(seconds: float) -> str:
+    """A time as people say it.
+
+    Example:
+        >>> _spoken(20), _spoken(59.7), _spoken(610)
+        ('20 s', '1 min', '10 min')
+    """
+    return f"{seconds / 60:.0f} min" if seconds >= 59.5 else f"{seconds:.0f} s"
+
+
+def show(jobs: Sequence[Job], expected: Mapping[str, float]) -> None:
+    """Print a line now and then, as long as this process lives."""
+    began, since = time.time(), dict[Job, float]()
+
+    def run() -> None:
+        while True:
+            time.sleep(EVERY)
+            if text := line(jobs, expected, since, began, time.time()):
+                print(text, file=sys.stderr, flush=True)
+
+    threading.Thread(target=run, daemon=True).start()
