@@ -16,8 +16,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from nnjax import compare
 from tests.workflow.conftest import QUICK, ROOT, copied, needs, planned, snakemake, unreachable
+from tests.workflow.edits import pages, replace, restored
 from workflow.lib import chapters, page, settings
 from workflow.lib.claims import entry
 from workflow.lib.numbers import collect
@@ -78,13 +78,6 @@ def numbers(study: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def ledger(study: Path) -> list[dict[str, Any]]:
     return json.loads((study / "reports/claims.json").read_text(encoding="utf-8"))
-
-
-def pages(study: Path) -> dict[str, str]:
-    """All pages by their place in reports/."""
-    reports = study / "reports"
-    found = {str(path.relative_to(reports)): path for path in reports.rglob("*.html")}
-    return {name: path.read_text(encoding="utf-8") for name, path in found.items()}
 
 
 # --- what comes out -------------------------------------------------------------------------------
@@ -300,44 +293,19 @@ def test_a_stand_in_is_marked_on_the_front_page_and_in_the_numbers(
     assert "STAND-IN DATA" in text.read_text(encoding="utf-8")
 
 
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("project", ["few"], indirect=True)
-def test_two_runs_give_the_same_numbers(project: Path, study: Path, tmp_path: Path) -> None:
-    """To the last bit."""
-    other = copied(tmp_path)
-    shutil.rmtree(other / "workflow")
-    shutil.copytree(project / "workflow", other / "workflow")
-    unreachable(other)
-    status, output = snakemake(other, "--cores", "2", "--configfile", *CONFIGURATION, data=DATA)
-    assert status == 0, output
-    assert compare.main([str(study / "reports"), str(other / "quick/reports"), "--exact"]) == 0
-
-
 # --- what a change runs again ---------------------------------------------------------------------
 
 
 @pytest.fixture
 def changed(project: Path) -> Iterator[Path]:
     """The project for a test that edits files; what it edited is put back with its time."""
-    edited = ("nnjax", "workflow")
-    files = [path for part in edited for path in (project / part).rglob("*.*") if path.is_file()]
-    kept = {path: (path.read_bytes(), path.stat()) for path in files if path.suffix != ".pyc"}
-    yield project
-    for path, (content, before) in kept.items():
-        if path.read_bytes() != content:
-            path.write_bytes(content)
-            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with restored(project, "nnjax", "workflow"):
+        yield project
 
 
 def again(project: Path, *more: str) -> dict[str, int]:
     """The rules that a second call would run; `more` configuration files may change settings."""
     return planned(project, "--configfile", *CONFIGURATION, *more, data=DATA)
-
-
-def replace(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
 def test_a_second_run_has_nothing_to_do(project: Path) -> None:
@@ -347,18 +315,14 @@ def test_a_second_run_has_nothing_to_do(project: Path) -> None:
 def test_a_report_of_another_run_is_made_anew_however_new_it_is(project: Path, study: Path) -> None:
     """As `git pull` and `git checkout reports` leave it: other content, and the time of today."""
     report = study / "reports/tables/numbers_quadrants.csv"
-    own, before = report.read_bytes(), report.stat()
-    try:
-        report.write_bytes(own.replace(b"quadrants", b"Quadrants") + b"\n")
+    own = report.read_bytes()
+    with restored(study, "reports/tables"):
+        report.write_bytes(own + b"\n")
         rules = again(project)
         assert {"summarise_quadrants", "write_page", "collect_numbers", "all"} <= set(rules)
         assert not [rule for rule in rules if rule.startswith(("train", "fetch"))]
-        # The same content with a new time is still one's own.
-        report.write_bytes(own)
+        report.write_bytes(own)  # the same content with a new time is still one's own
         assert again(project) == {}
-    finally:
-        report.write_bytes(own)
-        os.utime(report, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def test_a_new_layer_makes_the_page_of_rules_anew_and_trains_nothing(changed: Path) -> None:
@@ -369,14 +333,14 @@ def test_a_new_layer_makes_the_page_of_rules_anew_and_trains_nothing(changed: Pa
         "from nnjax.layers.rnn",
         "from nnjax.layers.new import new\nfrom nnjax.layers.rnn",
     )
-    assert set(again(changed)) <= {"verify_rules", "write_rules", "all"}
+    assert set(again(changed)) <= {"verify_rules", "write_rules", "write_costs", "all"}
     (changed / "nnjax/layers/new.py").unlink()
 
 
 def test_words_in_the_library_train_nothing(changed: Path) -> None:
     """The page of rules is made of docstrings, and is all that is made anew."""
     replace(changed / "nnjax/losses/__init__.py", '"""Losses', '# a comment\n"""Other words')
-    assert set(again(changed)) == {"write_rules", "all"}
+    assert set(again(changed)) == {"write_rules", "write_costs", "all"}
 
 
 def test_a_changed_library_function_retrains_what_uses_it(changed: Path, rooms: Rooms) -> None:
@@ -397,25 +361,24 @@ def test_changed_statistics_train_nothing(changed: Path) -> None:
     assert not [rule for rule in rules if rule.startswith(("train", "tune", "refit", "fetch"))]
 
 
-@needs("quadrants")
-def test_a_changed_plot_script_redraws_one_figure(changed: Path) -> None:
-    folder = changed / "workflow/chapters/quadrants"
-    replace(folder / "plot_quadrants.py", "points right (%)", "right points (%)")
-    assert again(changed) == {"plot": 1, "write_page": 1, "all": 1}
+JUDGED = ["write_ledger", "plot_ledger", "write_index"]
 
 
 @needs("quadrants")
-def test_a_changed_title_rewrites_pages(changed: Path) -> None:
-    replace(changed / "workflow/chapters/quadrants/settings.yaml", "title: ", "title: Again, ")
-    assert again(changed) == {"write_page": 1, "write_index": 1, "all": 1}
-
-
-@needs("quadrants")
-def test_a_changed_bound_judges_anew_and_measures_nothing(changed: Path) -> None:
-    replace(changed / "workflow/chapters/quadrants/claims.yaml", "bound: 0.01", "bound: 0.02")
-    rules = again(changed)
-    assert set(rules) == {"write_page", "write_ledger", "plot_ledger", "write_index", "all"}
-    assert rules["write_page"] == 1
+@pytest.mark.parametrize(
+    ("file", "old", "new", "rules"),
+    [
+        ("plot_quadrants.py", "points right (%)", "right points (%)", ["plot"]),
+        ("settings.yaml", "title: ", "title: Again, ", ["write_index"]),
+        # Judged anew; nothing is measured.
+        ("claims.yaml", "w, bound: 0.01", "w, bound: 0.02", JUDGED),
+    ],
+)
+def test_a_change_makes_anew_what_shows_it(
+    changed: Path, file: str, old: str, new: str, rules: list[str]
+) -> None:
+    replace(changed / "workflow/chapters/quadrants" / file, old, new)
+    assert again(changed) == dict.fromkeys([*rules, "write_page", "write_costs", "all"], 1)
 
 
 @needs("quadrants")
@@ -423,7 +386,7 @@ def test_a_changed_setting_trains_its_chapter_alone(changed: Path, tmp_path: Pat
     (tmp_path / "more.yaml").write_text("quadrants: {seeds: 11}\n", encoding="utf-8")
     rules = again(changed, str(tmp_path / "more.yaml"))
     once = {"train_quadrants", "summarise_quadrants", "write_page", "collect_numbers"}
-    once |= {"write_ledger", "plot_ledger", "write_index", "all"}
+    once |= {"write_ledger", "plot_ledger", "write_index", "write_costs", "all"}
     assert rules == {**dict.fromkeys(once, 1), "plot": 2}
 
 

@@ -29,7 +29,11 @@ class Erratum(NamedTuple):
 
 
 def _sigmoid_with(derivative: Callable[[Any], Any]) -> nn.Layer:
-    return nn.sigmoid()._replace(backward=lambda params, x, dy: ((), dy * derivative(x)))
+    right = nn.sigmoid()
+    return right._replace(
+        forward=lambda params, x, key=None: (right.forward((), x)[0], x),
+        backward=lambda params, x, dy: ((), dy * derivative(x)),
+    )
 
 
 def _mlp_with(activation: nn.Layer) -> nn.Layer:

@@ -1,4 +1,4 @@
-"""Runs that are killed at random moments: the same command goes on, and every number is the same.
+"""Two runs give the same numbers to the last bit, also if one of them is killed at random moments.
 
 Every kind of kill once; more with NNJAX_KILLS=30.
 """
@@ -15,7 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.workflow.conftest import QUICK, copied, needs, variables
+from nnjax import compare
+from tests.workflow.conftest import QUICK, copied, needs, snakemake, unreachable, variables
 
 KINDS = ("a job", "snakemake", "all", "interrupt", "terminate")
 KILLS = int(os.environ.get("NNJAX_KILLS", len(KINDS)))
@@ -96,3 +97,17 @@ def test_a_killed_run_goes_on(
         time.sleep(1)
     assert run.returncode == 0
     assert tables(project) == expected
+
+
+@pytest.mark.exhaustive
+@needs("quadrants")
+@needs("xor")
+def test_two_runs_have_the_same_reports(project: Path, tmp_path: Path) -> None:
+    reports = ("reports/numbers.json", "reports/claims.json")
+    given = ("--cores", "2", *reports, "--configfile", QUICK, unreachable(project))
+    folders = []
+    for name in ("first", "second"):
+        status, output = snakemake(project, *given)
+        assert status == 0, output
+        folders.append((project / "quick").rename(tmp_path / name) / "reports")
+    assert compare.main([*map(str, folders), "--exact"]) == 0

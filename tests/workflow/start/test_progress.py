@@ -38,12 +38,12 @@ def test_a_running_job_tells_how_far_it_is(jobs: list[Job]) -> None:
     os.utime(jobs[0].log, (1010, 1010))
     since = {jobs[0]: 1006.0}
     assert line(jobs, EXPECTED, since, 1000, 1050) == (
-        "50% of the expected time, about 50 s left. Running: long (12/30 groups)"
+        "50% of the expected time, about 50 s left. Running: long for 44 s (12/30 groups)"
     )
     # Much later it is still not at its end.
     said = line(jobs, EXPECTED, since, 1000, 2000)
     assert said is not None
-    assert said.startswith("64%")
+    assert said.startswith("64% of the expected time, one job takes longer than expected.")
 
 
 def test_what_earlier_runs_left_does_not_count(jobs: list[Job]) -> None:

@@ -45,21 +45,24 @@ def line(
     Returns:
         The share that is done, what is left, and the running jobs; None before anything is done.
     """
-    done, running = 0.0, list[tuple[float, str]]()
+    done, running, overdue = 0.0, list[tuple[float, str]](), False
     for job in jobs:
         seconds = expected.get(job.output, USUAL)
         if _newer(job.log.with_suffix(".cost.json"), began):
             done += seconds
         elif _newer(job.log, began):
-            # A job that takes longer than expected stays short of its end.
-            done += min(now - since.setdefault(job, now), 0.95 * seconds)
-            running.append((seconds, f"{job.output}{_last(job.log)}"))
+            ran = now - since.setdefault(job, now)
+            done += min(ran, 0.95 * seconds)
+            overdue |= ran > seconds
+            running.append((ran, f"{job.output} for {_spoken(ran)}{_last(job.log)}"))
     total = sum(expected.get(job.output, USUAL) for job in jobs)
     if not done:
         return None
-    left = (now - began) * (total - done) / done
+    # Nobody knows when a job ends that takes longer than expected.
+    left = _spoken((now - began) * (total - done) / done)
+    until = "one job takes longer than expected" if overdue else f"about {left} left"
     words = "; ".join(text for _, text in sorted(running, reverse=True)[:3])
-    return f"{done / total:.0%} of the expected time, about {_spoken(left)} left. Running: {words}"
+    return f"{done / total:.0%} of the expected time, {until}. Running: {words}"
 
 
 def _newer(path: Path, began: float) -> bool:
