@@ -108,3 +108,12 @@ def test_the_arithmetic_of_a_study_is_counted(benchmark: dict[str, ModuleType]) 
     halves = 24 * 128 * 4 * 617 * 26 + 3119 * 2 * 617 * 26
     folds = pl.DataFrame({"fold": [0, 1], "hidden_layers": [0, 0]})
     assert benchmark["study"].operations(folds) == 2 * halves
+
+
+@pytest.mark.parametrize(
+    ("figure", "title"),
+    [("single", "One network"), ("ratios", "Sweeps, steps"), ("growth", "Cost of a sweep")],
+)
+def test_every_figure_shows_its_own_rows(figure: str, title: str) -> None:
+    svg = (ROOT / f"reports/figures/benchmark_{figure}.svg").read_text(encoding="utf-8")
+    assert f"<dc:title>{title}" in svg

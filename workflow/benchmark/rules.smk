@@ -24,24 +24,24 @@ rule measure_speed:
         "benchmark.py"
 
 
-for FIGURE in BENCHMARK:
-
-    rule:
-        name:
-            f"plot_benchmark_{FIGURE}"
-        input:
-            rows="reports/benchmark.json",
-        output:
-            svg=f"reports/figures/benchmark_{FIGURE}.svg",
-            png=f"reports/figures/benchmark_{FIGURE}.png",
-        log:
-            f"logs/benchmark/plot_{FIGURE}.log",
-        conda:
-            ENV
-        params:
-            code=code_digest(f"workflow/benchmark/plot_{FIGURE}.py"),
-        script:
-            f"plot_{FIGURE}.py"
+rule plot_benchmark:
+    input:
+        rows="reports/benchmark.json",
+    output:
+        svg="reports/figures/benchmark_{figure}.svg",
+        png="reports/figures/benchmark_{figure}.png",
+    log:
+        "logs/benchmark/plot_{figure}.log",
+    wildcard_constraints:
+        figure="|".join(BENCHMARK),
+    conda:
+        ENV
+    params:
+        code=lambda wildcards: code_digest(
+            f"workflow/benchmark/plot_{wildcards.figure}.py"
+        ),
+    script:
+        "plot_{wildcards.figure}.py"
 
 
 rule write_benchmark:
