@@ -105,7 +105,7 @@ def local_folders(configured: Iterable[str], base: str = ".") -> list[str]:
         base: what relative folders are relative to.
 
     Returns:
-        Folders as the user wrote them, without duplicates; `~` and `$NAME` are expanded on use.
+        Folders without duplicates, relative ones below `base`; `~` and `$NAME` are expanded on use.
 
     Example:
         >>> local_folders(["mine"], "..")[::2]

@@ -245,7 +245,8 @@ def test_the_default_run_does_not_search() -> None:
     """The search's table is an input of `snakemake record` alone, and so is the ablation's."""
     assert RULES.count("search.csv") == 2  # an output, and an input
     assert RULES.count("        ABLATION,") == 1
-    assert RULES.count("ablation=ABLATION,") == 2  # an output, and the path of a file read as it is
+    assert RULES.count("ablation=ABLATION,") == 1  # an output
+    assert RULES.count("ablation=of_project(ABLATION),") == 1  # the path of a file read as it is
 
 
 # --- the tables -----------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ def no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def places(**changes: Any) -> dict[str, Any]:
     """Where to look, as rules/data.smk gives it."""
     section = {"folders": [], "urls": [], "cache": "cache", "standin": True, "standin_seed": 0}
+    section["project"] = "."
     return section | changes
 
 

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import clock
 import growth
 
 from workflow.lib import job
@@ -19,15 +20,13 @@ from workflow.lib.machine import processor
 from workflow.lib.tables import write_text
 
 HERE = Path(__file__).resolve().parent
-THREADS = ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def measured(script: str, threads: int) -> list[dict[str, Any]]:
     """The rows of one script of this folder."""
-    variables = dict.fromkeys(THREADS, str(threads)) | {"PYTHONPATH": str(HERE.parents[1])}
     child = subprocess.run(
         [sys.executable, str(HERE / f"{script}.py"), str(threads)],
-        env=os.environ | variables,
+        env=clock.fresh(threads),
         stdout=subprocess.PIPE,
         check=True,
     )

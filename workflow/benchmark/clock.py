@@ -1,10 +1,12 @@
 """Measuring in turn: a machine whose speed drifts slows both sides of a ratio."""
 
 import json
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 REPEATS = 7
@@ -12,6 +14,14 @@ REPEATS = 7
 Row = dict[str, Any]
 """name; medians `ours` and `peer`; their `ratio`, more than 1 if ours is better; its spread from
 `least` to `most`; the `limit` that the ratio should reach; `unit`; `n`."""
+
+
+def fresh(threads: int) -> dict[str, str]:
+    """The environment of a fresh process, in which the threads are bound when libraries load."""
+    variables = dict.fromkeys(("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
+    # A quick study sets it for its own programs.
+    kept = {k: v for k, v in os.environ.items() if k != "JAX_DISABLE_MOST_OPTIMIZATIONS"}
+    return kept | variables | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
 
 
 def seconds(run: Callable[[], Any]) -> float:

@@ -4,12 +4,11 @@ python growth.py SIZE=VALUE         # one point, in a fresh process, whose peak 
 """
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
+import clock
 import numpy as np
 from scipy import stats
 
@@ -22,7 +21,6 @@ VALUES = {
     "layers": [1, 2, 4, 8],
     "replicas": [4, 8, 16, 32, 64],
 }
-THREADS = ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 Row = dict[str, Any]
 """A point: size, value, seconds, their least and most, n, and the memory in MB that the sweeps add
@@ -32,7 +30,6 @@ to the peak of the process."""
 def point(size: str, value: int) -> Row:
     """Time sweeps of the base with one size changed, and the memory of this process."""
     import optax
-    from clock import seconds
 
     import nnjax as nn
     from workflow.lib.machine import peak_memory
@@ -53,7 +50,7 @@ def point(size: str, value: int) -> Row:
 
     before = peak_memory()
     sweep()
-    times = sorted(seconds(sweep) for _ in range(REPEATS))
+    times = sorted(clock.seconds(sweep) for _ in range(REPEATS))
     return {
         "size": size,
         "value": value,
@@ -67,12 +64,10 @@ def point(size: str, value: int) -> Row:
 
 def measured(size: str, value: int) -> Row:
     """A point, measured in a fresh process."""
-    cores = str(value if size == "cores" else BASE["cores"])
+    cores = value if size == "cores" else BASE["cores"]
     child = subprocess.run(
         [sys.executable, __file__, f"{size}={value}"],
-        env=os.environ
-        | dict.fromkeys(THREADS, cores)
-        | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        env=clock.fresh(cores),
         stdout=subprocess.PIPE,
         check=True,
     )

@@ -20,6 +20,8 @@ rule measure_speed:
             )
         ),
         torch=TORCH,
+        equinox=EQUINOX,
+        versions=PEER_VERSIONS,
     script:
         "benchmark.py"
 
@@ -60,6 +62,7 @@ rule write_benchmark:
     conda:
         ENV
     params:
+        study=STUDY.study,
         code=code_digest("workflow/benchmark/write_benchmark.py"),
     script:
         "write_benchmark.py"

@@ -7,13 +7,14 @@ from workflow.lib import job, page
 from workflow.lib.tables import write_text
 
 
-def main(rows: Path, figures: list[Path], template: Path, output: Path) -> None:
+def main(rows: Path, figures: list[Path], template: Path, study: str, output: Path) -> None:
     """Write the page.
 
     Args:
         rows: JSON of the benchmark.
         figures: SVG files.
         template: the page.
+        study: "full" or "quick".
         output: HTML to write.
     """
     content = json.loads(rows.read_text(encoding="utf-8"))
@@ -24,7 +25,7 @@ def main(rows: Path, figures: list[Path], template: Path, output: Path) -> None:
             **content,
             images={path.stem: page.image(path) for path in figures},
             stand_in="",
-            study="full",
+            study=study,
         )
     )
     write_text(text, output)

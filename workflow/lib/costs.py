@@ -21,7 +21,7 @@ import polars as pl
 import psutil
 
 from workflow.lib.machine import peak_memory
-from workflow.lib.made import fingerprints
+from workflow.lib.made import fingerprints, records
 
 Span = tuple[float, float]
 """Begin and end, in seconds of one clock."""
@@ -80,7 +80,7 @@ def write(path: Path, start: float, rule: str, inputs: list[str], outputs: list[
         start: the age of the process when its work began.
         rule: the job's rule.
         inputs: its input files.
-        outputs: its output files.
+        outputs: its output files; none if it failed.
     """
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     kilobyte = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
@@ -94,7 +94,9 @@ def write(path: Path, start: float, rule: str, inputs: list[str], outputs: list[
     }
     job: Record = {"rule": rule, "inputs": inputs, "outputs": outputs}
     job["reports"] = fingerprints(outputs)
-    path.write_text(json.dumps(job | {n: round(v, 3) for n, v in record.items()}) + "\n")
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps(job | {n: round(v, 3) for n, v in record.items()}) + "\n")
+    draft.replace(path)
 
 
 def covered(spans: list[Span]) -> float:
@@ -115,9 +117,12 @@ def covered(spans: list[Span]) -> float:
 
 
 def collect(logs: Path) -> list[Record]:
-    """The records of the jobs whose outputs are still there."""
-    records = [json.loads(path.read_text()) for path in sorted(logs.rglob("*.cost.json"))]
-    return [each for each in records if all(Path(output).exists() for output in each["outputs"])]
+    """The records of the jobs whose outputs are still there; a failed job has none."""
+    return [
+        each
+        for each in records(logs)
+        if each["outputs"] and all(Path(output).exists() for output in each["outputs"])
+    ]
 
 
 def longest_chain(records: list[Record]) -> list[Record]:

@@ -50,8 +50,10 @@ def run(main: Callable[..., None], job: "Snakemake | None") -> None:
     # A job that measures time asks for all cores, and uses as many as its parameter says.
     bind_threads(job.params.get("threads", job.threads))
     call = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(main)
+    outputs: list[str] = []
     try:
         call(**arguments(main, job))
+        outputs = [*map(str, job.output)]
     except JobError as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None
@@ -68,13 +70,8 @@ def run(main: Callable[..., None], job: "Snakemake | None") -> None:
             raise
         print("error: the disk is full; make room and give the same command again", file=sys.stderr)
         raise SystemExit(1) from None
-    costs.write(
-        log.with_suffix(".cost.json"),
-        start,
-        job.rule,
-        [*map(str, job.input)],
-        [*map(str, job.output)],
-    )
+    finally:
+        costs.write(log.with_suffix(".cost.json"), start, job.rule, [*map(str, job.input)], outputs)
 
 
 class _Log(io.TextIOWrapper):

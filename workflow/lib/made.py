@@ -7,7 +7,9 @@ goes by time, would take a file of another run for its own.
 import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 REPORTS = "reports/"
 
@@ -32,14 +34,29 @@ def foreign(reports: Path, logs: Path) -> list[Path]:
         logs: the folder with the jobs' records.
     """
     noted: dict[str, str] = {}
-    for record in logs.rglob("*.cost.json"):
-        noted |= json.loads(record.read_text(encoding="utf-8")).get("reports", {})
+    for record in records(logs):
+        noted |= record.get("reports", {})
     return [
         path
         for path in sorted(reports.rglob("*"))
-        if path.is_file() and noted.get(path.as_posix()) != _sha256(path)
+        if not path.name.startswith(".")  # what a job is writing
+        and (content := _sha256(path))
+        and noted.get(path.as_posix()) != content
     ]
 
 
+def records(logs: Path) -> list[dict[str, Any]]:
+    """What the jobs noted, see `costs.write`; one that cannot be read does not count."""
+    found = []
+    for path in sorted(logs.rglob("*.cost.json")):
+        with suppress(ValueError):
+            found.append(json.loads(path.read_text(encoding="utf-8")))
+    return found
+
+
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Of a file; empty for a folder, and for a file that another process has just removed."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except (IsADirectoryError, FileNotFoundError):
+        return ""

@@ -57,5 +57,6 @@ rule benchmark_rules:
         ENV
     params:
         code=code_digest("workflow/rulebook/benchmark_rules.py"),
+        versions=VERSIONS,
     script:
         "benchmark_rules.py"

@@ -21,11 +21,17 @@ ALL_CORES = 10_000
 VERSIONS = {name: version(name) for name in ("jax", "jaxlib", "numpy", "optax")}
 # The same where scikit-learn makes folds or fits other classifiers.
 PEER_VERSIONS = {**VERSIONS, "scikit-learn": version("scikit-learn")}
-# PyTorch is optional. Its version, or its absence, is a parameter: installing it computes anew.
-try:
-    TORCH = version("torch")
-except PackageNotFoundError:
-    TORCH = None
+
+
+# The version of an optional package, or its absence, is a parameter: installing it computes anew.
+def optional(package):
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+TORCH, EQUINOX = optional("torch"), optional("equinox")
 
 # Snakemake's own reading (`configfile:`) keeps the last of two equal keys and takes every value within
 # `--config` as text. Here it only says what was asked for.
@@ -56,7 +62,7 @@ if workflow.is_main_process and (message := lock.released(Path(".snakemake"))):
     print(message, file=sys.stderr)
 
 
-# What each job took in the run whose reports are here.
+# What each job took when it last ran.
 COSTS = Path("reports/costs.json")
 
 
@@ -156,5 +162,6 @@ wildcard_constraints:
 
 # The repository holds the reports of the full study, and git renews their times. A report that no job
 # of this folder has left as it is must not pass for up to date, however new it is.
-for report in made.foreign(Path("reports"), Path("logs")):
-    os.utime(report, (1, 1))
+if workflow.is_main_process:
+    for report in made.foreign(Path("reports"), Path("logs")):
+        os.utime(report, (1, 1))

@@ -1,4 +1,4 @@
-"""Write what every job of this run cost: what the next run expects."""
+"""Write what each job cost when it last ran: what the next run expects."""
 
 import json
 from pathlib import Path

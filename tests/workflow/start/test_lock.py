@@ -58,3 +58,13 @@ def test_a_lock_of_another_machine_stays(state: Path) -> None:
 def test_a_lock_without_a_note_is_left_to_snakemake(state: Path) -> None:
     assert not lock.released(state)
     assert list((state / "locks").iterdir())
+
+
+def test_a_lock_newer_than_the_note_is_left_to_snakemake(state: Path) -> None:
+    """The next run has locked the folder and not noted itself yet."""
+    lock.note(state)
+    noted = (state / lock.NOTE).read_text(encoding="utf-8")
+    (state / lock.NOTE).write_text(noted.replace('"began": ', '"began": 9'), encoding="utf-8")
+    os.utime(state / lock.NOTE, (1000, 1000))
+    assert not lock.released(state)
+    assert list((state / "locks").iterdir())

@@ -1,1 +1,1 @@
-"""What happens when Snakemake starts, before any job: command, environment, lock."""
+"""What Snakemake's own process does: command, environment and lock before any job, and progress."""

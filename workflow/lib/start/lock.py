@@ -42,6 +42,10 @@ def released(state: Path) -> str:
         return ""
     try:
         holder = json.loads((state / NOTE).read_text(encoding="utf-8"))
+        noted = (state / NOTE).stat().st_mtime
+        # Snakemake locks before it calls `note`: an older note is that of the run before.
+        if any(lock.stat().st_mtime > noted for lock in locks.iterdir()):
+            return ""
     except (OSError, ValueError):
         return ""  # Snakemake says what to do about a lock that is not ours
     if holder["host"] != platform.node():

@@ -1,8 +1,8 @@
 """What the terminal shows while long jobs run: the share of the expected time, and what runs.
 
 Snakemake counts finished jobs, of which most take a second and a few take minutes. Here a job
-counts as much as it took in the run whose reports are in the folder; what a running job does stands
-in its log.
+counts as much as it took in the run whose reports are in the folder; the log of a running job tells
+what it does.
 """
 
 import re
