@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 import yaml
 
-from tests.workflow.conftest import copied, needs, planned, snakemake, unreachable
+from tests.workflow.conftest import QUICK, copied, needs, planned, snakemake, unreachable
 
 
 @pytest.fixture
@@ -30,6 +30,12 @@ def test_one_claim_runs_what_it_needs(project: Path) -> None:
         "measure": 1,
         "judge": 1,
     }
+
+
+def test_the_quick_study_finds_all_that_it_reads(project: Path) -> None:
+    """It runs in a folder of its own: a file of the project needs its path from there."""
+    rules = planned(project, "--configfile", QUICK)
+    assert rules["write_page"] == len(list(chapters.FOLDER.glob("*/settings.yaml")))
 
 
 @needs("isolet")

@@ -5,7 +5,7 @@ rule:
     name:
         f"train_{CHAPTER.name}"
     input:
-        tagged=f"workflow/chapters/{CHAPTER.name}/entities.txt",
+        tagged=of_project(f"workflow/chapters/{CHAPTER.name}/entities.txt"),
     output:
         predictions=f"results/{CHAPTER.name}/predictions.parquet",
         losses=f"results/{CHAPTER.name}/losses.parquet",
@@ -34,7 +34,7 @@ rule:
     name:
         f"summarise_{CHAPTER.name}"
     input:
-        tagged=f"workflow/chapters/{CHAPTER.name}/entities.txt",
+        tagged=of_project(f"workflow/chapters/{CHAPTER.name}/entities.txt"),
         predictions=f"results/{CHAPTER.name}/predictions.parquet",
         losses=f"results/{CHAPTER.name}/losses.parquet",
     output:
