@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.workflow.conftest import QUICK, copied, needs, planned, snakemake, unreachable
+from workflow.lib import chapters
 
 
 @pytest.fixture

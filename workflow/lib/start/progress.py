@@ -5,6 +5,7 @@ counts as much as it took in the run whose reports are in the folder; the log of
 what it does.
 """
 
+import itertools
 import re
 import sys
 import threading
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-EVERY = 30.0
+EVERY = 30
 """Seconds between two lines."""
 USUAL = 2.0
 """Seconds of a job of which nothing is known."""
@@ -90,9 +91,11 @@ def show(jobs: Sequence[Job], expected: Mapping[str, float]) -> None:
     began, since = time.time(), dict[Job, float]()
 
     def run() -> None:
-        while True:
-            time.sleep(EVERY)
-            if text := line(jobs, expected, since, began, time.time()):
+        for second in itertools.count(1):
+            time.sleep(1)
+            # Every second, to see when a job begins.
+            text = line(jobs, expected, since, began, time.time())
+            if text and second % EVERY == 0:
                 print(text, file=sys.stderr, flush=True)
 
     threading.Thread(target=run, daemon=True).start()
