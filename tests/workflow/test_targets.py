@@ -34,7 +34,7 @@ def test_one_claim_runs_what_it_needs(project: Path) -> None:
 
 
 def test_the_quick_study_finds_all_that_it_reads(project: Path) -> None:
-    """It runs in a folder of its own: a file of the project needs its path from there."""
+    """It runs in a separate folder: a file of the project needs its path from there."""
     rules = planned(project, "--configfile", QUICK)
     assert rules["write_page"] == len(list(chapters.FOLDER.glob("*/settings.yaml")))
 

@@ -65,7 +65,7 @@ def run(main: Callable[..., None], job: "Snakemake | None") -> None:
             print(f"rule {job.rule}: {place}: {fault['msg']}", file=sys.stderr)
         raise SystemExit(1) from None
     except Exception as error:
-        # Libraries that write files have exceptions of their own, which quote the system's.
+        # Libraries that write files raise other exceptions, which quote the system's message.
         if os.strerror(errno.ENOSPC) not in str(error):
             raise
         print("error: the disk is full; make room and give the same command again", file=sys.stderr)

@@ -75,7 +75,7 @@ def hint(name: str, known: Collection[str]) -> str:
 def checked(model: type[Model], values: dict[str, Any], section: str) -> Model:
     """The values as the model, if they fit.
 
-    A whole number may stand where a real number is expected, but not 3.0 where a whole number is.
+    A whole number is accepted for a real one, but 3.0 is not accepted for a whole number.
 
     Args:
         model: a pydantic model.

@@ -1,5 +1,4 @@
 # What all rules need: the checked settings, the chapters, and the digest of code.
-import json
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -47,7 +46,7 @@ try:
 except settings.SettingsError as error:
     raise SystemExit(f"The settings cannot be used:\n{error}")
 
-# Quick results have a folder of their own: they never replace those of the full study.
+# Quick results go to a separate folder: they never replace those of the full study.
 if STUDY.study == "quick":
 
     workdir: "quick"
@@ -62,10 +61,6 @@ if workflow.is_main_process and (message := lock.released(Path(".snakemake"))):
     print(message, file=sys.stderr)
 
 
-# What each job took when it last ran.
-COSTS = Path("reports/costs.json")
-
-
 onstart:
     lock.note(Path(".snakemake"))
     progress.show(
@@ -74,12 +69,7 @@ onstart:
             for job in workflow.dag.needrun_jobs()
             if job.output and job.log
         ],
-        {
-            output: cost["wall"]
-            for output, cost in (
-                json.loads(COSTS.read_text()) if COSTS.exists() else {}
-            ).items()
-        },
+        progress.expected(Path("reports/costs.json")),
     )
 
 

@@ -39,7 +39,7 @@ def sections() -> dict[str, tuple[type[BaseModel], Any]]:
 
 
 def places(content: Any, place: Place = ()) -> list[Place]:
-    """Where a value stands, outer ones first."""
+    """The place of every value, outer ones first."""
     inner = content.items() if isinstance(content, dict) else enumerate(content)
     found: list[Place] = []
     for key, value in inner:

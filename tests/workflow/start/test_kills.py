@@ -25,7 +25,7 @@ COMMAND = (sys.executable, "-m", "snakemake", "--cores", "2", *TARGETS, "--confi
 
 
 def started(project: Path) -> "subprocess.Popen[str]":
-    """The command, in a process group of its own."""
+    """The command, in a new process group."""
     return subprocess.Popen(
         COMMAND,
         cwd=project,

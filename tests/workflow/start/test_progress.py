@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow.lib.start.progress import Job, line
+from workflow.lib.start.progress import Job, expected, line
 
 EXPECTED = {"long": 60.0, "longer": 30.0}
 
@@ -50,3 +50,13 @@ def test_what_earlier_runs_left_does_not_count(jobs: list[Job]) -> None:
     for job in jobs:
         ended(job, 900)
     assert line(jobs, EXPECTED, {}, 1000, 1030) is None
+
+
+@pytest.mark.parametrize("text", ["", "<<<<<<< HEAD", "[1]", '{"a": 3}', '{"a": {"cpu": 3}}'])
+def test_damaged_costs_expect_nothing(tmp_path: Path, text: str) -> None:
+    costs = tmp_path / "costs.json"
+    assert expected(costs) == {}
+    costs.write_text(text, encoding="utf-8")
+    assert expected(costs) == {}
+    costs.write_text('{"a": {"wall": 3}}', encoding="utf-8")
+    assert expected(costs) == {"a": 3.0}

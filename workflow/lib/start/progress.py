@@ -6,6 +6,7 @@ what it does.
 """
 
 import itertools
+import json
 import re
 import sys
 import threading
@@ -25,6 +26,19 @@ class Job(NamedTuple):
 
     output: str
     log: Path
+
+
+def expected(costs: Path) -> dict[str, float]:
+    """The seconds that each job took when it last ran, by its first output.
+
+    Args:
+        costs: JSON of `write_costs`; may be missing or damaged, then nothing is expected.
+    """
+    try:
+        found = json.loads(costs.read_text(encoding="utf-8"))
+        return {output: float(cost["wall"]) for output, cost in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def line(
