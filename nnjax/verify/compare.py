@@ -8,7 +8,10 @@ import numpy as np
 
 
 class Difference(NamedTuple):
-    """The largest relative error between two trees, and the first entry above the tolerance."""
+    """The largest relative error between two trees, and the first entry above the tolerance.
+
+    `place` is empty if no entry is above it.
+    """
 
     error: float
     place: str
@@ -16,23 +19,28 @@ class Difference(NamedTuple):
     expected: float
 
 
-def difference(found: Any, expected: Any, size: float, tolerance: float) -> Difference:
+def difference(
+    found: Any, expected: Any, size: float, tolerance: float, uncertain: Any = None
+) -> Difference:
     """Compare a gradient with that of an oracle.
 
     The error is relative to the leaf's largest entry plus a hundredth of the tree's, because a leaf
     whose true gradient is zero (a bias before a normalisation) contains rounding errors only.
-    `size` is the size of the terms of J; a tree far below it counts as zero.
+    `size` is the size of the terms of J; a tree far below it counts as zero. `uncertain` is the
+    absolute error of each entry of `expected`, NaN where it says nothing; default 0.
     """
     leaves = jax.tree.leaves(expected)
+    doubts = jax.tree.leaves(uncertain) or [0.0] * len(leaves)
     overall = max((largest(leaf) for leaf in leaves), default=0.0)
     if overall <= 1e-12 * size:
         overall = size
     worst = Difference(0.0, "", 0.0, 0.0)
     first = None
     named = jax.tree_util.tree_leaves_with_path(found)
-    for (path, a), b in zip(named, leaves, strict=True):
+    for (path, a), b, doubt in zip(named, leaves, doubts, strict=True):
         a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-        if not a.size:
+        judged = ~np.isnan(np.broadcast_to(doubt, a.shape))
+        if not judged.any():
             continue
         # Equal infinities agree, and so do NaNs (the caller handles an oracle's NaN); any other
         # value that is not finite disagrees.
@@ -41,7 +49,8 @@ def difference(found: Any, expected: Any, size: float, tolerance: float) -> Diff
             gaps = np.where(same, 0.0, np.abs(a - b))
         scale = largest(b) + 0.01 * overall
         errors = np.where(np.isnan(gaps), math.inf, gaps) / max(scale, 1e-300)
-        off = np.argwhere(errors > tolerance)
+        errors = np.where(judged, errors, 0.0)
+        off = np.argwhere(errors > tolerance + np.where(judged, doubt, 0.0) / max(scale, 1e-300))
         if len(off) and first is None:
             place = tuple(int(i) for i in off[0])
             index = f"[{', '.join(map(str, place))}]" if place else ""

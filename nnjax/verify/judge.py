@@ -1,16 +1,16 @@
 """Compare a rule with every oracle; the tolerances and their reasons."""
 
-import functools
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nnjax.verify import oracles
 from nnjax.verify.compare import Difference, difference, largest
+from nnjax.verify.differences import LOST
+from nnjax.verify.evidence import Evidence, Point, instruments, says_nothing
 from nnjax.verify.problem import Problem, cast
 from nnjax.verify.report import Row
 
@@ -22,8 +22,7 @@ TOLERANCE = {
 }
 """Relative errors in float64. Two exact computations of the same number differ by at most a few
 hundred rounding errors of 1e-16; 1e-10 allows for cancelling terms and is far below the error of
-any wrong rule. Central differences have an error of 1e-10 times the third derivative (see
-`oracles.STEP`), which reaches hundreds after a few normalisations or gates."""
+any wrong rule. Central differences have their own estimate of their error on top."""
 
 ULPS = 32
 """Error in float32, in units in the last place of a leaf's largest entry. A sum of a few rounded
@@ -32,50 +31,18 @@ leaves a tenth of their size and makes the loss ten times as large."""
 
 AS_JAX = 8
 """If automatic differentiation in float32 loses more (deep networks), the rule may lose up to this
-multiple of its loss, but never more than `LOST`."""
+multiple of its loss, but never more than `LOST`; and up to this multiple of the change of the
+gradient if every input is changed in its last place, which no rule can avoid."""
 
-LOST = 1e-3
-"""Relative error in float32 beyond which too few digits are left to be useful."""
-
-QUICKLY: dict[str, bool | int] = {
-    "xla_backend_optimization_level": 0,
-    "xla_llvm_disable_expensive_passes": True,
-    "xla_cpu_use_fusion_emitters": False,
-    "xla_cpu_parallel_codegen_split_count": 1,
-}
-"""Compiler options. The programs are tiny and run once, so compiling dominates the time; splitting
-them for parallel compilation would take 1.5 times as long."""
-
-ORACLES: dict[str, Callable[[Problem, Any], Any]] = {
-    "jax.grad": oracles.by_jax,
-    "central differences": oracles.by_differences,
-    "complex step": oracles.by_complex_step,
-    "dot test": oracles.along,
-}
-
+EPS64 = float(np.finfo(np.float64).eps)
 EPS32 = float(np.finfo(np.float32).eps)
 LARGEST32 = 1e-3 * float(np.finfo(np.float32).max)  # sums of a few such overflow
-
-
-class Evidence(NamedTuple):
-    """The gradients by the rule, in both precisions, and by all oracles.
-
-    `said` maps an oracle to its gradient, `silent` maps an oracle that cannot judge to the reason;
-    `size` is the sum of the absolute values of the terms of J.
-    """
-
-    rule64: Any
-    rule32: Any
-    lost_by_jax: Callable[[Any], float]
-    size: float
-    said: dict[str, Any]
-    silent: dict[str, str]
 
 
 def judge(
     problem: Problem, block: str, options: str, unsuited: dict[str, str] | None = None
 ) -> list[Row]:
-    """Compare a rule with every oracle.
+    """Compare a rule with every oracle at the inputs of the problem.
 
     Args:
         problem: the scalar and its hand-derived gradient.
@@ -84,54 +51,143 @@ def judge(
         unsuited: oracles that cannot judge this problem, with the reason.
 
     Returns:
-        One row per oracle; or a single row "form" if the rule violates the contract (a shape, a
-        dtype), if the forward pass is not finite, or if no oracle can judge.
+        One row per oracle, and one for kinks if there are any; or a single row "form" if the rule
+        violates the contract (a shape, a dtype), if the forward pass is not finite, or if no oracle
+        can judge.
     """
+    return judge_points(problem, [Point(options, problem.inputs)], block, unsuited)
 
-    def form(misfit: str) -> list[Row]:
-        return [Row(block, options, "form", math.nan, math.nan, "wrong", misfit)]
 
+def judge_points(
+    problem: Problem,
+    points: Sequence[Point],
+    block: str,
+    unsuited: dict[str, str] | None = None,
+    low: Any = jnp.float32,
+) -> list[Row]:
+    """Compare a rule with every oracle at several points, with programs compiled once.
+
+    Args:
+        problem: the scalar and its hand-derived gradient.
+        points: where to judge; inputs of the same shapes. A delicate point at which the forward
+            pass is not finite, or no oracle can judge, is noted and not held against the rule.
+        block: name of the rule.
+        unsuited: oracles that cannot judge this problem, with the reason.
+        low: the low precision.
+
+    Returns:
+        The rows of `judge` for each point.
+    """
     # Traced once per precision, for the check of the form and for the numbers.
     problem = problem._replace(gradient=jax.jit(problem.gradient, inline=True))
-    misfit = _form(problem)
+    misfit = _form(problem, low)
     if misfit:
-        return form(misfit)
-    evidence = _gather(problem, unsuited or {})
+        return [Row(block, points[0].name, "form", math.nan, math.nan, "wrong", misfit)]
+    measure = instruments(problem, points[0].inputs, unsuited or {}, low)
+    return [row for point in points for row in _judge_point(measure(point), point, block, low)]
+
+
+def _judge_point(evidence: Evidence, point: Point, block: str, low: Any) -> list[Row]:
+    def form(misfit: str) -> list[Row]:
+        verdict = "cannot judge" if point.delicate else "wrong"
+        return [Row(block, point.name, "form", math.nan, math.nan, verdict, misfit)]
+
     if not math.isfinite(evidence.size):
-        return form("the forward pass is not finite on these inputs; pass other `inputs`")
-    rows = [_row(evidence, oracle, block, options) for oracle in TOLERANCE]
+        here = "here" if point.delicate else "on these inputs; pass other `inputs`"
+        return form(f"the forward pass is not finite {here}")
+    rows = [_row(evidence, oracle, point, block, low) for oracle in TOLERANCE]
+    rows += _at_kinks(evidence, point, block)
     if all(row.verdict == "cannot judge" for row in rows):
         return form("; ".join(f"{row.oracle}: {row.detail}" for row in rows))
     return rows
 
 
-def _row(evidence: Evidence, oracle: str, block: str, options: str) -> Row:
+def _row(evidence: Evidence, oracle: str, point: Point, block: str, low: Any) -> Row:
     def cannot(reason: str) -> Row:
-        return Row(block, options, oracle, math.nan, math.nan, "cannot judge", reason)
+        return Row(block, point.name, oracle, math.nan, math.nan, "cannot judge", reason)
 
     if oracle in evidence.silent:
         return cannot(evidence.silent[oracle])
-    tolerance = TOLERANCE[oracle]
-    found, found32, expected = evidence.rule64, evidence.rule32, evidence.said[oracle]
+    expected, uncertain = evidence.said[oracle], evidence.uncertain.get(oracle)
+    if uncertain is not None and says_nothing(uncertain):
+        return cannot(_no_digits(oracle, evidence))
+    found, found32 = evidence.rule64, evidence.rule32
     if oracle == "dot test":
         found, found32, expected = _dot_test(evidence)
-    if any(np.isnan(leaf).any() for leaf in jax.tree.leaves(expected)):
+    if _is_nan(expected, uncertain):
         return cannot("the oracle gives NaN here")
-    error64 = difference(found, expected, evidence.size, tolerance)
+    eps_low = float(jnp.finfo(low).eps)
+
+    def compared(gradient: Any, bound: float) -> Difference:
+        return difference(gradient, expected, evidence.size, bound, uncertain)
+
+    def inherent(eps: float) -> float:
+        """The error that a change of every input in its last place makes."""
+        return AS_JAX * _apart(evidence, evidence.moved(eps), oracle)
+
+    bound = TOLERANCE[oracle]
+    if evidence.eps > EPS64:  # the forward pass itself computes in a lower precision
+        bound = max(bound, ULPS * evidence.eps)
+    error64 = compared(found, bound)
+    if error64.place:
+        bound = max(bound, inherent(max(evidence.eps, EPS64)))
+        error64 = compared(found, bound)
+    if bound > 0.1:
+        return cannot("no digits: a change of the inputs in the last place changes the gradient")
+    if error64.place:
+        detail = _disagreement(error64, oracle, "float64")
+        error32 = compared(found32, bound)
+        return Row(block, point.name, oracle, error64.error, error32.error, "wrong", detail)
+
     if max(map(largest, jax.tree.leaves(expected)), default=0.0) > LARGEST32:
         found32 = found  # too large for float32, whatever the rule
-    bound = max(ULPS * EPS32, tolerance)
-    error32 = difference(found32, expected, evidence.size, bound)
-    if bound < error32.error <= LOST and oracle != "dot test":
-        bound = max(bound, min(AS_JAX * evidence.lost_by_jax(expected), LOST))
-        error32 = difference(found32, expected, evidence.size, bound)
-    detail = ""
-    if error64.error > tolerance:
-        detail = _disagreement(error64, oracle, "float64")
-    elif error32.error > bound:
-        detail = _disagreement(error32, oracle, "float32")
+    bound = max(ULPS * eps_low, bound)
+    error32 = compared(found32, bound)
+    if error32.place:
+        lost = AS_JAX * _apart(evidence, evidence.by_jax_low(), oracle)
+        bound = max(bound, min(lost, LOST))
+        error32 = compared(found32, bound)
+        if error32.place:
+            bound = max(bound, inherent(eps_low))
+            error32 = compared(found32, bound)
+        if bound > 0.1 or (point.delicate and not lost <= LOST):
+            error32 = Difference(math.nan, "", 0.0, 0.0)  # nobody has digits here
+    detail = _disagreement(error32, oracle, jnp.dtype(low).name) if error32.place else ""
     verdict = "wrong" if detail else "right"
-    return Row(block, options, oracle, error64.error, error32.error, verdict, detail)
+    return Row(block, point.name, oracle, error64.error, error32.error, verdict, detail)
+
+
+def _no_digits(oracle: str, evidence: Evidence) -> str:
+    differences = evidence.differences
+    if differences and all(np.all(leaf) for leaf in jax.tree.leaves(differences.kink)):
+        return "every input is at a kink"
+    if oracle == "central differences":
+        return "no digits: the function bends within a step, or is large beside its slope"
+    return "not the derivative here: contradicts central differences"
+
+
+def _is_nan(expected: Any, uncertain: Any) -> bool:
+    """Whether an entry that the oracle ought to know is NaN."""
+    leaves = jax.tree.leaves(expected)
+    doubts = jax.tree.leaves(uncertain) or [0.0] * len(leaves)
+    return any(
+        (np.isnan(leaf) & ~np.isnan(doubt)).any()
+        for leaf, doubt in zip(leaves, doubts, strict=True)
+    )
+
+
+def _apart(evidence: Evidence, other: Any, oracle: str) -> float:
+    """How far another gradient by JAX is from its gradient in float64, as the oracle would see it;
+    0 if JAX gives none."""
+    if other is None or "jax.grad" not in evidence.said:
+        return 0.0
+    expected, uncertain = evidence.said["jax.grad"], evidence.uncertain["jax.grad"]
+    if oracle != "dot test":
+        return difference(other, expected, evidence.size, 1.0, uncertain).error
+    v = evidence.said["dot test"][1]
+    gaps = jax.tree.map(lambda a, b: np.abs(np.asarray(a, np.float64) - b), other, expected)
+    gap, size = _total(_products(gaps, v)), _total(_products(evidence.rule64, v))
+    return gap / (1.01 * size) if size else 0.0
 
 
 def _disagreement(at: Difference, oracle: str, precision: str) -> str:
@@ -147,23 +203,66 @@ def _dot_test(evidence: Evidence) -> tuple[Any, Any, Any]:
     the terms cancel.
     """
     along, v = evidence.said["dot test"]
-
-    def products(tree: Any) -> list[np.ndarray]:
-        pairs = zip(jax.tree.leaves(tree), jax.tree.leaves(v), strict=True)
-        return [np.asarray(a, np.float64) * np.asarray(b, np.float64) for a, b in pairs]
-
-    size = sum(float(np.nansum(np.abs(p))) for p in products(evidence.rule64)) or 1.0
+    size = _total(_products(evidence.rule64, v)) or 1.0
     with np.errstate(invalid="ignore"):  # inf - inf of a wrong rule gives NaN, judged as wrong
         sums = [
-            sum(float(p.sum()) for p in products(g)) for g in (evidence.rule64, evidence.rule32)
+            sum(float(p.sum()) for p in _products(g, v)) for g in (evidence.rule64, evidence.rule32)
         ]
     found, found32, expected = (np.array([value, size]) for value in (*sums, float(along)))
     return found, found32, expected
 
 
-def _form(problem: Problem) -> str:
+def _products(tree: Any, v: Any) -> list[np.ndarray]:
+    """Entry by entry; 0 where v is left out, whatever the tree holds there."""
+    pairs = zip(jax.tree.leaves(tree), jax.tree.leaves(v), strict=True)
+    return [np.where(b == 0, 0.0, np.asarray(a, np.float64)) * np.asarray(b) for a, b in pairs]
+
+
+def _total(products: list[np.ndarray]) -> float:
+    return sum(float(np.nansum(np.abs(p))) for p in products)
+
+
+def _at_kinks(evidence: Evidence, point: Point, block: str) -> list[Row]:
+    """What the rule takes where the slopes on the two sides differ, if there are such places."""
+    differences = evidence.differences
+    if differences is None:
+        return []
+    named = jax.tree_util.tree_leaves_with_path(evidence.rule64)
+    taken: dict[str, list[str]] = {}
+    outside = ""
+    for (path, rule), error, left, right, kink in zip(
+        named, *map(jax.tree.leaves, differences[1:]), strict=True
+    ):
+        name = jax.tree_util.keystr(path, simple=True, separator=".")
+        for index in map(tuple, np.argwhere(kink)):
+            at = f"{name}[{', '.join(map(str, index))}]" if index else name
+            slope, *sides = (float(array[index]) for array in (rule, left, right))
+            low, high = min(sides), max(sides)
+            margin = float(error[index]) + 1e-4 * (high - low)
+            numbers = f"rule {slope:.6g}, slopes {sides[0]:.6g} and {sides[1]:.6g} on either side"
+            if not low - margin <= slope <= high + margin:
+                outside = outside or f"{at}: {numbers} of a kink"
+            taken.setdefault(_side(slope, *sides, margin), []).append(f"{at}, {numbers}")
+    if not taken:
+        return []
+    nan = math.nan
+    if outside:
+        return [Row(block, point.name, "kinks", nan, nan, "wrong", outside)]
+    detail = "; ".join(
+        f"{side} at {len(places)} {'kinks' if len(places) > 1 else 'kink'} ({places[0]})"
+        for side, places in taken.items()
+    )
+    return [Row(block, point.name, "kinks", nan, nan, "convention", detail)]
+
+
+def _side(slope: float, left: float, right: float, margin: float) -> str:
+    sides = {"left slope": left, "right slope": right, "mean of the slopes": (left + right) / 2}
+    return next((n for n, s in sides.items() if abs(slope - s) <= margin), "between the slopes")
+
+
+def _form(problem: Problem, low: Any) -> str:
     """How trees, shapes or dtypes violate the contract in either precision; else empty."""
-    for dtype in (jnp.float64, jnp.float32):
+    for dtype in (jnp.float64, low):
         inputs = cast(problem.inputs, dtype)
         try:
             with jax.enable_x64(dtype == jnp.float64):
@@ -185,93 +284,3 @@ def _form(problem: Problem) -> str:
                 name = jax.tree_util.keystr(path, simple=True, separator=".")
                 return f"{name}: expected {b.dtype}{b.shape}, got {a.dtype}{a.shape}"
     return ""
-
-
-@functools.cache
-def quick_options() -> dict[str, bool | int]:
-    """The options that the installed version of the compiler supports; it refuses others."""
-    known = {}
-    for name, value in QUICKLY.items():
-        try:
-            jax.jit(lambda x: x, compiler_options={name: value})(0.0)
-        except jax.errors.JaxRuntimeError:
-            continue
-        known[name] = value
-    return known
-
-
-def _compiled(f: Callable[..., Any]) -> Any:
-    return jax.jit(f, compiler_options=quick_options())
-
-
-def _gather(problem: Problem, unsuited: dict[str, str]) -> Evidence:
-    """Compute everything to compare with as few compiled programs as possible."""
-    silent = dict(unsuited)
-    inputs64 = cast(problem.inputs, jnp.float64)
-    inputs32 = cast(problem.inputs, jnp.float32)
-
-    def lowered() -> Any:
-        """One program for all computations in float64."""
-
-        def everything(inputs: Any) -> Any:
-            """Runs during tracing; an oracle that cannot be traced is noted and skipped."""
-            size = jnp.sum(jnp.abs(problem.terms(inputs)))
-            said = {}
-            for name, oracle in ORACLES.items():
-                if name in silent:
-                    continue
-                try:
-                    said[name] = oracle(problem, inputs)
-                except REFUSALS as error:
-                    silent[name] = _refusal(name, error)
-            return problem.gradient(inputs), size, said
-
-        return _compiled(everything).lower(inputs64)
-
-    with jax.enable_x64(True):
-        try:
-            program = lowered()
-        except REFUSALS as error:  # a few operations refuse complex numbers only here
-            silent["complex step"] = _refusal("complex step", error)
-            program = lowered()
-        rule64, size, said = jax.device_get(program.compile()(inputs64))
-    if "complex step" in said:
-        silent |= _not_analytic(said, float(size))
-    with jax.enable_x64(False):
-        rule32 = jax.device_get(_compiled(problem.gradient)(inputs32))
-
-    def lost_by_jax(expected: Any) -> float:
-        """The error of automatic differentiation in float32; rarely needed."""
-        if "jax.grad" not in said:
-            return 0.0
-        with jax.enable_x64(False):
-            found = _compiled(lambda inputs: oracles.by_jax(problem, inputs))(inputs32)
-        return difference(found, expected, float(size), 1.0).error
-
-    return Evidence(rule64, rule32, lost_by_jax, float(size), said, silent)
-
-
-REFUSALS = (TypeError, ValueError, NotImplementedError)
-"""The errors JAX raises if it cannot trace an oracle through a forward pass."""
-
-NOT_ANALYTIC = "contradicts the other oracles: not analytic, or step lost in complex arithmetic"
-
-
-def _refusal(oracle: str, error: Exception) -> str:
-    """Why JAX could not run the oracle."""
-    if oracle == "complex step":
-        return "the forward pass does not accept complex numbers"
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return f"JAX cannot trace the forward pass: {first[:90]}"
-
-
-def _not_analytic(said: dict[str, Any], size: float) -> dict[str, str]:
-    """Discard the complex step if another oracle contradicts it: the forward is not analytic.
-
-    The oracles are compared with each other, not with the rule, which may be wrong.
-    """
-    for other in ("central differences", "jax.grad"):
-        if other in said:
-            gap = difference(said["complex step"], said[other], size, 1.0).error
-            return {} if gap <= 1e-6 else {"complex step": NOT_ANALYTIC}
-    return {}

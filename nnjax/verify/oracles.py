@@ -7,8 +7,7 @@
     dot test              <r, J v> = <Jᵀ r, v> for a random direction v, with J v by forward mode
 
 Sources: Griewank & Walther, Evaluating Derivatives, 2008; Squire & Trapp, SIAM Review 40, 1998
-(complex step); Claerbout, Earth Soundings Analysis, 1992 (dot test).
-"""
+(complex step); Claerbout, Earth Soundings Analysis, 1992 (dot test); Richardson, Phil. Trans. Roy."""
 
 from typing import Any
 
@@ -20,11 +19,15 @@ from jax.flatten_util import ravel_pytree
 from nnjax.verify.problem import Problem, cast
 
 STEP = 1e-5
-"""Step of the central differences. It balances the truncation error h² J‴ / 6, about 1e-10, and the
-rounding error eps |J| / h, about 1e-11."""
+STEPS = STEP * np.array([1.0, -1.0, 2.0, -2.0, 4.0, -4.0])
+"""Steps of the differences, in both directions."""
 
 COMPLEX_STEP = 1e-30
 """Its square is far below any rounding error, so there is no truncation error."""
+
+COORDINATES = 2000
+"""Differences and complex steps are taken in every coordinate, or in this many random ones of a
+larger problem."""
 
 
 def by_jax(problem: Problem, inputs: Any) -> Any:
@@ -32,14 +35,24 @@ def by_jax(problem: Problem, inputs: Any) -> Any:
     return jax.grad(lambda inputs: jnp.sum(problem.terms(inputs)))(inputs)
 
 
-def by_differences(problem: Problem, inputs: Any) -> Any:
-    """The gradient by central differences in every coordinate."""
+def by_differences(problem: Problem, inputs: Any, middle: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """J(z + s) - J(z) for every coordinate and step s, and the steps; see `differences.py`.
+
+    `middle` are the terms at the inputs.
+    """
     flat, tree = ravel_pytree(inputs)
-    steps = jnp.repeat(jnp.arange(flat.size), 2), jnp.tile(jnp.array([STEP, -STEP]), flat.size)
-    moved = jax.lax.map(lambda step: problem.terms(tree(flat.at[step[0]].add(step[1]))), steps)
-    above, below = moved[0::2], moved[1::2]
-    # Subtracted term by term, because rounding errors are relative to the terms.
-    return tree((above - below).reshape(flat.size, -1).sum(axis=1) / (2 * STEP))
+    chosen = coordinates(flat.size)
+    ahead = np.repeat(chosen, STEPS.size), np.tile(STEPS, chosen.size)
+
+    def moved(ahead: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        k, step = ahead
+        # Subtracted term by term, because rounding errors are relative to the terms.
+        gap = jnp.sum(problem.terms(tree(flat.at[k].add(step))) - middle)
+        # What is added to a number is the step rounded to that number's last place.
+        return gap, (flat[k] + step) - flat[k]
+
+    gaps, steps = jax.lax.map(moved, jax.tree.map(jnp.asarray, ahead))
+    return gaps.reshape(-1, STEPS.size), steps.reshape(-1, STEPS.size)
 
 
 def by_complex_step(problem: Problem, inputs: Any) -> Any:
@@ -50,12 +63,25 @@ def by_complex_step(problem: Problem, inputs: Any) -> Any:
         step = jnp.asarray(1j * COMPLEX_STEP, flat.dtype)
         return jnp.sum(problem.terms(tree(flat.at[k].add(step)))).imag / COMPLEX_STEP
 
-    real = ravel_pytree(inputs)[1]
-    return real(jax.lax.map(slope, jnp.arange(flat.size)))
+    real, back = ravel_pytree(inputs)
+    chosen = jnp.asarray(coordinates(flat.size))
+    slopes = jax.lax.map(slope, chosen)
+    return back(jnp.full(real.shape, jnp.nan).at[chosen].set(slopes))
 
 
-def along(problem: Problem, inputs: Any) -> tuple[jax.Array, Any]:
-    """The derivative along a random direction v by forward mode, and v itself."""
+def along(problem: Problem, inputs: Any, left_out: Any) -> tuple[jax.Array, Any]:
+    """The derivative along a random direction v by forward mode, and v itself.
+
+    `left_out`: entries in which v is 0, like the inputs.
+    """
     rng = np.random.default_rng(6)
     v = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape), leaf.dtype), inputs)
+    v = jax.tree.map(lambda leaf, out: jnp.where(out, 0, leaf), v, left_out)
     return jax.jvp(lambda inputs: jnp.sum(problem.terms(inputs)), (inputs,), (v,))[1], v
+
+
+def coordinates(size: int) -> np.ndarray:
+    """All coordinates, or random ones of many."""
+    if size <= COORDINATES:
+        return np.arange(size)
+    return np.random.default_rng(8).permutation(size)[:COORDINATES]

@@ -19,13 +19,14 @@ from nnjax.verify.case import Case, LayerCase, LossCase, PenaltyCase
 class Problem(NamedTuple):
     """`terms(inputs)` sum to the scalar J; `gradient(inputs)` is the hand-derived dJ/dinputs.
 
-    `inputs` is a dictionary of trees ("params", "x" or "scores") of float64 arrays rounded to
+    `gradient(inputs, scale)` is the rule's gradient of scale J, for an error signal scale times as
+    large; a loss and a penalty start a backward pass and have no error signal. `inputs` is a dictionary of trees ("params", "x" or "scores") of float64 arrays rounded to
     float32, so that both precisions start from the same numbers. `broken()` describes any other
     violation of the contract; empty if there is none.
     """
 
     terms: Callable[[Any], jax.Array]
-    gradient: Callable[[Any], Any]
+    gradient: Callable[..., Any]
     inputs: Any
     broken: Callable[[], str]
 
@@ -72,16 +73,20 @@ def layer_problem(
         y = output(inputs)[0]
         return y * jnp.asarray(r, y.dtype)
 
-    def backward(inputs: Any) -> tuple[Any, Any]:
+    def backward(inputs: Any, scale: Any = 1.0) -> tuple[Any, Any]:
         y, residuals = output(inputs)
-        return layer.backward(inputs["params"], residuals, jnp.asarray(r, y.dtype))
+        dy = jnp.asarray(r, y.dtype) * jnp.asarray(scale, y.dtype)
+        return layer.backward(inputs["params"], residuals, dy)
 
     def broken() -> str:
         if promised is not None and y.shape[1:] != tuple(promised):
             return f"init returns the output shape {promised}, but forward gives {y.shape[1:]}"
         return "" if "x" in inputs else _ids(x, jax.eval_shape(backward, inputs)[1])
 
-    return Problem(terms, lambda i: _gradients(*backward(i), i), inputs, broken)
+    def gradient(inputs: Any, scale: Any = 1.0) -> Any:
+        return _gradients(*backward(inputs, scale), inputs)
+
+    return Problem(terms, gradient, inputs, broken)
 
 
 def network_problem(
@@ -105,7 +110,8 @@ def network_problem(
         J = run(inputs)[0]
         return J if penalty is None else J + penalty.forward(inputs["params"])[0].astype(J.dtype)
 
-    def gradient(inputs: Any) -> Any:
+    def gradient(inputs: Any, scale: Any = 1.0) -> Any:
+        del scale
         x = find_x(inputs)
         scores = jax.eval_shape(lambda: network.forward(inputs["params"], x, key)[0])
         found = value_and_grad(network, loss, penalty)(
@@ -131,7 +137,7 @@ def loss_problem(loss: Loss, scores: np.ndarray, targets: Any) -> Problem:
     inputs = {"scores": scores}
     return Problem(
         terms,
-        lambda inputs: {"scores": loss.backward(run(inputs)[1])},
+        lambda inputs, scale=1.0: {"scores": loss.backward(run(inputs)[1])},
         inputs,
         lambda: _scalar(jax.eval_shape(terms, inputs)),
     )
@@ -143,7 +149,8 @@ def penalty_problem(penalty: Penalty, params: Any) -> Problem:
     def terms(inputs: Any) -> jax.Array:
         return penalty.forward(inputs["params"])[0]
 
-    def gradient(inputs: Any) -> Any:
+    def gradient(inputs: Any, scale: Any = 1.0) -> Any:
+        del scale
         return {"params": penalty.backward(penalty.forward(inputs["params"])[1])}
 
     inputs = {"params": params}

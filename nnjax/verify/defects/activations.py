@@ -19,7 +19,7 @@ from nnjax.layers.activations import (
     tanh,
 )
 from nnjax.verify.case import Defect, Draw, LayerCase, normal
-from nnjax.verify.cases.activations import ROUNDED, at_zero, between
+from nnjax.verify.cases.activations import KINK, ROUNDED, at_zero, between
 
 _s = jax.nn.sigmoid
 
@@ -108,6 +108,7 @@ DEFECTS = [
             relu(),
             lambda x: jnp.where(x == 0, 0.5, jnp.where(x > 0, 1.0, 0.0)),
             inputs=at_zero,
+            unsuited=KINK,
             saved=_x,
         ),
     ),

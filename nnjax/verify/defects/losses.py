@@ -22,6 +22,7 @@ from nnjax.losses import (
 from nnjax.losses.reduction import Residuals
 from nnjax.verify.case import Defect, LossCase, normal
 from nnjax.verify.cases.losses import (
+    ZERO_AT_THE_KINK,
     between_0_and_1,
     far_out,
     given,
@@ -308,7 +309,7 @@ DEFECTS = [
             given([[1.0, 0.0], [-2.0, 3.0]]),
             given([[1.0, 0.0], [-1.0, 5.0]]),
             shape=(2, 2),
-        ),
+        )._replace(unsuited=ZERO_AT_THE_KINK),
     ),
     Defect(
         "hinge: derivative not 0 beyond the margin",

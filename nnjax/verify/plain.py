@@ -1,0 +1,126 @@
+"""A function without the custom derivative rules inside it, so that an oracle never uses the rule.
+
+JAX records a call of a `custom_vjp` or `custom_jvp` function as one equation that holds the primal
+function beside its rule. `plain` runs the recorded equations and puts the primal in the place of
+each such call, also inside `jit`, `scan`, `cond`, `while_loop` and `checkpoint`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.core import eval_jaxpr
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+
+CUSTOM = ("custom_vjp_call", "custom_jvp_call")
+INLINED = (*CUSTOM, "jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint")
+
+
+def plain(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The function without its custom derivative rules: the same values, JAX's own derivative.
+
+    Args:
+        f: a function of arrays that JAX can trace.
+
+    Returns:
+        A function of the same arguments.
+
+    Example:
+        >>> import jax
+        >>> @jax.custom_jvp
+        ... def double(x):
+        ...     return 2 * x
+        >>> double.defjvps(lambda dx, y, x: 3 * dx)
+        >>> print(jax.grad(double)(1.0), jax.grad(plain(double))(1.0))
+        3.0 2.0
+    """
+
+    def without_rules(*args: Any) -> Any:
+        closed, shapes = jax.make_jaxpr(f, return_shape=True)(*args)
+        if not has_custom_rule(closed.jaxpr):
+            return f(*args)
+        outputs = _evaluate(closed.jaxpr, closed.consts, jax.tree.leaves(args))
+        return jax.tree.unflatten(jax.tree.structure(shapes), outputs)
+
+    return without_rules
+
+
+def has_custom_rule(jaxpr: Jaxpr) -> bool:
+    """Whether a custom derivative rule is called anywhere inside."""
+    return any(_has_custom_rule(eqn) for eqn in jaxpr.eqns)
+
+
+def _has_custom_rule(eqn: JaxprEqn) -> bool:
+    return eqn.primitive.name in CUSTOM or any(has_custom_rule(inner) for inner in _inside(eqn))
+
+
+def coarsest(jaxpr: Jaxpr) -> float:
+    """The unit roundoff of the coarsest floats that are computed from floats among the inputs."""
+    return _coarsest(jaxpr, {v for v in jaxpr.invars if jnp.issubdtype(_dtype(v), jnp.inexact)})
+
+
+def _coarsest(jaxpr: Jaxpr, dependent: set[Any]) -> float:
+    eps = 0.0
+    for eqn in jaxpr.eqns:
+        if not any(v in dependent for v in eqn.invars if not isinstance(v, Literal)):
+            continue
+        # Whole numbers and booleans carry no derivative.
+        floats = [v for v in eqn.outvars if jnp.issubdtype(_dtype(v), jnp.inexact)]
+        dependent.update(floats)
+        if floats:
+            found = [float(jnp.finfo(_dtype(v)).eps) for v in floats]
+            eps = max([eps, *found, *(coarsest(inner) for inner in _inside(eqn))])
+    return eps
+
+
+def _dtype(v: Any) -> Any:
+    return getattr(v.aval, "dtype", jnp.int32)
+
+
+def _inside(eqn: JaxprEqn) -> Iterator[Jaxpr]:
+    """The recorded functions that an equation calls."""
+    for value in eqn.params.values():
+        for item in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(item, ClosedJaxpr):
+                yield item.jaxpr
+            elif isinstance(item, Jaxpr):
+                yield item
+
+
+def _evaluate(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any]) -> list[Any]:
+    values: dict[Any, Any] = dict(zip(jaxpr.constvars, consts, strict=True))
+    values |= zip(jaxpr.invars, args, strict=True)
+
+    def value(v: Any) -> Any:
+        return v.val if isinstance(v, Literal) else values[v]
+
+    for eqn in jaxpr.eqns:
+        used = {v: values[v] for v in eqn.invars if not isinstance(v, Literal)}
+        if eqn.primitive.name in INLINED and _has_custom_rule(eqn):
+            inner = eqn.params.get("call_jaxpr", eqn.params.get("jaxpr"))
+            closed = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
+            outputs = _evaluate(closed.jaxpr, closed.consts, [value(v) for v in eqn.invars])
+        else:
+            if _has_custom_rule(eqn):
+                params = {name: _rewritten(found) for name, found in eqn.params.items()}
+                eqn = eqn.replace(params=params)  # noqa: PLW2901
+            alone = jaxpr.replace(
+                constvars=[], invars=[*used], outvars=eqn.outvars, eqns=[eqn], debug_info=None
+            )
+            outputs = eval_jaxpr(alone, (), *used.values())
+        values |= zip(eqn.outvars, outputs, strict=True)
+    return [value(v) for v in jaxpr.outvars]
+
+
+def _rewritten(value: Any) -> Any:
+    """A recorded function (or several) without its custom rules; anything else as it is."""
+    if isinstance(value, tuple | list):
+        return type(value)(_rewritten(item) for item in value)
+    if not isinstance(value, ClosedJaxpr) or not has_custom_rule(value.jaxpr):
+        return value
+    like = [
+        jax.ShapeDtypeStruct(aval.shape, aval.dtype, weak_type=aval.weak_type)
+        for aval in value.in_avals
+    ]
+    return jax.make_jaxpr(lambda *args: _evaluate(value.jaxpr, value.consts, args))(*like)
