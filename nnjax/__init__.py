@@ -52,6 +52,7 @@ from nnjax.sweep import sweep
 from nnjax.train import accuracy, fit, predict
 from nnjax.transformer import transformer_block
 from nnjax.verify import verify
+from nnjax.verify.function import verify_function
 from nnjax.verify.report import Report
 
 __version__ = "0.1.0"
@@ -139,4 +140,5 @@ __all__ = [
     "transformer_block",
     "value_and_grad",
     "verify",
+    "verify_function",
 ]

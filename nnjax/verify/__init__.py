@@ -1,5 +1,7 @@
 """The verifier: is a backward pass the derivative of its forward pass?"""
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -8,7 +10,9 @@ import numpy as np
 
 from nnjax.core import Layer, Loss, Penalty, Shape
 from nnjax.verify.case import Case, Draw, normal
-from nnjax.verify.judge import judge
+from nnjax.verify.evidence import Point
+from nnjax.verify.judge import judge, judge_points
+from nnjax.verify.points import delicate_points
 from nnjax.verify.problem import (
     Problem,
     layer_problem,
@@ -20,12 +24,6 @@ from nnjax.verify.problem import (
 from nnjax.verify.report import Report, Row
 from nnjax.verify.targets import kinds_of_targets
 
-UNSUITED_FAR_OUT = {
-    "central differences": "the derivative may be smaller than the rounding of the function",
-    "complex step": "the derivative may be smaller than the rounding of the function",
-}
-
-
 def verify(
     rule: Layer | Loss,
     in_shape: Shape,
@@ -35,6 +33,7 @@ def verify(
     targets: Any = None,
     batch: int = 4,
     inputs: Draw | None = None,
+    unsuited: Mapping[str, str] | None = None,
     name: str = "",
     show: bool = True,
 ) -> Report:
@@ -49,11 +48,12 @@ def verify(
     errors in normalisations and softmax. Layers that behave differently in training are verified in
     both modes, and a loss with every kind of targets that it accepts.
 
-    The verdict covers the given inputs only. By default these are standard normal, then numbers of
-    up to a few hundred ("wide inputs"), judged by `jax.grad` and the dot test alone. To cover
-    kinks, ties and saturation pass `inputs`; for a layer that accepts axes between batch and
-    features choose an `in_shape` with such an axis. The cost grows with the square of the number of
-    parameters, so verify a small version of a network.
+    The verdict covers the inputs that it was judged at: standard normal numbers, and points at
+    which rules go wrong (see `nnjax/verify/points.py`): wide inputs, zeros, ties, equal rows,
+    saturation, subnormal numbers, tiny and huge error signals, a batch of 1, axes of size 1. At a
+    kink the report says which slope the rule takes. Pass `inputs` to judge at your own inputs
+    alone; for a layer that accepts axes between batch and features choose an `in_shape` with such
+    an axis. An oracle estimates its own error, and abstains where it has no digits.
 
     Args:
         rule: the layer, network or loss.
@@ -65,8 +65,11 @@ def verify(
             labels, numbers in (0, 1), signs, and labels 0 or 1; for a loss alone also weighted.
         batch: number of examples.
         inputs: draws the inputs (for a loss: the scores), `(rng, shape) -> array`. Whole numbers
-            are indices and are not differentiated. Default: normal numbers as above, or
-            probabilities for a loss that is not finite on those.
+            are indices and are not differentiated. Default: the points above, or probabilities
+            for a loss that is not finite on those.
+        unsuited: oracles that cannot judge this rule, with the reason, such as
+            {"central differences": "the layer rounds"}; "kinks" if the mean of the slopes at a kink
+            is the right one.
         name: name of the rows; default "layer", "network" or "loss".
         show: print the table.
 
@@ -91,29 +94,28 @@ def verify(
     shape = (batch, *in_shape)
     if any(n < 1 for n in shape):
         raise ValueError(f"verify: expected batch and in_shape to be at least 1, got {shape}")
-    draws = {"": inputs or normal} | ({} if inputs else {"wide inputs": _wide})
+    x = to_float32((inputs or normal)(np.random.default_rng(2), shape))
+    if isinstance(rule, Loss):
+        problems = _loss_problems(rule, x, targets)
+    elif isinstance(rule, Layer):
+        problems = _layer_problems(rule, tuple(in_shape), x, loss, penalty, targets)
+    else:
+        raise TypeError(
+            f"verify: expected a layer or a loss, got {rule!r}; call the function that makes "
+            "the layer, as in nn.relu()"
+        )
+    called = name or ("loss" if isinstance(rule, Loss) else "network" if loss else "layer")
+    excused = dict(unsuited or {})
     rows: list[Row] = []
-    for draw_name, draw in draws.items():
-        x = to_float32(draw(np.random.default_rng(2), shape))
-        if isinstance(rule, Loss):
-            problems = _loss_problems(rule, x, targets)
-        elif isinstance(rule, Layer):
-            problems = _layer_problems(rule, tuple(in_shape), x, loss, penalty, targets)
-        else:
-            raise TypeError(
-                f"verify: expected a layer or a loss, got {rule!r}; call the function that makes "
-                "the layer, as in nn.relu()"
-            )
-        called = name or ("loss" if isinstance(rule, Loss) else "network" if loss else "layer")
-        for kind, problem in problems.items():
-            if not draw_name:
-                rows += judge(problem, called, kind)
-                continue
-            # An overflow of the forward pass on wide inputs is not a mistake of the backward pass.
-            left_out = (*UNSUITED_FAR_OUT, "form")
-            options = ", ".join(filter(None, (kind, draw_name)))
-            found = judge(problem, called, options, UNSUITED_FAR_OUT)
-            rows += [row for row in found if row.oracle not in left_out]
+    for kind, problem in problems.items():
+        points = [Point(kind, problem.inputs)]
+        if inputs is None:
+            over = [key for key in ("x", "scores") if key in problem.inputs]
+            scaled = isinstance(rule, Layer) and loss is None
+            points += delicate_points(problem.inputs, over, kind, scaled)
+        rows += judge_points(problem, points, called, excused)
+    if inputs is None and all(row.oracle != "form" for row in rows if row.options in problems):
+        rows += _one_example(rule, tuple(in_shape), x, loss, penalty, targets, called, excused)
     report = Report(tuple(rows))
     if show:
         print(report)
@@ -125,9 +127,36 @@ def verify_case(case: Case) -> Report:
     return Report(tuple(judge(problem_of(case), case.of, case.label, case.unsuited)))
 
 
-def _wide(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Normal numbers scaled to very different sizes, up to a few hundred."""
-    return rng.normal(size=shape) * 2.0 ** rng.integers(0, 8, size=shape)
+def _one_example(
+    rule: Layer | Loss,
+    in_shape: Shape,
+    x: np.ndarray,
+    loss: Loss | None,
+    penalty: Penalty | None,
+    targets: Any,
+    block: str,
+    unsuited: dict[str, str],
+) -> list[Row]:
+    """Judge at one example, and at arrays whose axes all have size 1, if the rule accepts them."""
+    first = jax.tree.map(lambda t: t[:1], targets)
+    smaller = {"one example": (in_shape, x[:1]), "axes of size 1": ((1,) * len(in_shape), x[:1])}
+    if isinstance(rule, Loss) or loss is not None or set(in_shape) <= {1}:
+        smaller.pop("axes of size 1")
+    rows: list[Row] = []
+    for where, (shape, few) in smaller.items():
+        few = few[(slice(None), *map(slice, shape))]  # noqa: PLW2901
+        try:
+            if isinstance(rule, Loss):
+                problems = _loss_problems(rule, few, first)
+            else:
+                problems = _layer_problems(rule, shape, few, loss, penalty, first)
+            for kind, problem in problems.items():
+                point = Point(", ".join(filter(None, (kind, where))), problem.inputs, delicate=True)
+                rows += judge_points(problem, [point], block, unsuited)
+        except (TypeError, ValueError) as error:
+            reason = f"not tried: {(str(error).splitlines() or [''])[0]}"
+            rows.append(Row(block, where, "form", math.nan, math.nan, "cannot judge", reason))
+    return rows
 
 
 def _layer_problems(

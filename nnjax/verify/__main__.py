@@ -16,7 +16,7 @@ from nnjax.verify import verify_case
 from nnjax.verify.case import Case, Defect
 from nnjax.verify.cases import CASES
 from nnjax.verify.defects import DEFECTS
-from nnjax.verify.report import HEADER, Report, Row, line
+from nnjax.verify.report import HEADER, Report, Row, Table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,10 +58,11 @@ def verified(cases: Sequence[Case]) -> Report:
     """Judge many cases and print each row as soon as it is known."""
     print(HEADER)
     rows: list[Row] = []
+    table = Table()
     for case in tqdm(cases, desc="verify", disable=None):
         found = verify_case(case).rows
         rows += found
-        tqdm.write("\n".join(line(row) for row in found))
+        tqdm.write("\n".join(table.lines(found)))
     return Report(tuple(rows))
 
 
@@ -75,7 +76,7 @@ def write_json(report: Report, output: Path) -> None:
 
 def _summary(report: Report, cases: int) -> str:
     blocks = {row.block for row in report.rows}
-    wrong = [f"  {line(row)}" for row in report.wrong]
+    wrong = [f"  {row.block} {row.options}, {row.oracle}: {row.detail}" for row in report.wrong]
     count = f"{len(blocks)} block{'s' * (len(blocks) != 1)}, {cases} case{'s' * (cases != 1)}"
     verdict = f"{count}: {'all right' if report.passed else 'WRONG'}"
     return "\n".join([verdict, *wrong])

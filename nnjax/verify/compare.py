@@ -20,24 +20,31 @@ class Difference(NamedTuple):
 
 
 def difference(
-    found: Any, expected: Any, size: float, tolerance: float, uncertain: Any = None
+    found: Any,
+    expected: Any,
+    size: float,
+    tolerance: float,
+    uncertain: Any = None,
+    floor: Any = None,
 ) -> Difference:
     """Compare a gradient with that of an oracle.
 
     The error is relative to the leaf's largest entry plus a hundredth of the tree's, because a leaf
     whose true gradient is zero (a bias before a normalisation) contains rounding errors only.
     `size` is the size of the terms of J; a tree far below it counts as zero. `uncertain` is the
-    absolute error of each entry of `expected`, NaN where it says nothing; default 0.
+    absolute error of each entry of `expected`, NaN where it says nothing; default 0. `floor` is the
+    absolute error in each leaf that is not counted; default 0.
     """
     leaves = jax.tree.leaves(expected)
     doubts = jax.tree.leaves(uncertain) or [0.0] * len(leaves)
+    floors = jax.tree.leaves(floor) or [0.0] * len(leaves)
     overall = max((largest(leaf) for leaf in leaves), default=0.0)
     if overall <= 1e-12 * size:
         overall = size
     worst = Difference(0.0, "", 0.0, 0.0)
     first = None
     named = jax.tree_util.tree_leaves_with_path(found)
-    for (path, a), b, doubt in zip(named, leaves, doubts, strict=True):
+    for (path, a), b, doubt, least in zip(named, leaves, doubts, floors, strict=True):
         a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
         judged = ~np.isnan(np.broadcast_to(doubt, a.shape))
         if not judged.any():
@@ -46,11 +53,11 @@ def difference(
         # value that is not finite disagrees.
         same = (a == b) | (np.isnan(a) & np.isnan(b))
         with np.errstate(invalid="ignore", over="ignore"):
-            gaps = np.where(same, 0.0, np.abs(a - b))
-        scale = largest(b) + 0.01 * overall
-        errors = np.where(np.isnan(gaps), math.inf, gaps) / max(scale, 1e-300)
-        errors = np.where(judged, errors, 0.0)
-        off = np.argwhere(errors > tolerance + np.where(judged, doubt, 0.0) / max(scale, 1e-300))
+            gaps = np.where(same, 0.0, np.maximum(np.abs(a - b) - least, 0.0))
+            scale = largest(b) + 0.01 * overall
+            scale = min(max(scale, 1e-300), 1e300)
+            errors = np.where(judged, np.where(np.isnan(gaps), math.inf, gaps), 0.0) / scale
+            off = np.argwhere(errors > tolerance + np.where(judged, doubt, 0.0) / scale)
         if len(off) and first is None:
             place = tuple(int(i) for i in off[0])
             index = f"[{', '.join(map(str, place))}]" if place else ""

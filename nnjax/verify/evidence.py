@@ -1,7 +1,9 @@
 """What is known of a rule at one point: its gradient and those of the oracles, in few programs."""
 
 import functools
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +13,7 @@ import numpy as np
 from nnjax.verify import oracles
 from nnjax.verify.compare import difference
 from nnjax.verify.differences import Differences, contradicted, slopes, uncertain
-from nnjax.verify.plain import coarsest, has_custom_rule, plain
+from nnjax.verify.plain import coarsest, draws_random_numbers, has_custom_rule, plain
 from nnjax.verify.problem import Problem, cast
 
 QUICKLY: dict[str, bool | int] = {
@@ -83,7 +85,9 @@ def instruments(
     with jax.enable_x64(True):
         terms = jax.jit(problem.terms, inline=True)  # traced once for all oracles
         jaxpr = jax.make_jaxpr(terms)(inputs64).jaxpr
-        eps = coarsest(jaxpr)
+        eps = coarsest(jaxpr)  # of the oracles; the rule may have its own
+        # Random numbers of 64 bits are not those of 32 bits rounded.
+        wide = draws_random_numbers(jaxpr)
     problem = problem._replace(terms=plain(terms) if has_custom_rule(jaxpr) else terms)
 
     nowhere = jax.tree.map(lambda leaf: np.zeros(np.shape(leaf), bool), inputs)
@@ -103,19 +107,27 @@ def instruments(
             ):
                 if name not in silent:
                     try:
-                        said[name] = oracle(problem, inputs, *more)
+                        with warnings.catch_warnings():
+                            # Of a function that drops the imaginary part; the step is then lost.
+                            warnings.simplefilter("ignore", DeprecationWarning)
+                            said[name] = oracle(problem, inputs, *more)
                     except REFUSALS as error:
                         silent[name] = _refusal(name, error)
             return problem.gradient(inputs, scale), jnp.sum(jnp.abs(middle)), said
 
         return _compiled(everything).lower(inputs64, np.float64(1.0), nowhere).compile()
 
+    def without_complex_step(error: Exception) -> Any:
+        if "complex step" in silent:
+            raise error
+        silent["complex step"] = _refusal("complex step", error)
+        return compiled()
+
     with jax.enable_x64(True):
         try:
             program = compiled()
-        except REFUSALS as error:  # a few operations refuse complex numbers only here
-            silent["complex step"] = _refusal("complex step", error)
-            program = compiled()
+        except REFUSALS as error:  # a few operations refuse complex numbers only when compiled
+            program = without_complex_step(error)
 
     @functools.cache
     def in_low_precision() -> Any:
@@ -129,14 +141,19 @@ def instruments(
         scale, inputs_low = point.scale, cast(point.inputs, low)
 
         def run(left_out: Any) -> Any:
+            nonlocal program
             with jax.enable_x64(True):
-                inputs64 = cast(point.inputs, jnp.float64)
-                return jax.device_get(program(inputs64, np.float64(scale), left_out))
+                arguments = cast(point.inputs, jnp.float64), np.float64(scale), left_out
+                try:
+                    return jax.device_get(program(*arguments))
+                except jax.errors.JaxRuntimeError as error:  # a callback, only when it runs
+                    program = without_complex_step(error)
+                    return jax.device_get(program(*arguments))
 
         def by_jax_low() -> Any:
             if "jax.grad" not in said:
                 return None
-            with jax.enable_x64(False):
+            with low_precision(wide):
                 return _times(jax.device_get(by_jax()(inputs_low)), scale)
 
         def moved(part: float) -> Any:
@@ -173,13 +190,13 @@ def instruments(
                 said["complex step"],
             )
             silent_here |= _not_analytic(said, doubts, float(size))
-        with jax.enable_x64(False):
+        with low_precision(wide):
             rule32 = jax.device_get(in_low_precision()(inputs_low, jnp.asarray(scale, low)))
         return Evidence(
             rule64,
             rule32,
             size=float(size) * abs(scale),
-            eps=eps,
+            eps=max(eps, problem.eps),
             said={name: _scaled(name, found, scale) for name, found in said.items()},
             uncertain=_times(doubts, scale),
             silent=silent_here,
@@ -189,6 +206,15 @@ def instruments(
         )
 
     return measure
+
+
+@contextmanager
+def low_precision(wide: bool = False) -> Iterator[None]:
+    """Run in low precision; `wide`: what is not computed from the inputs keeps 64 bits."""
+    with warnings.catch_warnings(), jax.enable_x64(wide):
+        # Of numbers of 64 bits that a function holds; they are rounded, as in its ordinary use.
+        warnings.filterwarnings("ignore", "Explicitly requested dtype")
+        yield
 
 
 @functools.cache

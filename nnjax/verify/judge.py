@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ import numpy as np
 
 from nnjax.verify.compare import Difference, difference, largest
 from nnjax.verify.differences import LOST
-from nnjax.verify.evidence import Evidence, Point, instruments, says_nothing
+from nnjax.verify.evidence import Evidence, Point, instruments, low_precision, says_nothing
 from nnjax.verify.problem import Problem, cast
 from nnjax.verify.report import Row
 
@@ -33,6 +33,12 @@ AS_JAX = 8
 """If automatic differentiation in float32 loses more (deep networks), the rule may lose up to this
 multiple of its loss, but never more than `LOST`; and up to this multiple of the change of the
 gradient if every input is changed in its last place, which no rule can avoid."""
+
+HALF_ULPS, HALF_LOST = 8, 32
+"""The same for bfloat16 and float16, which have too few digits for `ULPS`; in their own ulps."""
+
+NOTHING_LEFT = 0.1
+"""If no rule can avoid a relative error of this size, nothing is left to judge by."""
 
 EPS64 = float(np.finfo(np.float64).eps)
 EPS32 = float(np.finfo(np.float32).eps)
@@ -84,10 +90,17 @@ def judge_points(
     if misfit:
         return [Row(block, points[0].name, "form", math.nan, math.nan, "wrong", misfit)]
     measure = instruments(problem, points[0].inputs, unsuited or {}, low)
-    return [row for point in points for row in _judge_point(measure(point), point, block, low)]
+    rows: list[Row] = []
+    usual = None
+    for point in points:
+        evidence = measure(point)
+        if usual is None:
+            usual = jax.tree.map(largest, evidence.rule64)
+        rows += _judge_point(evidence, usual, point, block, low)
+    return rows
 
 
-def _judge_point(evidence: Evidence, point: Point, block: str, low: Any) -> list[Row]:
+def _judge_point(evidence: Evidence, usual: Any, point: Point, block: str, low: Any) -> list[Row]:
     def form(misfit: str) -> list[Row]:
         verdict = "cannot judge" if point.delicate else "wrong"
         return [Row(block, point.name, "form", math.nan, math.nan, verdict, misfit)]
@@ -95,66 +108,128 @@ def _judge_point(evidence: Evidence, point: Point, block: str, low: Any) -> list
     if not math.isfinite(evidence.size):
         here = "here" if point.delicate else "on these inputs; pass other `inputs`"
         return form(f"the forward pass is not finite {here}")
-    rows = [_row(evidence, oracle, point, block, low) for oracle in TOLERANCE]
+    rows = [_row(_Oracle(name, evidence, usual, point), block, low) for name in TOLERANCE]
     rows += _at_kinks(evidence, point, block)
     if all(row.verdict == "cannot judge" for row in rows):
         return form("; ".join(f"{row.oracle}: {row.detail}" for row in rows))
     return rows
 
 
-def _row(evidence: Evidence, oracle: str, point: Point, block: str, low: Any) -> Row:
+class _Oracle(NamedTuple):
+    """One oracle at one point, and how far a gradient is from it."""
+
+    name: str
+    evidence: Evidence
+    usual: Any
+    point: Point
+
+    def off(self, gradient: Any, bound: float, eps: float, strict: bool = False) -> Difference:
+        """Compare a gradient that was computed with the unit roundoff eps.
+
+        At a delicate point the last digits of the gradient's usual size are not counted, unless
+        `strict`: where a function has saturated, its rule may round a tiny derivative to zero.
+        """
+        evidence, expected = self.evidence, self.evidence.said[self.name]
+        uncertain = evidence.uncertain.get(self.name)
+        part = 0.0 if strict or not self.point.delicate else ULPS * eps * self.point.scale
+        floor = jax.tree.map(lambda size: part * size, self.usual)
+        if self.name != "dot test":
+            return difference(gradient, expected, evidence.size, bound, uncertain, floor)
+        along, v = expected
+        sizes = jax.tree.map(lambda size, leaf: np.full(np.shape(leaf), size), floor, v)
+        # The size of the terms is a second entry, because rounding errors are relative to it if
+        # the terms cancel.
+        size = _total(_products(evidence.rule64, v)) or 1.0
+        with np.errstate(invalid="ignore"):  # inf - inf of a wrong rule gives NaN, judged as wrong
+            found = np.array([sum(float(p.sum()) for p in _products(gradient, v)), size])
+        least = np.array([_total(_products(sizes, v)), 0.0])
+        return difference(found, np.array([float(along), size]), evidence.size, bound, None, least)
+
+    def apart(self, other: Any) -> float:
+        """How far another gradient by JAX is from its gradient in float64, as this oracle would see
+        it; 0 if JAX gives none."""
+        evidence = self.evidence
+        if other is None or "jax.grad" not in evidence.said:
+            return 0.0
+        expected, uncertain = evidence.said["jax.grad"], evidence.uncertain["jax.grad"]
+        if self.name != "dot test":
+            return difference(other, expected, evidence.size, 1.0, uncertain).error
+        v = evidence.said["dot test"][1]
+        gaps = jax.tree.map(lambda a, b: np.abs(np.asarray(a, np.float64) - b), other, expected)
+        gap, size = _total(_products(gaps, v)), _total(_products(evidence.rule64, v))
+        return gap / (1.01 * size) if size else 0.0
+
+    def unavoidable(self, eps: float) -> float:
+        """The error that a change of every input in its last place makes, times `AS_JAX`."""
+        return AS_JAX * self.apart(self.evidence.moved(eps))
+
+    def detail(self, at: Difference, precision: str) -> str:
+        """The first disagreement; empty if there is none."""
+        if not at.place:
+            return ""
+        if self.name == "dot test":
+            return f"<Jᵀr, v> {at.found:.9g}, <r, Jv> {at.expected:.9g} ({precision})"
+        return f"{at.place}: rule {at.found:.9g}, {self.name} {at.expected:.9g} ({precision})"
+
+
+def _row(oracle: _Oracle, block: str, low: Any) -> Row:
+    name, evidence, point = oracle.name, oracle.evidence, oracle.point
+
+    def row(error64: float, error32: float, verdict: str, detail: str) -> Row:
+        return Row(block, point.name, name, error64, error32, verdict, detail)
+
     def cannot(reason: str) -> Row:
-        return Row(block, point.name, oracle, math.nan, math.nan, "cannot judge", reason)
+        return row(math.nan, math.nan, "cannot judge", reason)
 
-    if oracle in evidence.silent:
-        return cannot(evidence.silent[oracle])
-    expected, uncertain = evidence.said[oracle], evidence.uncertain.get(oracle)
+    if name in evidence.silent:
+        return cannot(evidence.silent[name])
+    uncertain = evidence.uncertain.get(name)
     if uncertain is not None and says_nothing(uncertain):
-        return cannot(_no_digits(oracle, evidence))
-    found, found32 = evidence.rule64, evidence.rule32
-    if oracle == "dot test":
-        found, found32, expected = _dot_test(evidence)
-    if _is_nan(expected, uncertain):
+        return cannot(_no_digits(name, evidence))
+    if _is_nan(evidence.said[name], uncertain):
         return cannot("the oracle gives NaN here")
-    eps_low = float(jnp.finfo(low).eps)
 
-    def compared(gradient: Any, bound: float) -> Difference:
-        return difference(gradient, expected, evidence.size, bound, uncertain)
-
-    def inherent(eps: float) -> float:
-        """The error that a change of every input in its last place makes."""
-        return AS_JAX * _apart(evidence, evidence.moved(eps), oracle)
-
-    bound = TOLERANCE[oracle]
-    if evidence.eps > EPS64:  # the forward pass itself computes in a lower precision
-        bound = max(bound, ULPS * evidence.eps)
-    error64 = compared(found, bound)
+    bound = TOLERANCE[name]
+    eps = max(evidence.eps, EPS64)
+    if eps > EPS64:  # the forward pass itself computes in a lower precision
+        bound = max(bound, ULPS * eps)
+    error64 = oracle.off(evidence.rule64, bound, eps)
     if error64.place:
-        bound = max(bound, inherent(max(evidence.eps, EPS64)))
-        error64 = compared(found, bound)
-    if bound > 0.1:
+        bound = max(bound, oracle.unavoidable(eps))
+        error64 = oracle.off(evidence.rule64, bound, eps)
+    if bound > NOTHING_LEFT:
         return cannot("no digits: a change of the inputs in the last place changes the gradient")
-    if error64.place:
-        detail = _disagreement(error64, oracle, "float64")
-        error32 = compared(found32, bound)
-        return Row(block, point.name, oracle, error64.error, error32.error, "wrong", detail)
+    error32 = _in_low_precision(oracle, bound, low)
+    detail = oracle.detail(error64, "float64") or oracle.detail(error32, jnp.dtype(low).name)
+    if detail:
+        return row(error64.error, error32.error, "wrong", detail)
+    lost = oracle.detail(oracle.off(evidence.rule64, bound, eps, strict=True), "float64")
+    note = f"the rule has lost the digits of a tiny gradient: {lost}" if lost else ""
+    return row(error64.error, error32.error, "right", note)
 
-    if max(map(largest, jax.tree.leaves(expected)), default=0.0) > LARGEST32:
-        found32 = found  # too large for float32, whatever the rule
-    bound = max(ULPS * eps_low, bound)
-    error32 = compared(found32, bound)
-    if error32.place:
-        lost = AS_JAX * _apart(evidence, evidence.by_jax_low(), oracle)
-        bound = max(bound, min(lost, LOST))
-        error32 = compared(found32, bound)
-        if error32.place:
-            bound = max(bound, inherent(eps_low))
-            error32 = compared(found32, bound)
-        if bound > 0.1 or (point.delicate and not lost <= LOST):
-            error32 = Difference(math.nan, "", 0.0, 0.0)  # nobody has digits here
-    detail = _disagreement(error32, oracle, jnp.dtype(low).name) if error32.place else ""
-    verdict = "wrong" if detail else "right"
-    return Row(block, point.name, oracle, error64.error, error32.error, verdict, detail)
+
+def _in_low_precision(oracle: _Oracle, bound64: float, low: Any) -> Difference:
+    """How far the rule in low precision is from the oracle; NaN where nobody has digits."""
+    evidence, eps = oracle.evidence, float(jnp.finfo(low).eps)
+    said = evidence.said[oracle.name]
+    found = evidence.rule32
+    if max(map(largest, jax.tree.leaves(said)), default=0.0) > LARGEST32:
+        found = evidence.rule64  # too large for float32, whatever the rule
+    half = eps > EPS32
+    lost = HALF_LOST * eps if half else LOST
+    bound = max((HALF_ULPS if half else ULPS) * eps, bound64)
+    error = oracle.off(found, bound, eps)
+    if not error.place:
+        return error
+    by_jax = AS_JAX * oracle.apart(evidence.by_jax_low())
+    bound = max(bound, min(by_jax, lost))
+    error = oracle.off(found, bound, eps)
+    if error.place:
+        bound = max(bound, oracle.unavoidable(eps))
+        error = oracle.off(found, bound, eps)
+    if bound > max(NOTHING_LEFT, lost) or (oracle.point.delicate and not by_jax <= lost):
+        return Difference(math.nan, "", 0.0, 0.0)
+    return error
 
 
 def _no_digits(oracle: str, evidence: Evidence) -> str:
@@ -174,42 +249,6 @@ def _is_nan(expected: Any, uncertain: Any) -> bool:
         (np.isnan(leaf) & ~np.isnan(doubt)).any()
         for leaf, doubt in zip(leaves, doubts, strict=True)
     )
-
-
-def _apart(evidence: Evidence, other: Any, oracle: str) -> float:
-    """How far another gradient by JAX is from its gradient in float64, as the oracle would see it;
-    0 if JAX gives none."""
-    if other is None or "jax.grad" not in evidence.said:
-        return 0.0
-    expected, uncertain = evidence.said["jax.grad"], evidence.uncertain["jax.grad"]
-    if oracle != "dot test":
-        return difference(other, expected, evidence.size, 1.0, uncertain).error
-    v = evidence.said["dot test"][1]
-    gaps = jax.tree.map(lambda a, b: np.abs(np.asarray(a, np.float64) - b), other, expected)
-    gap, size = _total(_products(gaps, v)), _total(_products(evidence.rule64, v))
-    return gap / (1.01 * size) if size else 0.0
-
-
-def _disagreement(at: Difference, oracle: str, precision: str) -> str:
-    if oracle == "dot test":
-        return f"<Jᵀr, v> {at.found:.9g}, <r, Jv> {at.expected:.9g} ({precision})"
-    return f"{at.place}: rule {at.found:.9g}, {oracle} {at.expected:.9g} ({precision})"
-
-
-def _dot_test(evidence: Evidence) -> tuple[Any, Any, Any]:
-    """<Jᵀr, v> in both precisions and <r, Jv>.
-
-    The size of the terms is added as a second entry, because rounding errors are relative to it if
-    the terms cancel.
-    """
-    along, v = evidence.said["dot test"]
-    size = _total(_products(evidence.rule64, v)) or 1.0
-    with np.errstate(invalid="ignore"):  # inf - inf of a wrong rule gives NaN, judged as wrong
-        sums = [
-            sum(float(p.sum()) for p in _products(g, v)) for g in (evidence.rule64, evidence.rule32)
-        ]
-    found, found32, expected = (np.array([value, size]) for value in (*sums, float(along)))
-    return found, found32, expected
 
 
 def _products(tree: Any, v: Any) -> list[np.ndarray]:
@@ -265,7 +304,7 @@ def _form(problem: Problem, low: Any) -> str:
     for dtype in (jnp.float64, low):
         inputs = cast(problem.inputs, dtype)
         try:
-            with jax.enable_x64(dtype == jnp.float64):
+            with jax.enable_x64(True) if dtype == jnp.float64 else low_precision():
                 broken = problem.broken()
                 gradient = jax.eval_shape(problem.gradient, inputs)
         except Exception as error:  # any error raised by a rule under test is a finding

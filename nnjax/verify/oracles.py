@@ -19,8 +19,10 @@ from jax.flatten_util import ravel_pytree
 from nnjax.verify.problem import Problem, cast
 
 STEP = 1e-5
-STEPS = STEP * np.array([1.0, -1.0, 2.0, -2.0, 4.0, -4.0])
-"""Steps of the differences, in both directions."""
+RATIO = 1.7
+STEPS = STEP * np.array([sign * RATIO**k for k in range(3) for sign in (1, -1)])
+"""Three steps in both directions. The ratio is no whole number: a function that oscillates once
+within a step would look slow at all multiples of it."""
 
 COMPLEX_STEP = 1e-30
 """Its square is far below any rounding error, so there is no truncation error."""

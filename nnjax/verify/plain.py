@@ -55,6 +55,15 @@ def _has_custom_rule(eqn: JaxprEqn) -> bool:
     return eqn.primitive.name in CUSTOM or any(has_custom_rule(inner) for inner in _inside(eqn))
 
 
+def draws_random_numbers(jaxpr: Jaxpr) -> bool:
+    """Whether a random number is drawn anywhere inside."""
+    return any(
+        eqn.primitive.name.startswith(("random_", "threefry"))
+        or any(draws_random_numbers(inner) for inner in _inside(eqn))
+        for eqn in jaxpr.eqns
+    )
+
+
 def coarsest(jaxpr: Jaxpr) -> float:
     """The unit roundoff of the coarsest floats that are computed from floats among the inputs."""
     return _coarsest(jaxpr, {v for v in jaxpr.invars if jnp.issubdtype(_dtype(v), jnp.inexact)})
@@ -105,9 +114,8 @@ def _evaluate(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any]) -> list[
             if _has_custom_rule(eqn):
                 params = {name: _rewritten(found) for name, found in eqn.params.items()}
                 eqn = eqn.replace(params=params)  # noqa: PLW2901
-            alone = jaxpr.replace(
-                constvars=[], invars=[*used], outvars=eqn.outvars, eqns=[eqn], debug_info=None
-            )
+            names = jaxpr.debug_info._replace(arg_names=None, result_paths=None)
+            alone = Jaxpr([], [*used], eqn.outvars, [eqn], jaxpr.effects, names)
             outputs = eval_jaxpr(alone, (), *used.values())
         values |= zip(eqn.outvars, outputs, strict=True)
     return [value(v) for v in jaxpr.outvars]
