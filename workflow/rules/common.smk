@@ -10,7 +10,8 @@ from workflow.lib.study import Study
 from workflow.lib.verdicts import RULE_TEXTS
 from workflow.lib.digest import code_digest, texts_digest
 
-PROJECT = Path(workflow.basedir)
+# Without links: the digest of code names files relative to the folder in which they really are.
+PROJECT = Path(workflow.basedir).resolve()
 ENV = str(PROJECT / "workflow/envs/study.yaml")
 
 # A job that asks for more threads than there are gets all, and nothing runs beside it.
@@ -45,6 +46,9 @@ try:
     CHAPTERS = chapters.found(config, STUDY)
 except settings.SettingsError as error:
     raise SystemExit(f"The settings cannot be used:\n{error}")
+
+if workflow.is_main_process:
+    command.check_folder(Path("quick" if STUDY.study == "quick" else "."))
 
 # Quick results go to a separate folder: they never replace those of the full study.
 if STUDY.study == "quick":
@@ -153,5 +157,5 @@ wildcard_constraints:
 # The repository holds the reports of the full study, and git renews their times. A report that no job
 # of this folder has left as it is must not pass for up to date, however new it is.
 if workflow.is_main_process:
-    for report in made.foreign(Path("reports"), Path("logs")):
-        os.utime(report, (1, 1))
+    FOREIGN = made.foreign(Path("reports"), Path("logs"))
+    command.age(FOREIGN)
