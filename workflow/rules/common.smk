@@ -4,8 +4,10 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from snakemake.logging import logger
+
 from workflow.lib import chapters, made, settings
-from workflow.lib.start import command, environment, lock, progress
+from workflow.lib.start import command, environment, lock, progress, reasons
 from workflow.lib.study import Study
 from workflow.lib.verdicts import RULE_TEXTS
 from workflow.lib.digest import code_digest, texts_digest
@@ -157,5 +159,6 @@ wildcard_constraints:
 # The repository holds the reports of the full study, and git renews their times. A report that no job
 # of this folder has left as it is must not pass for up to date, however new it is.
 if workflow.is_main_process:
-    FOREIGN = made.foreign(Path("reports"), Path("logs"))
-    command.age(FOREIGN)
+    foreign = made.foreign(Path("reports"), Path("logs"))
+    command.age(foreign)
+    logger.addFilter(reasons.Plain(path.as_posix() for path in foreign))
