@@ -19,11 +19,6 @@ ENV = str(PROJECT / "workflow/envs/study.yaml")
 # A job that asks for more threads than there are gets all, and nothing runs beside it.
 ALL_CORES = 10_000
 
-# Another version of what computes may give other numbers, so it trains anew.
-VERSIONS = {name: version(name) for name in ("jax", "jaxlib", "numpy", "optax")}
-# The same where scikit-learn makes folds or fits other classifiers.
-PEER_VERSIONS = {**VERSIONS, "scikit-learn": version("scikit-learn")}
-
 
 # The version of an optional package, or its absence, is a parameter: installing it computes anew.
 def optional(package):
@@ -88,6 +83,15 @@ if ignored and workflow.is_main_process:
 # The programs of a quick study run so briefly that to optimise them takes longer than it saves.
 if STUDY.study == "quick":
     os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
+# Another version of what computes may give other numbers, so it trains anew; and so may a variable
+# that tells it how.
+VERSIONS = {
+    **{name: version(name) for name in ("jax", "jaxlib", "numpy", "optax")},
+    **environment.recorded(),
+}
+# The same where scikit-learn makes folds or fits other classifiers.
+PEER_VERSIONS = {**VERSIONS, "scikit-learn": version("scikit-learn")}
 
 # Which chapter has a figure, and which a claim.
 FIGURES = {figure: c for c in CHAPTERS.values() for figure in c.page.figures}

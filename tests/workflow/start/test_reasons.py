@@ -19,7 +19,7 @@ UNION = "Union of exclusive params before and now across all output: "
         ("Updated input files: b", "what it reads is newer: b"),
         (
             f"Params have changed since last execution: {UNION}before: 100 now: 7 ",
-            "its settings or packages have changed: before: 100 now: 7",
+            "its settings, packages or variables have changed: before: 100 now: 7",
         ),
         (
             f"Params have changed since last execution: {UNION}before: '0123456789abcdef' "
@@ -29,7 +29,7 @@ UNION = "Union of exclusive params before and now across all output: "
         (
             f"Updated input files: b; Params have changed since last execution: {UNION}"
             "before: '0123456789abcdef',7 now: 8,'0123456789abcdee' ",
-            "its settings or packages have changed: before: 7 now: 8,",
+            "its settings, packages or variables have changed: before: 7 now: 8,",
         ),
         (
             "Something that a later Snakemake says: a, b",

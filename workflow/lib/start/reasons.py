@@ -18,7 +18,7 @@ WORDS = {
     "Forced execution": "asked for",
     "Incomplete output files": "a run was stopped while it was made",
     MISSING: "not made yet",
-    PARAMS: "its settings or packages have changed",
+    PARAMS: "its settings, packages or variables have changed",
     "Code has changed since last execution": CODE,
     "Set of input files has changed since last execution": "it reads other files than before",
     "Updated input files": "what it reads is newer",
