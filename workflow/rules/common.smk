@@ -20,7 +20,7 @@ ENV = str(PROJECT / "workflow/envs/study.yaml")
 ALL_CORES = 10_000
 
 
-# The version of an optional package, or its absence, is a parameter: installing it computes anew.
+# The version of an optional package, or its absence, is a parameter: jobs rerun once it is installed.
 def optional(package):
     try:
         return version(package)
@@ -64,6 +64,10 @@ if workflow.is_main_process and (message := lock.released(Path(".snakemake"))):
 
 onstart:
     lock.note(Path(".snakemake"))
+    # For its limit of jobs a second, Snakemake looks at all jobs again every second, once for each job
+    # that has ended. On the own machine, cores are the limit.
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
     progress.show(
         [
             progress.Job(job.output[0], Path(job.log[0]))
@@ -84,8 +88,8 @@ if ignored and workflow.is_main_process:
 if STUDY.study == "quick":
     os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
-# Another version of what computes may give other numbers, so it trains anew; and so may a variable
-# that tells it how.
+# Another version of what computes may give other numbers, so jobs rerun; so may a variable that
+# tells it how.
 VERSIONS = {
     **{name: version(name) for name in ("jax", "jaxlib", "numpy", "optax")},
     **environment.recorded(),
