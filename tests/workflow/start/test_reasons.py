@@ -16,7 +16,7 @@ UNION = "Union of exclusive params before and now across all output: "
     ("reason", "said"),
     [
         ("Missing output files: a, b; Input files updated by another job: c", "not made yet"),
-        ("Updated input files: b", "what it reads is newer: b"),
+        ("Updated input files: b", "an input is newer: b"),
         (
             f"Params have changed since last execution: {UNION}before: 100 now: 7 ",
             "its settings, packages or variables have changed: before: 100 now: 7",
@@ -56,7 +56,7 @@ def test_a_clone_that_never_ran_has_no_changed_code(tmp_path: Path) -> None:
     assert status == 0, output
     assert not re.search("ode has changed|arams have changed|provenance", output), output
     assert output.endswith(
-        f"7 jobs would run:\n    3: not made yet\n    3: {ELSEWHERE}\n    1: what it reads is made "
-        "anew\nThis was a dry-run (flag -n). The order of jobs does not reflect the order of "
+        f"7 jobs would run:\n    3: not made yet\n    3: {ELSEWHERE}\n    1: an input will be made "
+        "again\nThis was a dry-run (flag -n). The order of jobs does not reflect the order of "
         "execution.\n"
     )

@@ -10,19 +10,19 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-ELSEWHERE = "its report is not one that a run in this folder has made"
+ELSEWHERE = "its report was not made by a run in this folder"
 CODE = "its code has changed"
 MISSING = "Missing output files"
 PARAMS = "Params have changed since last execution"
 WORDS = {
-    "Forced execution": "asked for",
-    "Incomplete output files": "a run was stopped while it was made",
+    "Forced execution": "forced on the command line",
+    "Incomplete output files": "a run was stopped while making it",
     MISSING: "not made yet",
     PARAMS: "its settings, packages or variables have changed",
     "Code has changed since last execution": CODE,
-    "Set of input files has changed since last execution": "it reads other files than before",
-    "Updated input files": "what it reads is newer",
-    "Input files updated by another job": "what it reads is made anew",
+    "Set of input files has changed since last execution": "its list of inputs has changed",
+    "Updated input files": "an input is newer",
+    "Input files updated by another job": "an input will be made again",
 }
 """The beginning of a reason of Snakemake's: ours. Of several reasons the first here is given."""
 DIGEST = r"'[0-9a-f]{16}',?|<nothing exclusive>"
@@ -66,7 +66,7 @@ def plain(reason: str) -> tuple[str, str]:
         >>> plain("Updated input files: a, b, c, d, e; Code has changed since last execution")
         ('its code has changed', '')
         >>> plain("Updated input files: a, b, c, d, e")
-        ('what it reads is newer', ': a, b, c and 2 more')
+        ('an input is newer', ': a, b, c and 2 more')
     """
     parts = [clause.partition(": ") for clause in reason.split("; ")]
     clauses = {beginning: details for beginning, _, details in parts}
