@@ -52,6 +52,12 @@ if STUDY.study == "quick":
 
     workdir: "quick"
 
+    # With --directory, Snakemake does not go there, and would write over the full study.
+    if workflow.is_main_process and Path.cwd() != (PROJECT / "quick").resolve():
+        raise SystemExit(
+            "A quick study writes into quick/: run it without --directory."
+        )
+
 
 def of_project(path):
     """A file of the project, as it is named from the folder in which the study runs."""

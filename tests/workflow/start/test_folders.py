@@ -35,6 +35,13 @@ def test_elsewhere_the_project_is_named(project: Path, tmp_path: Path) -> None:
     assert output.endswith(f"Run Snakemake in the project's folder: cd {project}\n")
 
 
+def test_a_quick_study_never_replaces_the_full_one(project: Path) -> None:
+    """Snakemake puts what follows `--directory` in the place of the folder quick/."""
+    status, output = snakemake(project, "--directory", str(project), *XOR)
+    assert status == 1
+    assert output.endswith("A quick study writes into quick/: run it without --directory.\n")
+
+
 @needs("xor")
 def test_a_quick_study_is_a_link_to_another_disk(project: Path, tmp_path: Path) -> None:
     quick, disk = project / "quick", tmp_path / "disk"
