@@ -12,7 +12,8 @@ IMPORTS = list(sys.path)
 
 # Rules name files relative to this folder. Jobs on other machines come from where the study runs.
 if workflow.is_main_process and not os.path.samefile(os.getcwd(), workflow.basedir):
-    raise SystemExit(f"Run Snakemake in the project's folder: cd {workflow.basedir}")
+    project = os.path.realpath(workflow.basedir)
+    raise SystemExit(f"Run Snakemake in the project's folder: cd {project}")
 
 
 include: "workflow/rules/common.smk"

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from ncompress import decompress
+import ncompress  # its functions are not bound here: those that outlive Python are told as leaked
 
 from nnjax.datasets.errors import DataError
 from nnjax.datasets.find import first
@@ -188,7 +188,7 @@ class _Source(io.BytesIO):
 def _decompressed(raw: bytes, most: int, where: str) -> bytes:
     """Unpack a `.Z` stream; ncompress has no limit, and an exception in a sink ends the process."""
     sink = _Sink(most)
-    decompress(_Source(raw, sink), sink)
+    ncompress.decompress(_Source(raw, sink), sink)
     if sink.full:
         raise _too_large(where, most)
     return sink.getvalue()

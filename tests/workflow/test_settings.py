@@ -67,6 +67,13 @@ def test_every_published_experiment_has_ten_seeds_or_more() -> None:
     assert few == []
 
 
+def test_how_many_jobs_share_an_experiment_is_no_parameter() -> None:
+    """It changes no number."""
+    run = loaded()[0].batch_sizes
+    assert run.jobs > 1
+    assert run.model_copy(update={"jobs": 1}).model_dump() == run.model_dump()
+
+
 # --- mistakes -------------------------------------------------------------------------------------
 
 STUDY_MISTAKES = [

@@ -1,8 +1,8 @@
-"""A fingerprint of the code that a script runs, so that results are made anew when it changes.
+"""A fingerprint of the code that a script runs, so that results are made again when it changes.
 
 Snakemake watches a rule's script, not what the script imports. Rules therefore carry a digest as a
 parameter: of the script, and of all definitions of the project that it reaches by their names. A
-new layer, or a change in a function that the script never reaches, makes nothing anew. Comments,
+new layer, or a change in a function that the script never reaches, reruns nothing. Comments,
 docstrings and layout do not count: only what the interpreter would see differently.
 
 A module that is used as a value (`getattr(module, name)`) may lend any of its names, so all of them

@@ -4,25 +4,23 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from snakemake.logging import logger
+
 from workflow.lib import chapters, made, settings
-from workflow.lib.start import command, environment, lock, progress
+from workflow.lib.start import command, environment, lock, progress, reasons
 from workflow.lib.study import Study
 from workflow.lib.verdicts import RULE_TEXTS
 from workflow.lib.digest import code_digest, texts_digest
 
-PROJECT = Path(workflow.basedir)
+# Without links: the digest of code names files relative to the folder in which they really are.
+PROJECT = Path(workflow.basedir).resolve()
 ENV = str(PROJECT / "workflow/envs/study.yaml")
 
 # A job that asks for more threads than there are gets all, and nothing runs beside it.
 ALL_CORES = 10_000
 
-# Another version of what computes may give other numbers, so it trains anew.
-VERSIONS = {name: version(name) for name in ("jax", "jaxlib", "numpy", "optax")}
-# The same where scikit-learn makes folds or fits other classifiers.
-PEER_VERSIONS = {**VERSIONS, "scikit-learn": version("scikit-learn")}
 
-
-# The version of an optional package, or its absence, is a parameter: installing it computes anew.
+# The version of an optional package, or its absence, is a parameter: jobs rerun once it is installed.
 def optional(package):
     try:
         return version(package)
@@ -46,10 +44,19 @@ try:
 except settings.SettingsError as error:
     raise SystemExit(f"The settings cannot be used:\n{error}")
 
+if workflow.is_main_process:
+    command.check_folder(Path("quick" if STUDY.study == "quick" else "."))
+
 # Quick results go to a separate folder: they never replace those of the full study.
 if STUDY.study == "quick":
 
     workdir: "quick"
+
+    # With --directory, Snakemake does not go there, and would write over the full study.
+    if workflow.is_main_process and Path.cwd() != (PROJECT / "quick").resolve():
+        raise SystemExit(
+            "A quick study writes into quick/: run it without --directory."
+        )
 
 
 def of_project(path):
@@ -63,6 +70,10 @@ if workflow.is_main_process and (message := lock.released(Path(".snakemake"))):
 
 onstart:
     lock.note(Path(".snakemake"))
+    # For its limit of jobs a second, Snakemake looks at all jobs again every second, once for each job
+    # that has ended. On the own machine, cores are the limit.
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
     progress.show(
         [
             progress.Job(job.output[0], Path(job.log[0]))
@@ -82,6 +93,15 @@ if ignored and workflow.is_main_process:
 # The programs of a quick study run so briefly that to optimise them takes longer than it saves.
 if STUDY.study == "quick":
     os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
+# Another version of what computes may give other numbers, so jobs rerun; so may a variable that
+# tells it how.
+VERSIONS = {
+    **{name: version(name) for name in ("jax", "jaxlib", "numpy", "optax")},
+    **environment.recorded(),
+}
+# The same where scikit-learn makes folds or fits other classifiers.
+PEER_VERSIONS = {**VERSIONS, "scikit-learn": version("scikit-learn")}
 
 # Which chapter has a figure, and which a claim.
 FIGURES = {figure: c for c in CHAPTERS.values() for figure in c.page.figures}
@@ -153,5 +173,6 @@ wildcard_constraints:
 # The repository holds the reports of the full study, and git renews their times. A report that no job
 # of this folder has left as it is must not pass for up to date, however new it is.
 if workflow.is_main_process:
-    for report in made.foreign(Path("reports"), Path("logs")):
-        os.utime(report, (1, 1))
+    foreign = made.foreign(Path("reports"), Path("logs"))
+    command.age(foreign)
+    logger.addFilter(reasons.Plain(path.as_posix() for path in foreign))

@@ -6,6 +6,8 @@ import io
 import lzma
 import os
 import socket
+import subprocess
+import sys
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
@@ -178,3 +180,14 @@ def test_a_zip_archive_of_too_many_members(tmp_path: Path, monkeypatch: pytest.M
         name, content = next(iter(data.files.items()))
         path = data.put(tmp_path / "a", {name: zipped(name, content)}) / name
         assert " has more than 0 members." in refused(data, path.parent, path)
+
+
+def test_a_reader_that_outlives_python_is_no_leak() -> None:
+    """Compiled programs keep functions, and those keep the names of their module."""
+    code = (
+        "import ctypes\n"
+        "from nnjax.datasets import unpack\n"
+        "ctypes.pythonapi.Py_IncRef(ctypes.py_object(unpack.content))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stderr == ""

@@ -119,7 +119,7 @@ def table(
 
     Args:
         steps: as `train` writes them.
-        speakers: likewise.
+        speakers: also written by `train`.
         parity: the optimizers, the margin and the limit.
         torch: version of PyTorch, or None.
     """

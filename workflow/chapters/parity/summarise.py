@@ -30,7 +30,7 @@ def main(
 
     Args:
         steps: as `train` writes them.
-        speakers: likewise.
+        speakers: also written by `train`.
         measured: as `measure` writes it.
         runs: one of the files of figure 6's runs.
         origin: where the data came from (JSON).

@@ -94,7 +94,7 @@ def gradients(network: Any, x: Any, labels: Any) -> Arrays:
     Args:
         network: as `build` returns it.
         x: images as `batch` returns them.
-        labels: likewise.
+        labels: their labels, also from `batch`.
     """
     network.zero_grad()
     _torch().nn.functional.cross_entropy(network(x), labels).backward()
@@ -119,7 +119,7 @@ def training(network: Any, x: Any, labels: Any, rate: float) -> Callable[[int], 
     Args:
         network: as `build` returns it; changed in place.
         x: images as `batch` returns them.
-        labels: likewise.
+        labels: their labels, also from `batch`.
         rate: learning rate.
 
     Returns:

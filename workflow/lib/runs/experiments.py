@@ -84,8 +84,11 @@ class Experiment(Strict):
     vary: dict[Name, list[Any]] = Field(
         default={}, max_length=1, description="one setting: its values"
     )
+    # It changes no number, so what depends on an experiment does not depend on it.
     jobs: Count = Field(
-        default=1, description="that share the values of `vary`, at most one a value"
+        default=1,
+        exclude=True,
+        description="that share the values of `vary`, at most one a value",
     )
 
     @model_validator(mode="after")

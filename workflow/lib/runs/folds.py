@@ -40,7 +40,7 @@ def of_one_shape(folds: list[Fold]) -> list[Fold]:
 
     Two speakers lack a row, so folds differ by a row or two, and every shape is a program to be
     compiled. Rows to train on beyond the smallest fold's are left out; a fold short of held-out
-    rows repeats its first ones, which whoever counts has to leave out again (`training.grouped`).
+    rows repeats its first ones, which must not be counted twice (`training.grouped`).
 
     Example:
         >>> a, b = np.array([0, 1]), np.array([2, 3, 4])

@@ -7,10 +7,11 @@ The profile that it picks up first (profiles/default/config.yaml) calls `check`.
 
 import argparse
 import difflib
+import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -52,7 +53,51 @@ def check(arguments: list[str]) -> None:
     _write_to(cache, "Snakemake needs it: set XDG_CACHE_HOME to a folder that you may write to.")
 
 
+WRITTEN = (".snakemake", "logs", "reports", "results")
+"""What the study writes into, below its folder."""
+
+
+def check_folder(study: Path) -> None:
+    """End with a sentence if a folder that the study writes into cannot be written to.
+
+    Any of them may be a link to another disk.
+
+    Args:
+        study: the folder in which it runs.
+
+    Raises:
+        SystemExit: with the sentence.
+    """
+    for folder in (study, *(study / name for name in WRITTEN)):
+        if folder.is_symlink() or folder.exists():
+            _write_to(folder, "Give yourself the right to write there, or move it away.")
+
+
+def age(reports: Iterable[Path]) -> None:
+    """Make reports older than all that they are made from.
+
+    Args:
+        reports: files.
+
+    Raises:
+        SystemExit: if one belongs to another user.
+    """
+    for report in reports:
+        try:
+            os.utime(report, (1, 1))
+        except OSError as error:
+            raise SystemExit(
+                f"The report {report.absolute()} cannot be made again ({error.strerror}). Run the "
+                "study in a copy of this folder that belongs to you."
+            ) from None
+
+
 def _write_to(folder: Path, advice: str) -> None:
+    if folder.is_symlink() and not folder.exists():
+        raise SystemExit(
+            f"{folder.absolute()} is a link to {folder.readlink()}, which does not exist. Create "
+            "that folder, or remove the link."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

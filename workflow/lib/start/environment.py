@@ -55,5 +55,5 @@ def pin(environment: MutableMapping[str, str] = os.environ) -> list[str]:
 
 
 def recorded() -> dict[str, str]:
-    """The recorded variables that are set, for the provenance of the numbers."""
+    """The recorded variables that are set: jobs depend on them, and the numbers name them."""
     return {name: os.environ[name] for name in RECORDED if os.environ.get(name)}
