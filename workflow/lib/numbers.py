@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from nnjax.compare import CLOCKS
 from workflow.lib.job import JobError
 
 Number = dict[str, Any]
@@ -31,6 +32,22 @@ def collect(tables: list[Path]) -> dict[str, Number]:
             seen[key] = path
             numbers[key] = {name: _known(row[name]) for name in FIELDS if name in row}
     return numbers
+
+
+def is_clock(number: Number) -> bool:
+    """Whether a clock decides the number: its unit says so."""
+    return number["unit"] in CLOCKS
+
+
+def parted(rows: list[Number]) -> tuple[list[Number], list[Number]]:
+    """The numbers that every run of the same code gives, and the clocks.
+
+    Example:
+        >>> rows = [{"key": "k6.accuracy", "unit": "fraction"}, {"key": "k12.seconds", "unit": "s"}]
+        >>> [[row["key"] for row in part] for part in parted(rows)]
+        [['k6.accuracy'], ['k12.seconds']]
+    """
+    return [row for row in rows if not is_clock(row)], [row for row in rows if is_clock(row)]
 
 
 def _known(value: Any) -> Any:
