@@ -6,13 +6,15 @@ from typing import Any
 
 import polars as pl
 
-from nnjax.compare import CLOCKS
 from workflow.lib.job import JobError
 
 Number = dict[str, Any]
 """What is known of a number: value, lo, hi, n, unit, interval, what, and p where it was tested."""
 
 FIELDS = ["value", "lo", "hi", "n", "unit", "interval", "what", "p"]
+CLOCKS = ("s", "ratio of times")
+"""Units of what a clock decides, which differs in every run. `nnjax.compare` has them too: the jobs
+that write pages do not wait for JAX, which comes with the library."""
 COLUMNS = ["key", "value", "lo", "hi", "n", "p", "unit", "interval", "what", "data"]
 
 
