@@ -19,7 +19,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "chapters"
 FILES = ("settings.yaml", "settings.py", "rules.smk", "page.html")
 """Every chapter has them."""
 TIMES = "clocks.html"
-"""A chapter that measures times has it too: its part of the page of clocks."""
+"""A chapter that measures times has it too: its part of the page of times."""
 FORMS = ("svg", "png")
 """Each figure is drawn in both."""
 
@@ -50,7 +50,7 @@ class Page(Strict):
     front: list[Name] = Field(default=[], description="figures that the front page shows small")
     tables: list[Name] = Field(default=[], description="tables that are shown without a figure")
     clocks: list[Name] = Field(
-        default=[], description="figures and tables of times, shown on the page of clocks instead"
+        default=[], description="figures and tables of times, shown on the page of times instead"
     )
 
     @model_validator(mode="after")
@@ -63,19 +63,19 @@ class Page(Strict):
             if name not in (known := [*self.figures, *self.tables]):
                 raise ValueError(f"clocks: no figure or table {name}; {hint(name, known)}")
         if timed := [name for name in self.front if name in self.clocks]:
-            raise ValueError(f"front: {timed[0]} shows times, which only the page of clocks does")
+            raise ValueError(f"front: {timed[0]} shows times, which only the page of times does")
         return self
 
     def link(self, figure: str, page: str, clocks: str) -> str:
-        """Where a figure is shown, given the addresses of the page and of the page of clocks."""
+        """Where a figure is shown, given the addresses of the page and of the page of times."""
         return f"{clocks if figure in self.clocks else page}#{figure}"
 
     def shown_figures(self, clocks: bool = False) -> list[str]:
-        """The figures on the chapter's page, or on the page of clocks."""
+        """The figures on the chapter's page, or on the page of times."""
         return [name for name in self.figures if (name in self.clocks) == clocks]
 
     def shown_tables(self, clocks: bool = False) -> list[str]:
-        """The tables that the chapter's page, or the page of clocks, or their figures show."""
+        """The tables that the chapter's page, or the page of times, or their figures show."""
         drawn = [name for name, figure in self.figures.items() if figure.table]
         return [name for name in [*drawn, *self.tables] if (name in self.clocks) == clocks]
 
@@ -110,7 +110,7 @@ class Chapter:
 
     @property
     def has_clocks(self) -> bool:
-        """Whether it measures times: it then has a part of the page of clocks."""
+        """Whether it measures times: it then has a part of the page of times."""
         return (self.folder / TIMES).exists()
 
     def all_numbers(self) -> list[str]:

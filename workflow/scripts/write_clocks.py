@@ -1,4 +1,4 @@
-"""Write the page of clocks: the times of every chapter that measures some, in one file."""
+"""Write the page of times: the times of every chapter that measures some, in one file."""
 
 import json
 from pathlib import Path
