@@ -119,16 +119,11 @@ class Chapter:
 
     def clock_files(self) -> list[str]:
         """The reports of the chapter that differ in every run."""
-        timed = self.page.clocks
+        tables, figures = self.page.shown_tables(clocks=True), self.page.shown_figures(clocks=True)
         return [
             *([self.clocks] if self.has_clocks else []),
-            *(f"reports/tables/{name}.csv" for name in self.page.shown_tables(clocks=True)),
-            *(
-                f"reports/figures/{f}.{form}"
-                for f in timed
-                if f in self.page.figures
-                for form in FORMS
-            ),
+            *(f"reports/tables/{name}.csv" for name in tables),
+            *(f"reports/figures/{name}.{form}" for name in figures for form in FORMS),
         ]
 
     def measured(self) -> list[str]:

@@ -89,7 +89,8 @@ def main(
     entries: list[dict[str, Any]] = []
     for chapter, of_chapter in declared.items():
         mine = collect(tables[chapter])
-        labels = {"data": pl.read_csv(tables[chapter][0])["data"][0], "study": study}
+        data = pl.read_csv(tables[chapter][0], columns=["data"])["data"][0]
+        labels = {"data": data, "study": study}
         entries += [entry(name, c, mine, ledger) | labels for name, c in of_chapter.items()]
         found |= mine
     entries.sort(key=by_source)
