@@ -45,6 +45,8 @@ rule all:
         "reports/index.html",
         "reports/numbers.json",
         "reports/claims.json",
+        "reports/clocks.json",
+        "reports/clocks.html",
         "reports/rules.html",
         "reports/figures/ledger.svg",
         "reports/figures/ledger.png",

@@ -1,12 +1,12 @@
 """Compare the reports of two runs: which numbers and verdicts differ, and what explains it.
 
-`python -m nnjax.compare OLD NEW` takes two `numbers.json`, two `claims.json`, or two folders that
-hold them. The exit status is 0 if everything that differs is explained, 1 if not, 2 if OLD or NEW
-cannot be read. What explains a difference:
+`python -m nnjax.compare OLD NEW` takes two `numbers.json`, two `claims.json`, two `clocks.json`, or
+two folders that hold them. The exit status is 0 if everything that differs is explained, 1 if not,
+2 if OLD or NEW cannot be read. What explains a difference:
 
 | reason | explains |
 |---|---|
-| clock | a measured time, or a ratio of times, up to a factor of `CLOCK_FACTOR` |
+| clock | a number with a unit of `CLOCKS`, up to a factor of `CLOCK_FACTOR` |
 | interval | a number if each value lies in the other's interval and both are about as wide |
 | device | on another device: any time, and any number up to `ROUNDING` (relative) |
 | versions | the same rounding, with other versions of the packages |
@@ -17,6 +17,9 @@ cannot be read. What explains a difference:
 Everything else matters: a verdict, a missing key, another n, unit, rule, seed or data set. With
 `--exact`, intervals, devices, versions and new keys explain nothing, so that apart from clocks and
 words the reports must be equal to the last bit; for a change that must not change any result.
+Of two folders it then compares all other files too, byte for byte but for the digest of the code:
+figures, tables and pages. Left out are those that differ in every run: the files that `clocks.json`
+lists, `costs.json`, and those whose names begin with `benchmark`.
 """
 
 import argparse
@@ -36,7 +39,9 @@ SIGNIFICANCE = 0.05  # nothing explains a p-value that crosses it
 
 UNEXPLAINED = "NOT EXPLAINED"
 INEXACT = ("interval", "device", "versions", "new")
-FILES = ("numbers.json", "claims.json")
+FILES = ("numbers.json", "claims.json", "clocks.json")
+CLOCKS = ("s", "ratio of times")  # units of what a clock decides
+COSTS, BENCHMARK = "costs.json", "benchmark"  # what the run cost, and measured speed: all clocks
 NUMBER = ("value", "effect", "lo", "hi", "p")
 TEXTS = ("what", "claim", "protocol", "source", "figure", "command")
 MACHINE = ("code", "device", "environment", "versions")
@@ -75,7 +80,8 @@ def read(path: str | Path) -> dict[str, Any]:
     """Read a report: numbers by key and claims by id.
 
     Args:
-        path: a `numbers.json`, a `claims.json`, or a folder that holds at least one of them.
+        path: a `numbers.json`, a `claims.json`, a `clocks.json`, or a folder that holds at least
+            one of them. What clocks decide of a claim is taken from `clocks.json`.
 
     Raises:
         ValueError: if it is none of these.
@@ -84,7 +90,7 @@ def read(path: str | Path) -> dict[str, Any]:
     if path.is_dir():
         found = [path / name for name in FILES if (path / name).exists()]
         if not found:
-            raise ValueError(f"{path} holds neither {FILES[0]} nor {FILES[1]}")
+            raise ValueError(f"{path} holds none of {', '.join(FILES)}")
         return {key: entry for file in found for key, entry in read(file).items()}
     try:
         content = entries = json.loads(path.read_text("utf-8"))
@@ -94,6 +100,9 @@ def read(path: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise ValueError(f"{path} is not JSON: {error}") from None
+    if isinstance(content, dict) and content.keys() >= {"numbers", "claims", "files"}:
+        origin = {key: content[key] for key in ("provenance",) if key in content}
+        content = entries = content["numbers"] | content["claims"] | origin
     if isinstance(content, list) and all(isinstance(c, dict) and "id" in c for c in content):
         entries = {str(claim["id"]): claim for claim in content}
     if not isinstance(entries, dict) or not all(isinstance(e, dict) for e in entries.values()):
@@ -134,6 +143,51 @@ def compare(old: dict[str, Any], new: dict[str, Any], exact: bool = False) -> li
     return [replace(d, reason=None) if exact and d.reason in INEXACT else d for d in found]
 
 
+def compare_files(old: Path, new: Path) -> list[Difference]:
+    """Say which of the other files of two folders differ: those that no clock decides.
+
+    Args:
+        old: a folder of reports.
+        new: the folder to compare with it.
+
+    Returns:
+        A difference, which nothing explains, for each file with other bytes and for each that only
+        one folder has.
+    """
+    listed = {name for folder in (old, new) for name in _listed(folder)}
+    before, after = _contents(old), _contents(new)
+    found: list[Difference] = []
+    for name in sorted((before.keys() | after.keys()) - listed):
+        one, other = before.get(name), after.get(name)
+        if one != other:
+            field = "missing" if other is None else "new" if one is None else "content"
+            found.append(Difference(name, field, _size(one), _size(other), None))
+    return found
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    """Files by name, without those that `read` reads; each digest of the code is left out."""
+    code = str(read(folder).get("provenance", {}).get("code", "")).encode()
+    return {
+        str(path.relative_to(folder)): path.read_bytes().replace(code, b"")
+        for path in folder.rglob("*")
+        if path.is_file()
+        and path.name not in (*FILES, COSTS)
+        and not path.name.startswith(BENCHMARK)
+    }
+
+
+def _size(content: bytes | None) -> str | None:
+    return None if content is None else f"{len(content)} bytes"
+
+
+def _listed(folder: Path) -> list[str]:
+    """The files that show clocks, as the folder's `clocks.json` names them."""
+    clocks = folder / "clocks.json"
+    files = json.loads(clocks.read_text("utf-8"))["files"] if clocks.exists() else []
+    return [name.removeprefix("reports/") for name in files]
+
+
 def _walk(
     old: Any, new: Any, key: str, path: tuple[str, ...], elsewhere: str | None
 ) -> Iterator[Difference]:
@@ -141,8 +195,11 @@ def _walk(
     if isinstance(old, dict) and isinstance(new, dict):
         names = list({**old, **new})
         if "value" in names or "effect" in names:
-            yield from _number(old, new, key, path, elsewhere)
-            names = [name for name in names if name not in (*NUMBER, "interval")]
+            changed = list(_number(old, new, key, path, elsewhere))
+            yield from changed
+            # What would decide a check follows from its number.
+            known = (*NUMBER, "interval", *(["needed"] if changed else []))
+            names = [name for name in names if name not in known]
         for name in names:
             yield from _walk(old.get(name), new.get(name), key, (*path, name), elsewhere)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
@@ -201,12 +258,8 @@ def _elsewhere(old: dict[str, Any], new: dict[str, Any]) -> str | None:
 
 
 def _clock(entry: dict[str, Any]) -> bool:
-    """Whether a number is a time or a ratio of times: only these are measured in repeats."""
-    places = (entry, entry.get("clean"), entry.get("published"))  # a claim repeats its protocol's
-    words = next(
-        (str(e["interval"]) for e in places if isinstance(e, dict) and "interval" in e), ""
-    )
-    return entry.get("unit") == "s" or "over repeats" in words
+    """Whether a number is a time or a ratio of times."""
+    return entry.get("unit") in CLOCKS
 
 
 def _overlap(old: dict[str, Any], new: dict[str, Any]) -> bool:
@@ -244,9 +297,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m nnjax.compare", description="Say what differs between two reports."
     )
-    parser.add_argument("old", metavar="OLD", help="numbers.json, claims.json, or their folder")
+    parser.add_argument(
+        "old", metavar="OLD", help="numbers.json, claims.json, clocks.json, or their folder"
+    )
     parser.add_argument("new", metavar="NEW", help="the same of the other run")
-    parser.add_argument("--exact", action="store_true", help="only clocks and words may differ")
+    parser.add_argument(
+        "--exact", action="store_true", help="only clocks and words may differ; compare all files"
+    )
     parser.add_argument("--texts", action="store_true", help="list changed words as well")
     given = parser.parse_args(arguments)
     try:
@@ -257,11 +314,15 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"compare: {error}", file=sys.stderr)
         return 2
     differences = compare(old, new, given.exact)
+    folders = Path(given.old), Path(given.new)
+    if given.exact and all(folder.is_dir() for folder in folders):
+        differences += compare_files(*folders)
     for difference in sorted(differences, key=lambda d: d.reason is not None):
         if given.texts or difference.reason != "text":
             print(difference)
     reasons = Counter(difference.reason or UNEXPLAINED for difference in differences)
-    equal = len(old.keys() | new.keys()) - len({difference.key for difference in differences})
+    keys = old.keys() | new.keys()
+    equal = len(keys - {difference.key for difference in differences})
     print(
         f"{len(old)} keys before, {len(new)} after; {equal} equal to the last bit",
         *(f"{count} {reason}" for reason, count in reasons.most_common()),

@@ -279,7 +279,8 @@ def made_up(folder: Path, data: str) -> None:
 
 def summarised(folder: Path, **overrides: Any) -> dict[str, Path]:
     """The tables of the runs in a folder."""
-    tables = {n: folder / f"{n}.csv" for n in ("perplexities", "samples", "neighbours", "numbers")}
+    kinds = ("perplexities", "samples", "neighbours", "numbers", "clocks")
+    tables = {kind: folder / f"{kind}.csv" for kind in kinds}
     chosen = settings("language", **SMALL | overrides)
     summarise.main(chosen, folder / "runs", folder / "text.json", **tables)
     return tables
@@ -300,7 +301,8 @@ def test_summary_and_figure_of_made_up_runs(tmp_path: Path, data: str) -> None:
     assert numbers["h5.feed_forward_weight"]["value"] < 0.05
     assert numbers["h5.mixture_perplexity"]["value"] == pytest.approx(2, rel=0.05)
     assert numbers["h5.feed_forward_neighbours"]["value"] == pytest.approx(0.5)
-    assert numbers["h5.feed_forward_seconds"]["value"] == 2
+    clocks = {row["key"]: row["value"] for row in pl.read_csv(out["clocks"]).to_dicts()}
+    assert clocks == {"h5.feed_forward_seconds": 2, "h5.transformer_seconds": 2}
     assert numbers["h5.diverged"]["value"] == 0
     assert pl.read_csv(out["neighbours"])["neighbours"].to_list() == ["lord, duke"] * 2
     plot_language.main(out["perplexities"], tmp_path / "a.svg", tmp_path / "a.png")

@@ -234,7 +234,15 @@ def test_the_measurement(measured: Path) -> None:
 
 
 def test_the_tables_say_what_was_not_measured(measured: Path, tmp_path: Path) -> None:
-    kinds = ("throughput", "ratios", "gradients", "convolutions", "numbers")
+    kinds = (
+        "throughput",
+        "ratios",
+        "gradients",
+        "convolutions",
+        "milliseconds",
+        "numbers",
+        "clocks",
+    )
     tables = {kind: tmp_path / f"{kind}.csv" for kind in kinds}
     summarise.main(SETTINGS, measured, **tables)
     table = pl.read_csv(tables["throughput"])
@@ -242,10 +250,21 @@ def test_the_tables_say_what_was_not_measured(measured: Path, tmp_path: Path) ->
     assert set(table.filter(platform="gpu", implementation=OURS)["state"]) == {names.NO_GPU}
     assert set(table.filter(implementation=TORCH)["state"]) == {names.NO_TORCH}
     assert table.filter(pl.col("state") != "measured")["value"].null_count() == 2 * 4 * 2
-    numbers = {row["key"]: row for row in pl.read_csv(tables["numbers"]).to_dicts()}
-    assert not [key for key in numbers if "gpu" in key or "torch" in key]
+    numbers, clocks = (
+        {row["key"]: row for row in pl.read_csv(tables[kind]).to_dicts()}
+        for kind in ("numbers", "clocks")
+    )
+    assert not [key for key in numbers | clocks if "gpu" in key or "torch" in key]
     assert numbers["s4.gradients_hand_derived_float64"]["hi"] < 1e-13
-    for row in numbers.values():
+    # Speeds and their ratios; the memory of im2col and the differences are not of a clock.
+    assert {row["unit"] for row in clocks.values()} == {"ratio of times"}
+    assert {"s4.mlp_over_autodiff", "s4.cnn_batching", "s4.convolution_1_over_im2col"} <= set(
+        clocks
+    )
+    assert {"s4.convolution_1_memory", "s4.convolution_forms"} <= set(numbers)
+    assert "value" not in pl.read_csv(tables["convolutions"]).columns
+    assert pl.read_csv(tables["milliseconds"])["value"].to_numpy().min() > 0
+    for row in [*numbers.values(), *clocks.values()]:
         assert row["n"] >= 1
         assert row["lo"] is None or row["lo"] <= row["value"] <= row["hi"]
     svg = tmp_path / "platforms.svg"

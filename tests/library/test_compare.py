@@ -28,7 +28,7 @@ NUMBERS: dict[str, Any] = {
         "lo": 0.27,
         "hi": 0.33,
         "n": 7,
-        "unit": "ratio",
+        "unit": "ratio of times",
         "interval": "95 % over repeats (order statistics)",
     },
     "s1.steps": {"value": 4.0, "lo": None, "hi": None, "n": 1, "unit": "count"},
@@ -46,7 +46,7 @@ PROTOCOL = {
     "effect": 0.3,
     "lo": 0.27,
     "hi": 0.33,
-    "unit": "ratio",
+    "unit": "ratio of times",
     "interval": "95 % over repeats (order statistics)",
     "verdict": "reproduced",
 }
@@ -56,7 +56,7 @@ CLAIM: dict[str, Any] = {
     "effect": 0.3,
     "lo": 0.27,
     "hi": 0.33,
-    "unit": "ratio",
+    "unit": "ratio of times",
     "published": PROTOCOL,
     "clean": None,
     "verdict": "reproduced",
@@ -214,6 +214,66 @@ def test_claims() -> None:
     assert [d[2] for d in reasons(slower, old)] == ["clock", "clock"]
 
 
+def test_what_would_decide_follows_from_the_number() -> None:
+    """It is not a difference of its own, unless the number is the same."""
+    old = {"K17": edited(CLAIM, **{"published/needed": {"times": 2.5, "below": 0.2}})}
+    more = edited(old, **{"K17/published/needed/times": 3.5})
+    assert reasons(more, old) == [("K17", "published.needed.times", None)]
+    assert reasons(edited(more, **{"K17/published/effect": 0.31}), old)[0][2] == "clock"
+    assert len(reasons(edited(more, **{"K17/published/effect": 0.31}), old)) == 1
+
+
+def test_clocks_have_a_file_of_their_own(tmp_path: Path) -> None:
+    """Read together with the others, it gives what one file would hold."""
+    clocks = {key: NUMBERS[key] for key in ("k12.seconds", "k17.ratio")}
+    lasting = {key: entry for key, entry in NUMBERS.items() if key not in clocks}
+    verdict = {**CLAIM, "effect": None, "published": None, "checks": []}
+    folder = write(tmp_path / "reports", lasting, [verdict])
+    timed = {"numbers": clocks, "claims": {"K17": CLAIM}, "files": [], "provenance": {}}
+    (folder / "clocks.json").write_text(json.dumps(timed), "utf-8")
+    alone = read(folder / "clocks.json")
+    assert compare(clocks | {"K17": CLAIM, "provenance": {}}, alone, exact=True) == []
+    timed["provenance"] = NUMBERS["provenance"]
+    (folder / "clocks.json").write_text(json.dumps(timed), "utf-8")
+    assert compare(NUMBERS | {"K17": CLAIM}, read(folder), exact=True) == []
+
+
+def test_all_files_of_two_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Byte for byte, but for those of clocks, and for the digest of the code that a page shows."""
+    folders = []
+    for name, code in (("old", "18ff"), ("new", "7ce1")):
+        folder = write(tmp_path / name, edited(NUMBERS, **{"provenance/code": code}), [CLAIM])
+        (folder / "figures").mkdir()
+        contents = {
+            "index.html": f"code {code}",
+            "figures/xor.svg": "<svg/>",
+            "figures/timing.svg": f"<svg>{name}</svg>",
+            "figures/benchmark_ratios.svg": f"<svg>{name}</svg>",
+            "costs.json": json.dumps(name),
+            "clocks.json": json.dumps(
+                {"numbers": {}, "claims": {}, "files": ["reports/figures/timing.svg"]}
+            ),
+        }
+        for file, content in contents.items():
+            (folder / file).write_text(content, "utf-8")
+        folders.append(str(folder))
+    assert main([*folders, "--exact"]) == 0
+    capsys.readouterr()
+
+    new = tmp_path / "new"
+    (new / "figures/xor.svg").write_text("<svg> </svg>", "utf-8")
+    (new / "index.html").unlink()
+    (new / "rules.html").touch()
+    assert main(folders) == 0
+    capsys.readouterr()
+    assert main([*folders, "--exact"]) == 1
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("!")] == [
+        "! figures/xor.svg content: 6 bytes -> 12 bytes, NOT EXPLAINED",
+        "! index.html missing: 5 bytes -> None, NOT EXPLAINED",
+        "! rules.html new: None -> 0 bytes, NOT EXPLAINED",
+    ]
+
+
 def write(folder: Path, numbers: Any = None, claims: Any = None) -> Path:
     folder.mkdir(exist_ok=True)
     for name, content in (("numbers.json", numbers), ("claims.json", claims)):
@@ -278,5 +338,7 @@ def test_unusable_files(
 
 
 def test_unusable_folder(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"holds neither numbers\.json nor claims\.json"):
+    with pytest.raises(
+        ValueError, match=r"holds none of numbers\.json, claims\.json, clocks\.json"
+    ):
         read(tmp_path)

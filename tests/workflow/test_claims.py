@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from workflow.lib import power
-from workflow.lib.claims import Claim, entry
+from workflow.lib.claims import Claim, entry, without_clocks
 from workflow.lib.numbers import collect
 from workflow.lib.settings import SettingsError, checked
 from workflow.lib.study import Ledger
@@ -175,6 +175,33 @@ def test_a_check_aside_does_not_affect_the_verdict() -> None:
     found = entry("K13", claim(ALONE, aside), NUMBERS, LEDGER)
     assert [check["verdict"] for check in found["checks"]] == ["reproduced", "refuted"]
     assert found["verdict"] == "reproduced"
+
+
+TIMES = {**NUMBERS, "t": {**number(2.5, 2.1, 2.8), "unit": "ratio of times"}}
+
+
+def test_of_a_check_on_a_clock_the_ledger_keeps_the_verdict() -> None:
+    """Everything else of it differs in every run, and has a file of its own."""
+    on_time = {"rule": "above", "bound": 2.0, "published": "t"}
+    full = entry("K12", claim(on_time, ALONE), TIMES, LEDGER)
+    found = without_clocks(full)
+    assert (full["effect"], full["published"]["effect"], found["n"]) == (2.5, 2.5, 10)
+    for place in (found, found["checks"][0]):
+        assert (place["published"], place["clean"]) == (None, None)
+        assert place["clocks"] == "reports/clocks.json"
+        assert place["verdict"] == "reproduced"
+    assert (found["effect"], found["lo"], found["hi"]) == (None, None, None)
+    assert found["checks"][1] == full["checks"][1]
+    # Where the main check is on no clock, the claim keeps its numbers.
+    aside = without_clocks(entry("S4", claim(ALONE, {**on_time, "aside": True}), TIMES, LEDGER))
+    assert (aside["effect"], aside["clocks"]) == (0.01, "reports/clocks.json")
+    assert aside["checks"][1]["published"] is None
+    for without in (claim(ALONE, BOTH), claim(BOTH)):
+        same = entry("K13", without, TIMES, LEDGER)
+        assert without_clocks(same) == same
+    # What was not measured is no clock.
+    missing = entry("K17", claim(on_time), {}, LEDGER)
+    assert without_clocks(missing) == missing
 
 
 def test_two_tables_cannot_give_one_number(tmp_path: Path) -> None:

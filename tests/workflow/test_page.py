@@ -1,5 +1,6 @@
 """Pages: how a number is written, and what a page must say before anything else."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,14 @@ import polars as pl
 import pytest
 from jinja2 import UndefinedError
 
-from workflow.lib import page, tables
+from nnjax import compare
+from workflow.lib import numbers, page, tables
 from workflow.lib.chapters import Figure, Page
 from workflow.lib.claims import Claim
+from workflow.lib.job import JobError
 from workflow.lib.study import Ledger
 from workflow.lib.verdicts import RULE_TEXTS
-from workflow.scripts import write_page
+from workflow.scripts import collect_numbers, write_clocks, write_ledger, write_page
 
 
 @pytest.mark.parametrize(
@@ -48,10 +51,19 @@ TEXT = """{% extends "chapter.html" %}
 """
 CHECK = {"what": "large", "rule": "above", "bound": 0.5, "published": "t1.x"}
 CLAIM = {"source": "s", "claim": "It is large.", "protocol": "p", "figure": "drawn"}
+FAST = {"T2": CLAIM | {"figure": "fast", "checks": [CHECK | {"published": "t2.ratio"}, CHECK]}}
+LEDGER = Ledger(smallest_effect=0.003, significance=0.05)
+ABOUT = Page(
+    title="T",
+    question="q",
+    source="s",
+    figures={"drawn": Figure(alt="a line"), "fast": Figure(alt="times")},
+    clocks=["fast"],
+)
 
 
-def written(folder: Path, data: str, study: str) -> str:
-    """A page with one number, one figure and one claim."""
+def written(folder: Path, data: str, study: str, clocks: list[Path] | None = None) -> str:
+    """A page with one number, one figure and one claim; with clocks, of times too."""
     row: dict[str, Any] = {"key": "t1.x", "value": 0.9, "lo": 0.8, "hi": 0.95, "n": 3}
     row |= {"unit": "fraction", "interval": "95 % over seeds (Wilson)", "what": "x", "data": data}
     pl.DataFrame([row]).write_csv(folder / "numbers_toy.csv")
@@ -60,14 +72,20 @@ def written(folder: Path, data: str, study: str) -> str:
     (folder / "page.html").write_text(TEXT, encoding="utf-8")
     write_page.main(
         chapter="toy",
-        about=Page(title="T", question="q", source="s", figures={"drawn": Figure(alt="a line")}),
+        about=ABOUT,
         settings={"seeds": 3},
         runs={},
-        declared={"T1": Claim.model_validate(CLAIM | {"checks": [CHECK]})},
-        ledger=Ledger(smallest_effect=0.003, significance=0.05),
+        declared={
+            name: Claim.model_validate(claim)
+            for name, claim in (
+                {"T1": CLAIM | {"checks": [CHECK]}} | (FAST if clocks else {})
+            ).items()
+        },
+        ledger=LEDGER,
         verdict_rules=RULE_TEXTS,
         study=study,
         numbers=folder / "numbers_toy.csv",
+        clocks=clocks or [],
         figures=[folder / "drawn.svg"],
         template=folder / "page.html",
         output=folder / "toy.html",
@@ -96,3 +114,98 @@ def test_a_stand_in_and_a_quick_run_are_said_before_anything_else(
     text = written(tmp_path, data, "quick")
     assert text.index(tables.STAND_INS[data]) < text.index("<h1>")
     assert text.index("QUICK settings") < text.index("<h1>")
+
+
+# --- times ----------------------------------------------------------------------------------------
+
+PART = """{% from "figure.html" import figure with context %}
+<p>{{ numbers["t2.ratio"]|number }}, {{ settings.seeds }} seeds</p>
+{% call figure("fast") %}How fast.{% endcall %}
+"""
+
+
+def timed(folder: Path, ratio: float, part: str = PART) -> dict[str, str]:
+    """The chapter's page, the page of times and the files, of a run with this ratio of times."""
+    folder.mkdir()
+    row = {"lo": ratio - 0.1, "hi": ratio + 0.1, "n": 7, "unit": "ratio of times", "what": "x"}
+    row |= {"key": "t2.ratio", "value": ratio, "interval": "95 % over repeats", "data": "isolet"}
+    pl.DataFrame([row]).write_csv(folder / "clocks_toy.csv")
+    (folder / "fast.svg").write_text("<svg/>", encoding="utf-8")
+    (folder / "clocks.html").write_text(part, encoding="utf-8")
+    written(folder, "isolet", "full", clocks=[folder / "clocks_toy.csv"])
+    (folder / "numbers.json").write_text('{"provenance": {"device": "cpu"}}', encoding="utf-8")
+    declared = {"toy": {key: Claim.model_validate(claim) for key, claim in FAST.items()}}
+    write_ledger.main(
+        declared=declared,
+        tables={"toy": [folder / "numbers_toy.csv", folder / "clocks_toy.csv"]},
+        numbers=folder / "numbers.json",
+        clock_files=["reports/figures/fast.svg"],
+        ledger=LEDGER,
+        study="full",
+        claims=folder / "claims.json",
+        clocks=folder / "clocks.json",
+        table=folder / "ledger.csv",
+    )
+    write_clocks.main(
+        chapters={
+            "toy": write_clocks.Timed(
+                about=ABOUT,
+                settings={"seeds": 3},
+                claims=["T2"],
+                clocks=folder / "clocks_toy.csv",
+                template=folder / "clocks.html",
+            )
+        },
+        ledger=LEDGER,
+        verdict_rules=RULE_TEXTS,
+        study="full",
+        decided=folder / "clocks.json",
+        figures=[folder / "fast.svg"],
+        output=folder / "times.html",
+    )
+    names = ("toy.html", "times.html", "claims.json", "clocks.json", "ledger.csv")
+    return {name: (folder / name).read_text(encoding="utf-8") for name in names}
+
+
+def test_what_a_clock_decides_is_only_where_times_are(tmp_path: Path) -> None:
+    one, other = timed(tmp_path / "one", 1.25), timed(tmp_path / "other", 2.5)
+    differ = {name for name in one if one[name] != other[name]}
+    assert differ == {"times.html", "clocks.json"}
+    text = one["times.html"]
+    assert "<p>1.25 [1.15, 1.35], 3 seeds</p>" in text
+    assert page.image(tmp_path / "one/fast.svg") in text
+    assert '<tr class="claim" id="T2">' in text
+    assert 'href="#fast"' in text
+    assert 'href="chapters/toy.html"' in text
+    assert RULE_TEXTS["above"].split(";")[0].replace(">", "&gt;") in text
+    # The chapter's page has the verdict, and the way to the time.
+    assert 'href="../clocks.html#chapter_toy"' in one["toy.html"]
+    assert 'href="../clocks.html#T2"' in one["toy.html"]
+    assert 'href="../clocks.html#fast"' in one["toy.html"]
+    decided = json.loads(one["clocks.json"])
+    assert decided["numbers"]["t2.ratio"]["value"] == 1.25
+    assert decided["claims"]["T2"]["effect"] == 1.25
+    assert decided["files"] == ["reports/figures/fast.svg"]
+    assert decided["provenance"] == {"device": "cpu"}
+    (claim,) = json.loads(one["claims.json"])
+    assert (claim["effect"], claim["verdict"]) == (None, "reproduced")
+
+
+def test_a_figure_of_times_that_no_page_shows_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match=r"clocks\.html: does not show fast"):
+        timed(tmp_path / "one", 1.25, "<p>nothing</p>")
+
+
+def test_a_clock_among_the_numbers_is_an_error(tmp_path: Path) -> None:
+    """It would make numbers.json differ in every run."""
+    row = {"key": "t2.seconds", "value": 1.0, "lo": 0.9, "hi": 1.1, "n": 7, "unit": "s"}
+    table = tmp_path / "numbers_toy.csv"
+    pl.DataFrame([row | {"interval": "i", "what": "w", "data": "isolet"}]).write_csv(table)
+    with pytest.raises(JobError, match=r"^t2\.seconds: has the unit s, .* the chapter's table of"):
+        collect_numbers.main([table], table, [], "full", {}, "0" * 16, tmp_path / "numbers.json")
+
+
+def test_the_units_of_clocks_are_units() -> None:
+    """They are in two files, because pages do not wait for the library."""
+    assert numbers.CLOCKS == compare.CLOCKS
+    assert set(numbers.CLOCKS) <= set(page.UNITS)

@@ -19,7 +19,7 @@ import pytest
 from tests.workflow.conftest import QUICK, ROOT, copied, needs, planned, snakemake, unreachable
 from tests.workflow.edits import pages, replace, restored
 from workflow.lib import chapters, page, settings
-from workflow.lib.claims import entry
+from workflow.lib.claims import entry, without_clocks
 from workflow.lib.numbers import collect
 from workflow.lib.settings import merged, read
 from workflow.lib.study import Study
@@ -72,7 +72,9 @@ def rooms(project: Path) -> Rooms:
 
 @pytest.fixture(scope="module")
 def numbers(study: Path) -> dict[str, Any]:
-    return json.loads((study / "reports/numbers.json").read_text(encoding="utf-8"))
+    """With the clocks, and where all of them come from."""
+    timed = json.loads((study / "reports/clocks.json").read_text(encoding="utf-8"))["numbers"]
+    return json.loads((study / "reports/numbers.json").read_text(encoding="utf-8")) | timed
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +87,9 @@ def ledger(study: Path) -> list[dict[str, Any]]:
 
 def test_every_chapter_has_its_page_and_figures(study: Path, rooms: Rooms) -> None:
     for chapter in rooms.values():
-        text = (study / f"reports/chapters/{chapter.name}.html").read_text(encoding="utf-8")
         for name in chapter.page.figures:
+            page_of = "clocks" if name in chapter.page.clocks else f"chapters/{chapter.name}"
+            text = pages(study)[f"{page_of}.html"]
             svg, png = (study / f"reports/figures/{name}.{form}" for form in ("svg", "png"))
             assert png.read_bytes().startswith(b"\x89PNG")
             assert page.image(svg) in text, name
@@ -97,7 +100,8 @@ def test_every_chapter_has_its_page_and_figures(study: Path, rooms: Rooms) -> No
 def test_every_page_holds_all_that_it_shows(study: Path, rooms: Rooms) -> None:
     """Pictures are inside; links lead to places of this page and to other pages of the study."""
     texts = pages(study)
-    assert set(texts) == {"index.html", "rules.html", *(f"chapters/{c}.html" for c in rooms)}
+    shared = {"index.html", "rules.html", "clocks.html"}
+    assert set(texts) == shared | {f"chapters/{name}.html" for name in rooms}
     for name, text in texts.items():
         assert not re.findall(r'src="(?!data:)[^"]*"', text), name
         for link in re.findall(r'href="([^"]*)"', text):
@@ -159,10 +163,8 @@ def test_every_number_has_a_unit_an_interval_and_n(numbers: dict[str, Any]) -> N
         assert number["unit"] != "fraction" or 0 <= number["lo"] <= number["hi"] <= 1, key
 
 
-def test_the_numbers_are_those_of_the_chapters(
-    study: Path, numbers: dict[str, Any], rooms: Rooms
-) -> None:
-    tables = collect([study / chapter.numbers for chapter in rooms.values()])
+def test_numbers_are_those_of_chapters(study: Path, numbers: dict[str, Any], rooms: Rooms) -> None:
+    tables = collect([study / table for each in rooms.values() for table in each.all_numbers()])
     assert {key: number for key, number in numbers.items() if key != "provenance"} == tables
 
 
@@ -182,13 +184,13 @@ def test_where_the_numbers_come_from(numbers: dict[str, Any]) -> None:
 def test_the_ledger(
     study: Path, numbers: dict[str, Any], ledger: list[dict[str, Any]], rooms: Rooms
 ) -> None:
-    """Every claim has the verdict that the rules give, on numbers of numbers.json."""
+    """Every claim has the verdict that the rules give, on numbers of the study."""
     declared = {name: claim for each in rooms.values() for name, claim in each.claims.items()}
     assert sorted(each["id"] for each in ledger) == sorted(declared)
     text = pages(study)["index.html"]
     for each in ledger:
         claim = declared[each["id"]]
-        judged = entry(each["id"], claim, numbers, STUDY.ledger)
+        judged = without_clocks(entry(each["id"], claim, numbers, STUDY.ledger))
         assert {k: v for k, v in each.items() if k != "data"} == judged | {"study": "quick"}
         assert each["data"] in SOURCES
         assert (study / each["figure"]).exists()
@@ -361,7 +363,7 @@ def test_changed_statistics_train_nothing(changed: Path) -> None:
     assert not [rule for rule in rules if rule.startswith(("train", "tune", "refit", "fetch"))]
 
 
-JUDGED = ["write_ledger", "plot_ledger", "write_index"]
+JUDGED = ["write_ledger", "plot_ledger", "write_index", "write_clocks"]
 
 
 @needs("quadrants")
@@ -385,9 +387,8 @@ def test_a_change_makes_anew_what_shows_it(
 def test_a_changed_setting_trains_its_chapter_alone(changed: Path, tmp_path: Path) -> None:
     (tmp_path / "more.yaml").write_text("quadrants: {seeds: 11}\n", encoding="utf-8")
     rules = again(changed, str(tmp_path / "more.yaml"))
-    once = {"train_quadrants", "summarise_quadrants", "write_page", "collect_numbers"}
-    once |= {"write_ledger", "plot_ledger", "write_index", "write_costs", "all"}
-    assert rules == {**dict.fromkeys(once, 1), "plot": 2}
+    once = {"train_quadrants", "summarise_quadrants", "write_page", "collect_numbers", *JUDGED}
+    assert rules == {**dict.fromkeys({*once, "write_costs", "all"}, 1), "plot": 2}
 
 
 @needs("quadrants")

@@ -136,6 +136,18 @@ CHAPTER_MISTAKES = [
         {"isolet": {"page": {"front": ["fig55"]}}},
         "isolet.page: front: no figure fig55; did you mean fig5?",
     ),
+    (
+        {"isolet": {"page": {"clocks": ["fig55"]}}},
+        "isolet.page: clocks: no figure or table fig55; did you mean fig5?",
+    ),
+    (
+        {"isolet": {"page": {"clocks": ["fig5"]}}},
+        "isolet.page: front: fig5 shows times, which only the page of times does",
+    ),
+    (
+        {"isolet": {"page": {"clocks": ["fig5"], "front": []}}},
+        "isolet.page.clocks: the folder has no clocks.html, which shows them",
+    ),
     # A claim compares momentum 0.9 with momentum 0.
     (
         {"reference": {"arms": {"momentum": [0.0, 0.8]}}},

@@ -18,6 +18,10 @@ from workflow.lib.study import Study
 FOLDER = Path(__file__).resolve().parents[1] / "chapters"
 FILES = ("settings.yaml", "settings.py", "rules.smk", "page.html")
 """Every chapter has them."""
+TIMES = "clocks.html"
+"""A chapter that measures times has it too: its part of the page of times."""
+FORMS = ("svg", "png")
+"""Each figure is drawn in both."""
 
 
 class Figure(Strict):
@@ -44,19 +48,36 @@ class Page(Strict):
     figures: dict[str, Figure]
     order: int = Field(default=100, description="chapters come in this order, then by name")
     front: list[Name] = Field(default=[], description="figures that the front page shows small")
-    tables: list[Name] = Field(default=[], description="tables on the page without a figure")
+    tables: list[Name] = Field(default=[], description="tables that are shown without a figure")
+    clocks: list[Name] = Field(
+        default=[], description="figures and tables of times, shown on the page of times instead"
+    )
 
     @model_validator(mode="after")
-    def front_figures(self) -> "Page":
-        """The front page shows figures of the chapter."""
+    def known_names(self) -> "Page":
+        """The front page shows figures of the chapter, and none of times."""
         for name in self.front:
             if name not in self.figures:
                 raise ValueError(f"front: no figure {name}; {hint(name, self.figures)}")
+        for name in self.clocks:
+            if name not in (known := [*self.figures, *self.tables]):
+                raise ValueError(f"clocks: no figure or table {name}; {hint(name, known)}")
+        if timed := [name for name in self.front if name in self.clocks]:
+            raise ValueError(f"front: {timed[0]} shows times, which only the page of times does")
         return self
 
-    def all_tables(self) -> list[str]:
-        """The tables that the page or one of its figures shows."""
-        return [*(name for name, figure in self.figures.items() if figure.table), *self.tables]
+    def link(self, figure: str, page: str, clocks: str) -> str:
+        """Where a figure is shown, given the addresses of the page and of the page of times."""
+        return f"{clocks if figure in self.clocks else page}#{figure}"
+
+    def shown_figures(self, clocks: bool = False) -> list[str]:
+        """The figures on the chapter's page, or on the page of times."""
+        return [name for name in self.figures if (name in self.clocks) == clocks]
+
+    def shown_tables(self, clocks: bool = False) -> list[str]:
+        """The tables that the chapter's page, or the page of times, or their figures show."""
+        drawn = [name for name, figure in self.figures.items() if figure.table]
+        return [name for name in [*drawn, *self.tables] if (name in self.clocks) == clocks]
 
 
 @dataclass(frozen=True)
@@ -79,8 +100,31 @@ class Chapter:
 
     @property
     def numbers(self) -> str:
-        """The table with the chapter's numbers."""
+        """The table with the chapter's numbers, clocks aside."""
         return f"reports/tables/numbers_{self.name}.csv"
+
+    @property
+    def clocks(self) -> str:
+        """The table with the chapter's clocks: its times and ratios of times."""
+        return f"reports/tables/clocks_{self.name}.csv"
+
+    @property
+    def has_clocks(self) -> bool:
+        """Whether it measures times: it then has a part of the page of times."""
+        return (self.folder / TIMES).exists()
+
+    def all_numbers(self) -> list[str]:
+        """The tables with its numbers and its clocks."""
+        return [self.numbers, *([self.clocks] if self.has_clocks else [])]
+
+    def clock_files(self) -> list[str]:
+        """The reports of the chapter that differ in every run."""
+        tables, figures = self.page.shown_tables(clocks=True), self.page.shown_figures(clocks=True)
+        return [
+            *([self.clocks] if self.has_clocks else []),
+            *(f"reports/tables/{name}.csv" for name in tables),
+            *(f"reports/figures/{name}.{form}" for name in figures for form in FORMS),
+        ]
 
     def measured(self) -> list[str]:
         """The tables with the numbers that claims declare, one for each such claim."""
@@ -89,7 +133,8 @@ class Chapter:
     def numbers_of(self, claim: str) -> list[str]:
         """The tables with the numbers that the checks of a claim name."""
         owners = [owner(self.claims, key) for key in self.claims[claim].named()]
-        return list(dict.fromkeys(self._table(each) if each else self.numbers for each in owners))
+        tables = [[self._table(each)] if each else self.all_numbers() for each in owners]
+        return list(dict.fromkeys(table for some in tables for table in some))
 
     def sources(self, claim: str, shared: Collection[str]) -> dict[str, dict[str, list[str]]]:
         """What the numbers of a claim are estimated from.
@@ -142,7 +187,7 @@ class Chapter:
         """The page and the figures."""
         return [
             f"reports/chapters/{self.name}.html",
-            *(f"reports/figures/{f}.{form}" for f in self.page.figures for form in ("svg", "png")),
+            *(f"reports/figures/{f}.{form}" for f in self.page.figures for form in FORMS),
         ]
 
 
@@ -232,6 +277,8 @@ def chapter(folder: Path, config: dict[str, Any]) -> Chapter:
         for figure, script in scripts.items()
         if not (folder / f"{script}.py").exists()
     ]
+    if page.clocks and not (folder / TIMES).exists():
+        unknown.append(f"  {name}.page.clocks: the folder has no {TIMES}, which shows them")
     if unknown:
         raise SettingsError(*unknown)
     return Chapter(name, folder, page, settings, claims)

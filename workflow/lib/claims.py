@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from workflow.lib.numbers import Number
+from workflow.lib.numbers import Number, is_clock
 from workflow.lib.power import needed
 from workflow.lib.runs import estimands
 from workflow.lib.runs.cells import Cell
@@ -21,6 +21,8 @@ from workflow.lib.verdicts import (
 )
 
 PROTOCOLS = ("published", "clean")
+CLOCKS = "reports/clocks.json"
+"""The file with what clocks decide."""
 
 
 class Claim(Strict):
@@ -113,6 +115,31 @@ def entry(name: str, claim: Claim, numbers: dict[str, Number], ledger: Ledger) -
         "command": f"snakemake --cores 8 results/claims/{name}.json",
         "checks": checks,
     }
+
+
+def without_clocks(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry as two runs give it alike: of a check on a clock it keeps the verdict alone.
+
+    Args:
+        entry: as `entry` gives it.
+
+    Returns:
+        The entry. Where a check is on a clock, both have a field `clocks`, the file with the rest;
+        `published` and `clean` are None, and those of the claim too if this is its first check.
+    """
+    checks = [
+        {**check, **dict.fromkeys(PROTOCOLS), "clocks": CLOCKS} if on_clock(check) else check
+        for check in entry["checks"]
+    ]
+    timed = {"clocks": CLOCKS} if checks != entry["checks"] else {}
+    if "clocks" in checks[0]:
+        timed |= dict.fromkeys(("effect", "lo", "hi", *PROTOCOLS))
+    return {**entry, "checks": checks, **timed}
+
+
+def on_clock(check: dict[str, Any]) -> bool:
+    """Whether the numbers of a check of an entry are clocks."""
+    return any(check[name] is not None and is_clock(check[name]) for name in PROTOCOLS)
 
 
 def _measured(

@@ -19,6 +19,7 @@ UNITS = {
     "rows": (".1f", 1, ""),
     "runs": (".0f", 1, ""),
     "ratio": (".3g", 1, ""),
+    "ratio of times": (".3g", 1, ""),
     "s": (".3g", 1, " s"),
     "correlation": (".2f", 1, ""),
     "perplexity": (".1f", 1, ""),

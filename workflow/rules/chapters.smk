@@ -53,13 +53,14 @@ rule join:
 rule write_page:
     input:
         numbers="reports/tables/numbers_{chapter}.csv",
+        clocks=lambda wildcards: chapter_of(wildcards).all_numbers()[1:],
         tables=lambda wildcards: [
             f"reports/tables/{name}.csv"
-            for name in chapter_of(wildcards).page.all_tables()
+            for name in chapter_of(wildcards).page.shown_tables()
         ],
         figures=lambda wildcards: [
             f"reports/figures/{name}.svg"
-            for name in chapter_of(wildcards).page.figures
+            for name in chapter_of(wildcards).page.shown_figures()
         ],
         template=of_project("workflow/chapters/{chapter}/page.html"),
         shared=[
@@ -69,6 +70,7 @@ rule write_page:
                 "chapter.html",
                 "figure.html",
                 "ledger.html",
+                "numbers.html",
                 "page.css",
             )
         ],

@@ -1,4 +1,5 @@
-# All numbers of the study in one file, and all claims with their verdicts in another.
+# All numbers of the study in one file, all claims with their verdicts in another, and what clocks decide
+# in a third.
 
 
 # The code that numbers come from: everything but what draws and what writes pages.
@@ -6,7 +7,9 @@ NUMBERS_CODE = [
     script
     for folder in ("chapters/*", "scripts")
     for script in sorted(PROJECT.glob(f"workflow/{folder}/*.py"))
-    if not script.stem.startswith(("plot", "benchmark", "write_page", "write_index"))
+    if not script.stem.startswith(
+        ("plot", "benchmark", "write_page", "write_index", "write_clocks")
+    )
 ]
 
 
@@ -32,9 +35,11 @@ rule collect_numbers:
 
 rule write_ledger:
     input:
-        tables=[chapter.numbers for chapter in CHAPTERS.values()],
+        [chapter.all_numbers() for chapter in CHAPTERS.values()],
+        numbers=rules.collect_numbers.output.numbers,
     output:
         claims="reports/claims.json",
+        clocks="reports/clocks.json",
         table="reports/tables/ledger.csv",
     log:
         "logs/write_ledger.log",
@@ -42,11 +47,14 @@ rule write_ledger:
         ENV
     params:
         declared={
-            chapter.numbers: {
-                name: claim.model_dump() for name, claim in chapter.claims.items()
-            }
-            for chapter in CHAPTERS.values()
+            name: {id: claim.model_dump() for id, claim in chapter.claims.items()}
+            for name, chapter in CHAPTERS.items()
         },
+        tables={name: chapter.all_numbers() for name, chapter in CHAPTERS.items()},
+        clock_files=[
+            "reports/clocks.html",
+            *(file for chapter in CHAPTERS.values() for file in chapter.clock_files()),
+        ],
         ledger=STUDY.ledger.model_dump(),
         study=STUDY.study,
         code=code_digest("workflow/scripts/write_ledger.py"),

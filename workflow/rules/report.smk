@@ -1,4 +1,5 @@
-# The front page: the headline, the ledger, and the way to each chapter; and what all of it cost.
+# The front page: the headline, the ledger, and the way to each chapter; the page of times; and what all
+# of it cost.
 
 
 rule write_index:
@@ -33,9 +34,64 @@ rule write_index:
         "../scripts/write_index.py"
 
 
+# The chapters that measure times.
+TIMED = {name: chapter for name, chapter in CHAPTERS.items() if chapter.has_clocks}
+
+
+rule write_clocks:
+    input:
+        [chapter.clocks for chapter in TIMED.values()],
+        decided=rules.write_ledger.output.clocks,
+        tables=[
+            f"reports/tables/{name}.csv"
+            for chapter in TIMED.values()
+            for name in chapter.page.shown_tables(clocks=True)
+        ],
+        figures=[
+            f"reports/figures/{name}.svg"
+            for chapter in TIMED.values()
+            for name in chapter.page.shown_figures(clocks=True)
+        ],
+        templates=[
+            *(
+                of_project(chapter.folder / "clocks.html")
+                for chapter in TIMED.values()
+            ),
+            *(
+                of_project(f"workflow/report/{name}.html")
+                for name in ("base", "clocks", "figure", "ledger", "numbers")
+            ),
+            of_project("workflow/report/page.css"),
+        ],
+    output:
+        output="reports/clocks.html",
+    log:
+        "logs/write_clocks.log",
+    conda:
+        ENV
+    params:
+        chapters={
+            name: {
+                "about": chapter.page.model_dump(),
+                "settings": chapter.params(),
+                "claims": list(chapter.claims),
+                "clocks": chapter.clocks,
+                "template": of_project(chapter.folder / "clocks.html"),
+            }
+            for name, chapter in TIMED.items()
+        },
+        ledger=STUDY.ledger.model_dump(),
+        verdict_rules=RULE_TEXTS,
+        study=STUDY.study,
+        code=code_digest("workflow/scripts/write_clocks.py"),
+    script:
+        "../scripts/write_clocks.py"
+
+
 rule write_costs:
     input:
         "reports/rules.html",
+        rules.write_clocks.output.output,
         rules.write_index.output.index,
         [chapter.reports() for chapter in CHAPTERS.values()],
     output:

@@ -1,4 +1,4 @@
-"""Collect the numbers of all chapters in one file, with where they come from."""
+"""Collect the numbers of all chapters in one file, clocks aside, with where they come from."""
 
 import json
 import platform
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow.lib import job
-from workflow.lib.numbers import collect
+from workflow.lib.numbers import collect, is_clock
 from workflow.lib.start import environment
 from workflow.lib.tables import write_text
 
@@ -73,8 +73,16 @@ def main(
         seeds: setting to the number of seeds it asks for.
         digest: of the code that the numbers come from.
         numbers: JSON to write.
+
+    Raises:
+        JobError: if one of them is a clock.
     """
     found = collect(tables)
+    if timed := [key for key, number in found.items() if is_clock(number)]:
+        raise job.JobError(
+            f"{timed[0]}: has the unit {found[timed[0]]['unit']}, so it differs in every run; "
+            "write it into the chapter's table of clocks"
+        )
     result: dict[str, Any] = dict(sorted(found.items(), key=lambda item: by_claim(item[0])))
     others = {path.stem: json.loads(path.read_text("utf-8")) for path in other_origins}
     isolet = json.loads(origin.read_text("utf-8"))

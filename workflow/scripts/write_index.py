@@ -42,6 +42,11 @@ def main(
     entries: dict[str, Any] = json.loads(numbers.read_text(encoding="utf-8"))
     provenance = entries.pop("provenance")
     chapter_of = {figure: name for name, about in chapters.items() for figure in about.figures}
+
+    def link(figure: str) -> str:
+        name = chapter_of[figure]
+        return chapters[name].link(figure, f"chapters/{name}.html", "clocks.html")
+
     text = (
         page.environment()
         .get_template("index.html")
@@ -54,7 +59,7 @@ def main(
             verdicts=VERDICTS,
             ledger=json.loads(claims.read_text(encoding="utf-8")),
             ledger_image=page.image(ledger_figure),
-            figure_link=lambda claim: _link(chapter_of, Path(claim["figure"]).stem),
+            figure_link=lambda claim: link(Path(claim["figure"]).stem),
             front=[
                 {
                     "name": png.stem,
@@ -72,10 +77,6 @@ def main(
         )
     )
     write_text(text, index)
-
-
-def _link(chapter_of: dict[str, str], figure: str) -> str:
-    return f"chapters/{chapter_of[figure]}.html#{figure}"
 
 
 job.run(main, globals().get("snakemake"))

@@ -1,4 +1,7 @@
-"""Write the ledger: every claim of every chapter with its numbers and its verdict."""
+"""Write the ledger: every claim of every chapter with its numbers and its verdict.
+
+What clocks decide differs in every run and has a file of its own, so that the ledger does not.
+"""
 
 import json
 from pathlib import Path
@@ -7,25 +10,20 @@ from typing import Any
 import polars as pl
 
 from workflow.lib import job
-from workflow.lib.claims import PROTOCOLS, Claim, entry
-from workflow.lib.numbers import collect
+from workflow.lib.claims import PROTOCOLS, Claim, entry, on_clock, without_clocks
+from workflow.lib.numbers import Number, collect, is_clock
 from workflow.lib.study import Ledger
 from workflow.lib.tables import write_csv, write_text
 
 
-def judged(path: Path, declared: dict[str, Claim], ledger: Ledger) -> list[dict[str, Any]]:
-    """The entries of one chapter's claims.
-
-    Args:
-        path: CSV with the chapter's numbers.
-        declared: its claims by id.
-        ledger: the constants of the rules of verdict.
-    """
-    numbers = collect([path])
-    data = pl.read_csv(path, columns=["data"])["data"][0]
-    return [
-        entry(name, claim, numbers, ledger) | {"data": data} for name, claim in declared.items()
-    ]
+def clocks_of(numbers: dict[str, Number], entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """What clocks decide: the numbers, and the claims with a check on one of them."""
+    return {
+        "numbers": {key: number for key, number in numbers.items() if is_clock(number)},
+        "claims": {
+            each["id"]: each for each in entries if any(on_clock(check) for check in each["checks"])
+        },
+    }
 
 
 def differences(entries: list[dict[str, Any]]) -> pl.DataFrame:
@@ -65,28 +63,46 @@ def by_source(claim: dict[str, Any]) -> tuple[int, int]:
 
 def main(
     declared: dict[str, dict[str, Claim]],
+    tables: dict[str, list[Path]],
+    numbers: Path,
+    clock_files: list[str],
     ledger: Ledger,
     study: str,
     claims: Path,
+    clocks: Path,
     table: Path,
 ) -> None:
-    """Judge all claims and write them in one file.
+    """Judge all claims and write them in one file, and what clocks decide in another.
 
     Args:
-        declared: table of a chapter's numbers to the chapter's claims by id.
+        declared: chapter to its claims by id.
+        tables: chapter to the CSV files with its numbers and its clocks.
+        numbers: numbers.json, which says where the numbers come from.
+        clock_files: the other reports that show clocks.
         ledger: the constants of the rules of verdict.
         study: "full" or "quick"; quick verdicts mean nothing.
         claims: JSON to write.
+        clocks: JSON to write.
         table: CSV to write, see `differences`.
     """
-    entries = [
-        each | {"study": study}
-        for path, of_chapter in declared.items()
-        for each in judged(Path(path), of_chapter, ledger)
-    ]
+    found: dict[str, Number] = {}
+    entries: list[dict[str, Any]] = []
+    for chapter, of_chapter in declared.items():
+        mine = collect(tables[chapter])
+        data = pl.read_csv(tables[chapter][0], columns=["data"])["data"][0]
+        labels = {"data": data, "study": study}
+        entries += [entry(name, c, mine, ledger) | labels for name, c in of_chapter.items()]
+        found |= mine
     entries.sort(key=by_source)
+    timed = clocks_of(found, entries)
+    provenance = json.loads(numbers.read_text(encoding="utf-8"))["provenance"]
     write_csv(differences(entries), table)
-    write_text(json.dumps(entries, indent=2, allow_nan=False) + "\n", claims)
+    _write([without_clocks(each) for each in entries], claims)
+    _write({**timed, "files": clock_files, "provenance": provenance}, clocks)
+
+
+def _write(content: Any, path: Path) -> None:
+    write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", path)
 
 
 job.run(main, globals().get("snakemake"))

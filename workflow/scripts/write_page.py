@@ -1,4 +1,7 @@
-"""Write the page of a chapter: its text, numbers, verdicts and figures in one file."""
+"""Write the page of a chapter: its text, numbers, verdicts and figures in one file.
+
+What clocks decide is on a page of its own, so that this one is the same in every run.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,8 @@ from workflow.lib.numbers import collect
 from workflow.lib.study import Ledger
 from workflow.lib.tables import SOURCES, STAND_INS, write_text
 
+CLOCKS = "../clocks.html"
+
 
 def main(
     chapter: str,
@@ -23,6 +28,7 @@ def main(
     verdict_rules: dict[str, str],
     study: str,
     numbers: Path,
+    clocks: list[Path],
     figures: list[Path],
     template: Path,
     output: Path,
@@ -39,14 +45,15 @@ def main(
         verdict_rules: the rules in words, by name.
         study: "full" or "quick".
         numbers: CSV with the chapter's numbers, in the folder of all tables.
-        figures: its figures (SVG).
+        clocks: CSV with its clocks, if it has any, which decide verdicts.
+        figures: its figures (SVG), but for those of times.
         template: the page's text.
         output: HTML to write.
 
     Raises:
         JobError: if the page does not show one of the chapter's figures.
     """
-    found = collect([numbers])
+    found, judged = collect([numbers]), collect([numbers, *clocks])
     data = pl.read_csv(numbers, columns=["data"])["data"][0]
     text = (
         page.environment(template.parent)
@@ -59,8 +66,12 @@ def main(
             numbers=found,
             constants=ledger,
             verdict_rules=verdict_rules,
-            figure_link=lambda claim: f"#{Path(claim['figure']).stem}",
-            ledger=[claims.entry(name, each, found, ledger) for name, each in declared.items()],
+            figure_link=lambda claim: about.link(Path(claim["figure"]).stem, "", CLOCKS),
+            clocks=CLOCKS if clocks else "",
+            ledger=[
+                claims.without_clocks(claims.entry(name, each, judged, ledger))
+                for name, each in declared.items()
+            ],
             figures={
                 svg.stem: {"alt": about.figures[svg.stem].alt, "image": page.image(svg)}
                 for svg in figures
@@ -71,7 +82,7 @@ def main(
             study=study,
         )
     )
-    absent = [name for name in about.figures if f'id="{name}"' not in text]
+    absent = [name for name in about.shown_figures() if f'id="{name}"' not in text]
     if absent:
         shown = f'{{% call figure("{absent[0]}") %}}caption{{% endcall %}}'
         raise job.JobError(f"{template}: does not show {', '.join(absent)}; add {shown}")

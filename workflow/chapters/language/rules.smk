@@ -37,6 +37,7 @@ rule:
         samples="reports/tables/language_samples.csv",
         neighbours="reports/tables/language_neighbours.csv",
         numbers=CHAPTER.numbers,
+        clocks=CHAPTER.clocks,
     log:
         f"logs/{CHAPTER.name}/summarise.log",
     conda:

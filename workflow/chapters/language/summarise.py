@@ -18,7 +18,7 @@ from nnjax import stats
 from workflow.lib import job
 from workflow.lib.estimates import N_SEEDS, exp, number, single
 from workflow.lib.estimates import table as numbers_table
-from workflow.lib.numbers import Number
+from workflow.lib.numbers import Number, parted
 from workflow.lib.tables import write_csv
 
 NAMES = {
@@ -271,6 +271,7 @@ def main(
     samples: Path,
     neighbours: Path,
     numbers: Path,
+    clocks: Path,
 ) -> None:
     """Write the tables.
 
@@ -283,6 +284,7 @@ def main(
         samples: CSV of the samples: model, temperature, prompt, text.
         neighbours: CSV of the neighbours, see `neighbours_table`.
         numbers: CSV of the chapter's numbers.
+        clocks: CSV of its clocks.
     """
     source = json.loads(origin.read_text(encoding="utf-8"))["data"]
     data = pl.lit(source).alias("data")
@@ -290,7 +292,9 @@ def main(
     test = by_model(read["words"], "test")
     mixed, weights = mixtures(by_model(read["words"], "validation"), test)
     rows = number_rows(test | mixed, weights, read, settings)
-    write_csv(numbers_table(rows, source), numbers)
+    same, clocked = parted(rows)
+    write_csv(numbers_table(same, source), numbers)
+    write_csv(numbers_table(clocked, source), clocks)
     drawn = figure_rows(rows, read["curves"])
     write_csv(drawn.with_columns(pl.col("value", "lo", "hi").round(4), data), perplexities)
     write_csv(read["samples"].with_columns(data), samples)

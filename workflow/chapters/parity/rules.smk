@@ -70,6 +70,7 @@ rule:
         parity_table="reports/tables/parity.csv",
         timing_table="reports/tables/timing.csv",
         numbers=CHAPTER.numbers,
+        clocks=CHAPTER.clocks,
     log:
         f"logs/{CHAPTER.name}/summarise.log",
     conda:

@@ -9,6 +9,7 @@ import times
 from settings import Parity, Timing
 
 from workflow.lib import estimates, job
+from workflow.lib.numbers import parted
 from workflow.lib.runs.counts import Runs
 from workflow.lib.tables import write_csv
 
@@ -25,6 +26,7 @@ def main(
     parity_table: Path,
     timing_table: Path,
     numbers: Path,
+    clocks: Path,
 ) -> None:
     """Write the tables.
 
@@ -40,14 +42,16 @@ def main(
         parity_table: CSV to write.
         timing_table: CSV to write.
         numbers: CSV of the chapter's numbers.
+        clocks: CSV of its clocks.
     """
     data = json.loads(origin.read_text(encoding="utf-8"))["data"]
     agreed = agreement.table(pl.read_parquet(steps), pl.read_parquet(speakers), parity, torch)
     timed = times.table(pl.read_parquet(measured), Runs(runs.parent), timing, torch)
     write_csv(agreed.with_columns(data=pl.lit(data)), parity_table)
     write_csv(timed.with_columns(data=pl.lit(data)), timing_table)
-    rows = [*agreement.numbers(agreed), *times.numbers(timed)]
-    write_csv(estimates.table(rows, data), numbers)
+    same, clocked = parted([*agreement.numbers(agreed), *times.numbers(timed)])
+    write_csv(estimates.table(same, data), numbers)
+    write_csv(estimates.table(clocked, data), clocks)
 
 
 job.run(main, globals().get("snakemake"))

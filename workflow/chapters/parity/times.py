@@ -51,10 +51,13 @@ def ratios(measured: pl.DataFrame, torch: str | None) -> list[dict[str, Any]]:
             )
             name, where = f"over_{TORCH}", {"batch_size": size}
             if torch is None:
-                rows.append(_row(name, implementation, None, "ratio") | where | {"note": ABSENT})
+                rows.append(
+                    _row(name, implementation, None, "ratio of times") | where | {"note": ABSENT}
+                )
             else:
                 rows.append(
-                    _row(name, implementation, median_interval(ours / theirs), "ratio") | where
+                    _row(name, implementation, median_interval(ours / theirs), "ratio of times")
+                    | where
                 )
     return rows
 
@@ -67,7 +70,9 @@ def slowest_over_fastest(measured: pl.DataFrame) -> dict[str, Any]:
     pair = [
         ours.filter(batch_size=size).sort("repeat")["seconds"].to_numpy() for size in (slow, fast)
     ]
-    return _row("slowest_over_fastest", OURS, median_interval(pair[0] / pair[1]), "ratio") | {
+    return _row(
+        "slowest_over_fastest", OURS, median_interval(pair[0] / pair[1]), "ratio of times"
+    ) | {
         "batch_size": slow,
         "note": f"an epoch of batch size {slow} over one of {fast}",
     }
@@ -184,10 +189,10 @@ def numbers(table: pl.DataFrame) -> list[Number]:
         match row["quantity"]:
             case "over_PyTorch":
                 key = f"k17.{implementation}_over_torch" + ("" if size == 128 else f"_batch_{size}")
-                found.append(number(key, per_epoch, interval, "ratio", REPEATS_ORDER))
+                found.append(number(key, per_epoch, interval, "ratio of times", REPEATS_ORDER))
             case "slowest_over_fastest":
                 key, what = "k12.slowest_over_fastest", f"seconds per epoch: {row['note']}"
-                found.append(number(key, what, interval, "ratio", REPEATS_ORDER))
+                found.append(number(key, what, interval, "ratio of times", REPEATS_ORDER))
             case "seconds_to_target":
                 key = f"k12.seconds_to_target_{size}"
                 what = (

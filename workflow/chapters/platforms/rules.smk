@@ -47,7 +47,9 @@ rule:
         ratios="reports/tables/platforms_ratios.csv",
         gradients="reports/tables/platforms_gradients.csv",
         convolutions="reports/tables/platforms_convolutions.csv",
+        milliseconds="reports/tables/platforms_milliseconds.csv",
         numbers=CHAPTER.numbers,
+        clocks=CHAPTER.clocks,
     log:
         f"logs/{CHAPTER.name}/summarise.log",
     conda:

@@ -17,7 +17,7 @@ from nnjax import stats
 from workflow.lib import job
 from workflow.lib.estimates import REPEATS_ORDER, SEEDS_ORDER, median_interval, number, single
 from workflow.lib.estimates import table as numbers_table
-from workflow.lib.numbers import Number
+from workflow.lib.numbers import Number, parted
 from workflow.lib.tables import write_csv
 
 DATA = "random"
@@ -150,18 +150,25 @@ def agreement_rows(gradients: pl.DataFrame, where: pl.DataFrame) -> list[dict[st
     return rows
 
 
+def millisecond_rows(seconds: pl.DataFrame) -> list[dict[str, Any]]:
+    """Milliseconds of each form of a convolution: the median of the repeats."""
+    cells = seconds.group_by("layer", "platform", "form", maintain_order=True)
+    return [
+        {"layer": layer, "platform": platform, "form": form}
+        | median_interval(1e3 * cell["seconds"].to_numpy())._asdict()
+        for (layer, platform, form), cell in cells
+    ]
+
+
 def convolution_rows(
     differences: pl.DataFrame, seconds: pl.DataFrame, where: pl.DataFrame
 ) -> list[dict[str, Any]]:
-    """Milliseconds of each form of a convolution, and its difference from the definition."""
+    """The difference of each form of a convolution from the definition."""
     rows = []
-    for (layer, platform, form), cell in seconds.group_by(
-        "layer", "platform", "form", maintain_order=True
-    ):
-        worst = differences.filter(layer=layer, platform=platform, form=form)["difference"]
-        found = median_interval(1e3 * cell["seconds"].to_numpy())._asdict()
-        labels = {"layer": layer, "platform": platform, "form": form}
-        rows.append(labels | found | {"worst": worst.max(), "state": MEASURED})
+    cells = seconds.select("layer", "platform", "form").unique(maintain_order=True)
+    for labels in cells.iter_rows(named=True):
+        worst = differences.filter(**labels)["difference"].max()
+        rows.append(labels | {"worst": worst, "state": MEASURED})
     known = states(where)
     forms = {"im2col, compiled": OURS, "nn.conv2d": OURS, "PyTorch": TORCH}
     for layer, platform, (form, implementation) in product(
@@ -170,7 +177,7 @@ def convolution_rows(
         state = known[platform, implementation]
         if state != MEASURED:
             labels = {"layer": layer, "platform": platform, "form": form}
-            rows.append(labels | UNKNOWN | {"worst": None, "state": state})
+            rows.append(labels | {"worst": None, "state": state})
     return rows
 
 
@@ -186,12 +193,12 @@ def ratio_numbers(rows: list[dict[str, Any]], largest: int) -> list[Number]:
         if row["over_on"] != platform and row["batch_size"] == largest:
             words += f"hand-derived, GPU over CPU, batches of {largest}"
             key = f"s4.{network}_gpu_over_cpu"
-            found.append(number(key, words, ratio, "ratio", REPEATS_ORDER))
+            found.append(number(key, words, ratio, "ratio of times", REPEATS_ORDER))
         elif row["over_on"] == platform and row["batch_size"] == 0:
             words += f"hand-derived over {over} on the {platform.upper()}, "
             words += "geometric mean over the batch sizes"
             key = f"s4.{network}_{'gpu_' if platform == 'gpu' else ''}over_{KEYS[over]}"
-            found.append(number(key, words, ratio, "ratio", REPEATS_ORDER))
+            found.append(number(key, words, ratio, "ratio of times", REPEATS_ORDER))
     return found
 
 
@@ -207,7 +214,9 @@ def batching_numbers(steps: pl.DataFrame, settings: Settings) -> list[Number]:
                 f"{largest} over {smallest}"
             )
             gain = median_interval(own[:, -1] / own[:, 0])
-            found.append(number(f"s4.{network}_batching", what, gain, "ratio", REPEATS_ORDER))
+            found.append(
+                number(f"s4.{network}_batching", what, gain, "ratio of times", REPEATS_ORDER)
+            )
     return found
 
 
@@ -243,7 +252,7 @@ def convolution_numbers(
                 what = f"{layer}, forward and backward on the CPU: speed of nn.conv2d over {form}"
                 name = f"s4.{str(layer).replace(' ', '_')}_over_{key}"
                 ratio = median_interval(other / ours)
-                found.append(number(name, what, ratio, "ratio", REPEATS_ORDER))
+                found.append(number(name, what, ratio, "ratio of times", REPEATS_ORDER))
     by_seed = (
         differences.filter(pl.col("form") != DEFINITION)
         .group_by("seed")
@@ -294,7 +303,9 @@ def main(
     ratios: Path,
     gradients: Path,
     convolutions: Path,
+    milliseconds: Path,
     numbers: Path,
+    clocks: Path,
 ) -> None:
     """Write the tables.
 
@@ -304,8 +315,10 @@ def main(
         throughput: CSV of the figure: images per second.
         ratios: CSV of their ratios.
         gradients: CSV of the differences of gradients by parameter.
-        convolutions: CSV of the forms of a convolution.
+        convolutions: CSV of the differences between the forms of a convolution.
+        milliseconds: CSV of their times.
         numbers: CSV of the chapter's numbers.
+        clocks: CSV of its clocks.
     """
     where, grads, steps, differences, seconds = (
         pl.read_parquet(runs / f"{name}.parquet")
@@ -317,17 +330,21 @@ def main(
         ratios: compared,
         gradients: agreement_rows(grads, where),
         convolutions: convolution_rows(differences, seconds, where),
+        milliseconds: millisecond_rows(seconds),
     }
     labels = {"threads": pl.lit(settings.threads), "data": pl.lit(DATA)}
     for path, rows in tables.items():
         write_csv(pl.DataFrame(rows, infer_schema_length=None).with_columns(**labels), path)
-    of_chapter = [
-        *ratio_numbers(compared, max(settings.batch_sizes)),
-        *batching_numbers(steps, settings),
-        *gradient_numbers(grads),
-        *convolution_numbers(differences, seconds, settings),
-    ]
-    write_csv(numbers_table(of_chapter, DATA), numbers)
+    same, clocked = parted(
+        [
+            *ratio_numbers(compared, max(settings.batch_sizes)),
+            *batching_numbers(steps, settings),
+            *gradient_numbers(grads),
+            *convolution_numbers(differences, seconds, settings),
+        ]
+    )
+    write_csv(numbers_table(same, DATA), numbers)
+    write_csv(numbers_table(clocked, DATA), clocks)
 
 
 job.run(main, globals().get("snakemake"))

@@ -6,7 +6,6 @@ has no access to the test speakers.
 """
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,9 +56,7 @@ def compared(
     """Each arm's accuracy, alone and as an ensemble, and its difference to the first arm."""
     first = None
     for name, change in arms.items():
-        begun = time.perf_counter()
         alone, together, rows = cross_validated(data, base.changed(change), k, seeds)
-        seconds = (time.perf_counter() - begun) / (k * len(seeds))
         first = first or (alone, together)
         single = interval(alone, rows)
         yield {
@@ -74,7 +71,6 @@ def compared(
             **_prefixed("ensemble", interval(together, rows)),
             "ensemble_errors": int(rows.sum() - together.sum()),
             **_prefixed("ensemble_difference", interval(together - first[1], rows)),
-            "seconds_per_network": seconds,
         }
 
 
