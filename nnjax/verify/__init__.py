@@ -138,7 +138,7 @@ def _one_example(
     unsuited: dict[str, str],
 ) -> list[Row]:
     """Judge at one example, and at arrays whose axes all have size 1, if the rule accepts them."""
-    first = jax.tree.map(lambda t: t[:1], targets)
+    first = jax.tree.map(lambda t: t[:1], targets, is_leaf=lambda node: type(node) is list)
     smaller = {"one example": (in_shape, x[:1]), "axes of size 1": ((1,) * len(in_shape), x[:1])}
     if isinstance(rule, Loss) or loss is not None or set(in_shape) <= {1}:
         smaller.pop("axes of size 1")

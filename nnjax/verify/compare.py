@@ -56,8 +56,9 @@ def difference(
             gaps = np.where(same, 0.0, np.maximum(np.abs(a - b) - least, 0.0))
             scale = largest(b) + 0.01 * overall
             scale = min(max(scale, 1e-300), 1e300)
-            errors = np.where(judged, np.where(np.isnan(gaps), math.inf, gaps), 0.0) / scale
-            off = np.argwhere(errors > tolerance + np.where(judged, doubt, 0.0) / scale)
+            gaps = np.where(judged, np.where(np.isnan(gaps), math.inf, gaps), 0.0)
+            off = np.argwhere(gaps > tolerance * scale + np.where(judged, doubt, 0.0))
+            errors = gaps / np.fmax(scale, doubt)
         if len(off) and first is None:
             place = tuple(int(i) for i in off[0])
             index = f"[{', '.join(map(str, place))}]" if place else ""

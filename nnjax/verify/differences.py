@@ -93,6 +93,7 @@ def uncertain(differences: Differences, size: float) -> Any:
 
     def doubt(slope: Any, error: Any, kink: Any) -> Any:
         scale = largest(slope) + 0.01 * overall
+        scale = max(scale, STEP)  # the step presumes slopes of ordinary size
         clear = error <= CLEAR * scale
         # Where most entries are clear, the others are next to a kink; where many have no digits,
         # the step is too long for all of them.

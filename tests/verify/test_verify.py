@@ -14,6 +14,7 @@ import pytest
 import nnjax as nn
 from nnjax.verify import __main__ as command
 from nnjax.verify.judge import TOLERANCE
+from nnjax.verify.points import SCALES, TRANSFORMS
 
 
 def rows(report: nn.Report) -> dict[str, Any]:
@@ -31,11 +32,20 @@ def test_own_layer_and_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert report.passed
     near = [row.oracle for row in report.rows if not row.options]
     assert near == list(TOLERANCE)
-    assert {row.oracle for row in report.rows if row.options} == {"jax.grad", "dot test"}
+    points = list(dict.fromkeys(row.options for row in report.rows))
+    assert points == ["", *TRANSFORMS, *SCALES, "one example", "axes of size 1"]
     assert all(row.error64 <= TOLERANCE[row.oracle] for row in report.rows)
     printed = capsys.readouterr().out.splitlines()
-    assert len(printed) == 7
-    assert re.match(r"cube +jax\.grad +\S+ +\S+ +right$", printed[1])
+    assert re.match(r"cube( +\S+){5}  right$", printed[1])
+    assert len(printed) == 1 + len(points)
+
+
+def test_reason_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    nn.verify(nn.gelu(), (3,))
+    printed = capsys.readouterr().out.splitlines()
+    reasons = [line for line in printed if line.startswith("    cannot judge")]
+    assert reasons
+    assert len(reasons) == len(set(reasons))
 
 
 def test_first_disagreement_is_named() -> None:
@@ -174,7 +184,7 @@ def test_branch_that_only_wide_inputs_reach() -> None:
         lambda params, x, dy: ((), jnp.where(x > 0, dy, 0)),
     )
     wrong = nn.verify(relu6, (3,), show=False).wrong
-    assert {row.options for row in wrong} == {"wide inputs"}
+    assert {row.options for row in wrong} == {"wide inputs", "±40", "±1e4"}
 
 
 def test_backward_that_is_not_linear() -> None:
@@ -188,9 +198,9 @@ def test_backward_that_is_not_linear() -> None:
 def test_losses_far_out_and_with_weights() -> None:
     unclipped = nn.huber(5.0)._replace(backward=nn.huber(1e6).backward)
     assert {row.options for row in nn.verify(unclipped, (3,), show=False).wrong} == {
-        "numbers, wide inputs",
-        "signs, wide inputs",
-        "weighted, wide inputs",
+        f"{kind}, {point}"
+        for kind in ("numbers", "signs", "weighted")
+        for point in ("wide inputs", "±40", "±1e4")
     }
     right = nn.softmax_cross_entropy
 
