@@ -24,6 +24,7 @@ from nnjax.verify.problem import (
 from nnjax.verify.report import Report, Row
 from nnjax.verify.targets import kinds_of_targets
 
+
 def verify(
     rule: Layer | Loss,
     in_shape: Shape,
@@ -144,7 +145,7 @@ def _one_example(
         smaller.pop("axes of size 1")
     rows: list[Row] = []
     for where, (shape, few) in smaller.items():
-        few = few[(slice(None), *map(slice, shape))]  # noqa: PLW2901
+        few = few[(slice(None), *map(slice, shape))]
         try:
             if isinstance(rule, Loss):
                 problems = _loss_problems(rule, few, first)

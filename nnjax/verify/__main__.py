@@ -1,7 +1,8 @@
 """`python -m nnjax.verify`: check every public rule, with every option, against every oracle.
 
-Prints a table. Exit status: 0 if all rules are right (with --defects: if all planted mistakes are
-found), 1 if not, 2 for an unknown block, a block without planted mistakes or a missing folder.
+`python -m nnjax.verify package.module:name --shape 28,28,1` checks a rule of your own. Prints a
+table. Exit status: 0 if all rules are right (with --defects: if all planted mistakes are found), 1
+if not, 2 for an unknown block or name, a block without planted mistakes or a missing folder.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from nnjax.verify import verify_case
 from nnjax.verify.case import Case, Defect
 from nnjax.verify.cases import CASES
 from nnjax.verify.defects import DEFECTS
+from nnjax.verify.named import verify_named
 from nnjax.verify.report import HEADER, Report, Row, Table
 
 
@@ -25,13 +27,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m nnjax.verify",
         description="Verify the backward pass of every block against independent oracles.",
     )
-    parser.add_argument("blocks", nargs="*", help="names such as conv2d; default: all")
+    parser.add_argument(
+        "blocks",
+        nargs="*",
+        help="names such as conv2d (default: all), or package.module:name for a layer, a loss or "
+        "any JAX function",
+    )
+    parser.add_argument(
+        "--shape",
+        action="append",
+        default=[],
+        metavar="N,N,...",
+        help="with package.module:name: the shape of one example of a layer or a loss; of a "
+        "function, once for each argument (5:int for whole numbers)",
+    )
+    parser.add_argument("--batch", type=int, help="with a layer or a loss: number of examples")
     task = parser.add_mutually_exclusive_group()
     task.add_argument(
         "--defects", action="store_true", help="plant known mistakes and check that each is found"
     )
     task.add_argument("--json", type=Path, help="also write the rows to this file")
     options = parser.parse_args(arguments)
+    if options.json and (options.json.is_dir() or not options.json.parent.is_dir()):
+        print(f"--json: expected a file in an existing folder, got {options.json}", file=sys.stderr)
+        return 2
+    named = [block for block in options.blocks if ":" in block]
+    if named or options.shape or options.batch is not None:
+        return _named(options)
     blocks: set[str] = set(options.blocks)
     known = {case.of for case in CASES}
     if blocks - known:
@@ -43,12 +65,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if options.defects:
         return _defects([d for d in DEFECTS if not blocks or d.case.of in blocks])
-    if options.json and (options.json.is_dir() or not options.json.parent.is_dir()):
-        print(f"--json: expected a file in an existing folder, got {options.json}", file=sys.stderr)
-        return 2
     cases = [case for case in CASES if not blocks or case.of in blocks]
     report = verified(cases)
     print(_summary(report, len(cases)))
+    if options.json:
+        write_json(report, options.json)
+    return 0 if report.passed else 1
+
+
+def _named(options: argparse.Namespace) -> int:
+    """Verify one object that is not of the table."""
+    if len(options.blocks) != 1 or ":" not in options.blocks[0] or options.defects:
+        print("--shape, --batch: expected one name such as package.module:relu", file=sys.stderr)
+        return 2
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        report = verify_named(options.blocks[0], options.shape, options.batch)
+    except (TypeError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(report)
+    print(_summary(report, len({row.options for row in report.rows}), "point"))
     if options.json:
         write_json(report, options.json)
     return 0 if report.passed else 1
@@ -74,10 +111,10 @@ def write_json(report: Report, output: Path) -> None:
     temporary.replace(output)
 
 
-def _summary(report: Report, cases: int) -> str:
+def _summary(report: Report, cases: int, of: str = "case") -> str:
     blocks = {row.block for row in report.rows}
     wrong = [f"  {row.block} {row.options}, {row.oracle}: {row.detail}" for row in report.wrong]
-    count = f"{len(blocks)} block{'s' * (len(blocks) != 1)}, {cases} case{'s' * (cases != 1)}"
+    count = f"{len(blocks)} block{'s' * (len(blocks) != 1)}, {cases} {of}{'s' * (cases != 1)}"
     verdict = f"{count}: {'all right' if report.passed else 'WRONG'}"
     return "\n".join([verdict, *wrong])
 

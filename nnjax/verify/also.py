@@ -30,9 +30,7 @@ def second_order(problem: Problem) -> Problem:
     def gradient(inputs: Any, scale: Any = 1.0) -> Any:
         return jax.grad(lambda inputs: weighted(problem.gradient(inputs, scale)).sum())(inputs)
 
-    return Problem(
-        lambda inputs: weighted(oracles.by_jax(first, inputs)), gradient, problem.inputs
-    )
+    return Problem(lambda inputs: weighted(oracles.by_jax(first, inputs)), gradient, problem.inputs)
 
 
 def vmapped(problem: Problem) -> Problem:
@@ -40,8 +38,10 @@ def vmapped(problem: Problem) -> Problem:
     inputs = jax.tree.map(lambda leaf: np.stack([leaf, leaf / 2]), problem.inputs)
 
     def terms(inputs: Any) -> jax.Array:
-        each = [problem.terms(jax.tree.map(lambda leaf: leaf[i], inputs)) for i in range(2)]
-        return jnp.concatenate([jnp.ravel(part) for part in each])
+        def at(i: int) -> jax.Array:
+            return jnp.ravel(problem.terms(jax.tree.map(lambda leaf: leaf[i], inputs)))
+
+        return jnp.concatenate([at(0), at(1)])
 
     def gradient(inputs: Any, scale: Any = 1.0) -> Any:
         return jax.vmap(lambda inputs: problem.gradient(inputs, scale))(inputs)

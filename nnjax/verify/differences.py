@@ -38,7 +38,9 @@ class Differences(NamedTuple):
         return Differences(*slopes, self.kink)
 
 
-def slopes(gaps: np.ndarray, steps: np.ndarray, inputs: Any, size: float, eps: float) -> Differences:
+def slopes(
+    gaps: np.ndarray, steps: np.ndarray, inputs: Any, size: float, eps: float
+) -> Differences:
     """Extrapolate central differences to the step 0.
 
         D(h) = (J(z + h) - J(z - h)) / 2h    = J′ + h² J‴ / 6 + ...

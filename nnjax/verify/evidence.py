@@ -73,8 +73,8 @@ def instruments(
     Args:
         problem: the scalar and its hand-derived gradient.
         inputs: inputs of the problem.
-        unsuited: oracles that cannot judge this problem, with the reason; "kinks" if the mean of the
-            slopes at a kink is the right one.
+        unsuited: oracles that cannot judge this problem, with the reason; "kinks" if the mean of
+            the slopes at a kink is the right one.
         low: the low precision in which the rule is judged.
 
     Returns:
@@ -170,7 +170,8 @@ def instruments(
         rule64, size, said = run(nowhere)
         differences, left_out, doubts = None, nowhere, {}
         if "central differences" in said:
-            differences = slopes(*said["central differences"], point.inputs, float(size), eps)
+            gaps, steps = said["central differences"]
+            differences = slopes(gaps, steps, point.inputs, float(size), eps)
             if "kinks" in silent:
                 differences = differences._replace(kink=nowhere)
             doubts["central differences"] = uncertain(differences, float(size))
@@ -276,4 +277,3 @@ def says_nothing(uncertain: Any) -> bool:
     """Whether an oracle has no digits in any entry."""
     leaves = [leaf for leaf in jax.tree.leaves(uncertain) if np.size(leaf)]
     return bool(leaves) and all(np.isnan(leaf).all() for leaf in leaves)
-

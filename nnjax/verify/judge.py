@@ -279,13 +279,13 @@ def _at_kinks(evidence: Evidence, point: Point, block: str) -> list[Row]:
         name = jax.tree_util.keystr(path, simple=True, separator=".")
         for index in map(tuple, np.argwhere(kink)):
             at = f"{name}[{', '.join(map(str, index))}]" if index else name
-            slope, *sides = (float(array[index]) for array in (rule, left, right))
-            low, high = min(sides), max(sides)
+            slope, on_left, on_right = (float(array[index]) for array in (rule, left, right))
+            low, high = min(on_left, on_right), max(on_left, on_right)
             margin = float(error[index]) + 1e-4 * (high - low)
-            numbers = f"rule {slope:.6g}, slopes {sides[0]:.6g} and {sides[1]:.6g} on either side"
+            numbers = f"rule {slope:.6g}, slopes {on_left:.6g} and {on_right:.6g} on either side"
             if not low - margin <= slope <= high + margin:
                 outside = outside or f"{at}: {numbers} of a kink"
-            taken.setdefault(_side(slope, *sides, margin), []).append(f"{at}, {numbers}")
+            taken.setdefault(_side(slope, on_left, on_right, margin), []).append(f"{at}, {numbers}")
     if not taken:
         return []
     nan = math.nan

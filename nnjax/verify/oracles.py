@@ -7,7 +7,8 @@
     dot test              <r, J v> = <Jᵀ r, v> for a random direction v, with J v by forward mode
 
 Sources: Griewank & Walther, Evaluating Derivatives, 2008; Squire & Trapp, SIAM Review 40, 1998
-(complex step); Claerbout, Earth Soundings Analysis, 1992 (dot test); Richardson, Phil. Trans. Roy."""
+(complex step); Claerbout, Earth Soundings Analysis, 1992 (dot test).
+"""
 
 from typing import Any
 

@@ -107,13 +107,13 @@ def _evaluate(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any]) -> list[
     for eqn in jaxpr.eqns:
         used = {v: values[v] for v in eqn.invars if not isinstance(v, Literal)}
         if eqn.primitive.name in INLINED and _has_custom_rule(eqn):
-            inner = eqn.params.get("call_jaxpr", eqn.params.get("jaxpr"))
+            inner: Any = eqn.params.get("call_jaxpr", eqn.params.get("jaxpr"))
             closed = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
             outputs = _evaluate(closed.jaxpr, closed.consts, [value(v) for v in eqn.invars])
         else:
             if _has_custom_rule(eqn):
                 params = {name: _rewritten(found) for name, found in eqn.params.items()}
-                eqn = eqn.replace(params=params)  # noqa: PLW2901
+                eqn = eqn.replace(params=params)
             names = jaxpr.debug_info._replace(arg_names=None, result_paths=None)
             alone = Jaxpr([], [*used], eqn.outvars, [eqn], jaxpr.effects, names)
             outputs = eval_jaxpr(alone, (), *used.values())

@@ -81,14 +81,13 @@ def merged(rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         key = row.block, row.options, row.oracle
         old = best.get(key, row)
-        error64, error32 = np.fmax(
-            (old.error64, old.error32), (row.error64, row.error32)
-        )
+        error64, error32 = np.fmax((old.error64, old.error32), (row.error64, row.error32))
         chosen = min(old, row, key=lambda r: RANK.index(r.verdict))
         best[key] = chosen._replace(error64=float(error64), error32=float(error32))
     judged = {key[:2] for key, row in best.items() if row.verdict != "cannot judge"}
     # A point that one of several inputs made unusable was judged by the others.
     return [
-        row for key, row in best.items() if row.oracle != "form" or row.verdict == "wrong"
-        or key[:2] not in judged
+        row
+        for key, row in best.items()
+        if row.oracle != "form" or row.verdict == "wrong" or key[:2] not in judged
     ]

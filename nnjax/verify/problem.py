@@ -20,10 +20,11 @@ class Problem(NamedTuple):
     """`terms(inputs)` sum to the scalar J; `gradient(inputs)` is the hand-derived dJ/dinputs.
 
     `gradient(inputs, scale)` is the rule's gradient of scale J, for an error signal scale times as
-    large; a loss and a penalty start a backward pass and have no error signal. `inputs` is a dictionary of trees ("params", "x" or "scores") of float64 arrays rounded to
-    float32, so that both precisions start from the same numbers. `broken()` describes any other
-    violation of the contract; empty if there is none. `eps` is the unit roundoff of a rule that
-    computes in a lower precision whatever its inputs.
+    large; a loss and a penalty start a backward pass and have no error signal. `inputs` is a
+    dictionary of trees ("params", "x" or "scores") of float64 arrays rounded to float32, so that
+    both precisions start from the same numbers. `broken()` describes any other violation of the
+    contract; empty if there is none. `eps` is the unit roundoff of a rule that computes in a lower
+    precision whatever its inputs.
     """
 
     terms: Callable[[Any], jax.Array]

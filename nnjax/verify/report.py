@@ -81,7 +81,9 @@ class Table:
 
     def lines(self, rows: Iterable[Row]) -> Iterator[str]:
         """One line for each rule and point, then the details of its rows."""
-        for (block, options), point in itertools.groupby(rows, lambda row: (row.block, row.options)):
+        for (block, options), point in itertools.groupby(
+            rows, lambda row: (row.block, row.options)
+        ):
             by_oracle = {row.oracle: row for row in point}
             errors = [_number(by_oracle[o].error64) if o in by_oracle else "-" for o in COLUMNS]
             # The first oracle that knows has the most digits; a wrong one comes before all.

@@ -1,0 +1,235 @@
+"""A function of its differentiable arguments alone, as the verifier needs it."""
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nnjax.verify.compare import difference
+from nnjax.verify.evidence import REFUSALS
+from nnjax.verify.judge import TOLERANCE, ULPS
+from nnjax.verify.plain import coarsest, plain
+from nnjax.verify.problem import Problem, cast, to_float32
+from nnjax.verify.report import Row
+
+
+class Function:
+    """A function of its differentiable arguments only, with and without its rule."""
+
+    def __init__(
+        self, ruled: Callable[..., Any], primal: Callable[..., Any], args: Any, static: Any
+    ) -> None:
+        # Whole numbers of 64 bits exist in one of the two precisions only.
+        self.args = [
+            arg if i in static else jax.tree.map(lambda x: to_float32(x) if is_ids(x) else x, arg)
+            for i, arg in enumerate(args)
+        ]
+        self.static = static
+        names = _names(primal, len(args))
+        self.names = [n for i, n in enumerate(names) if i not in static]
+        self.inputs: dict[str, Any] = {}
+        for i, (arg, label) in enumerate(zip(args, names, strict=True)):
+            if i not in static:
+                kept = _floats(arg, label)
+                if jax.tree.leaves(kept):
+                    self.inputs[label] = to_float32(jax.tree.map(np.asarray, kept))
+        self.labels = names
+        if not self.inputs:
+            raise TypeError(
+                "verify_function: no argument has a derivative; expected an array of floats among "
+                f"{', '.join(names) or 'the arguments'}"
+            )
+        for label, path, leaf in _leaves(self.inputs):
+            if not np.isfinite(leaf).all():
+                raise ValueError(f"verify_function: {label}{path} is not finite")
+        self.ruled, self.eps = self._in_any_precision(ruled)
+        self.primal, _ = self._in_any_precision(primal)
+
+    def _in_any_precision(self, f: Callable[..., Any]) -> tuple[Callable[[Any], Any], float]:
+        """f as a function of the differentiable arguments; one that accepts float32 alone (a
+        kernel, a callback) is given float32, and its roundoff returned."""
+        call = self.of(f)
+
+        def in_float32(inputs: Any) -> Any:
+            dtype = jax.tree.leaves(inputs)[0].dtype
+            if not jnp.issubdtype(dtype, jnp.floating):
+                raise TypeError("the function accepts float32 alone")
+            return _cast_floats(call(cast(inputs, jnp.float32)), dtype)
+
+        with jax.enable_x64(True):
+            inputs = jax.tree.map(jnp.asarray, self.inputs)
+            try:
+                y, accepted = jax.block_until_ready(jax.jit(call)(inputs)), call
+            except Exception:  # whatever a kernel says of float64
+                y, accepted = None, in_float32
+            if y is None:  # what the function says of float32 is for the user
+                jax.block_until_ready(jax.jit(in_float32)(inputs))
+                return accepted, float(jnp.finfo(jnp.float32).eps)
+        floats = [leaf.dtype for leaf in jax.tree.leaves(y) if _differentiable(leaf)]
+        return call, max((float(jnp.finfo(dtype).eps) for dtype in floats), default=0.0)
+
+    def of(self, f: Callable[..., Any]) -> Callable[[Any], Any]:
+        """f as a function of the differentiable arguments."""
+
+        def call(inputs: Any) -> Any:
+            args = [
+                _merge(arg, inputs[label]) if label in inputs and i not in self.static else arg
+                for i, (arg, label) in enumerate(zip(self.args, self.labels, strict=True))
+            ]
+            return f(*args)
+
+        return call
+
+    def problem(self, only: int | None = None) -> Problem:
+        """J = Σ r ⊙ f(args); `only`: r is 0 for all other outputs."""
+        ruled, primal = self.ruled, self.primal
+        rng = np.random.default_rng(7)
+        outputs = self.outputs()
+        if not outputs:
+            raise TypeError("verify_function: no output has a derivative: none is of floats")
+        # Entries of very different sizes, so that a rule that is not linear in dy cannot pass.
+        r = [
+            to_float32(rng.normal(size=y.shape) * 2.0 ** rng.integers(-5, 6, size=y.shape))
+            for y in outputs
+        ]
+        if only is not None:
+            r = [part * (i == only) for i, part in enumerate(r)]
+
+        def terms(inputs: Any) -> jax.Array:
+            ys = [y for y in jax.tree.leaves(primal(inputs)) if _differentiable(y)]
+            widest = max((y.dtype for y in ys), key=lambda dtype: jnp.finfo(dtype).bits)
+            weighted = [y * jnp.asarray(part, y.dtype) for y, part in zip(ys, r, strict=True)]
+            return jnp.concatenate([jnp.ravel(part).astype(widest) for part in weighted])
+
+        def gradient(inputs: Any, scale: Any = 1.0) -> Any:
+            y, backward = jax.vjp(ruled, inputs)
+            leaves, tree = jax.tree.flatten(y)
+            parts = iter(r)
+            dy = [
+                jnp.asarray(next(parts), leaf.dtype) * jnp.asarray(scale, leaf.dtype)
+                if _differentiable(leaf)
+                else np.zeros(np.shape(leaf), jax.dtypes.float0)
+                for leaf in leaves
+            ]
+            return backward(tree.unflatten(dy))[0]
+
+        return Problem(terms, gradient, self.inputs, eps=self.eps)
+
+    def outputs(self) -> list[jax.ShapeDtypeStruct]:
+        """The outputs that have a derivative."""
+        with jax.enable_x64(True):
+            shapes = jax.eval_shape(self.primal, self.inputs)
+        return [leaf for leaf in jax.tree.leaves(shapes) if _differentiable(leaf)]
+
+    def values(self, block: str, own_forward: bool) -> list[Row]:
+        """Compare the value that the rule's forward function gives with that of the function, and
+        the tangents of a rule for forward mode."""
+        ruled, primal = self.ruled, plain(self.primal)
+        rng = np.random.default_rng(12)
+        with jax.enable_x64(True):
+            inputs = jax.tree.map(jnp.asarray, cast(self.inputs, jnp.float64))
+            jaxpr = jax.make_jaxpr(ruled)(inputs).jaxpr
+            custom = {eqn.primitive.name for eqn in jaxpr.eqns}
+            bound = max(TOLERANCE["jax.grad"], ULPS * max(coarsest(jaxpr), self.eps))
+            v = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape), x.dtype), inputs)
+            rows: list[Row] = []
+            if own_forward or "custom_vjp_call" in custom:
+                found = jax.jit(lambda inputs: jax.vjp(ruled, inputs)[0])(inputs)
+                rows.append(_same(found, jax.jit(primal)(inputs), "value", block, bound))
+            if "custom_jvp_call" in custom:
+                try:
+                    expected = jax.jit(lambda i, v: jax.jvp(primal, (i,), (v,))[1])(inputs, v)
+                except REFUSALS:
+                    return rows
+                found = jax.jit(lambda i, v: jax.jvp(ruled, (i,), (v,))[1])(inputs, v)
+                rows.append(_same(found, expected, "tangents", block, bound))
+        return rows
+
+
+def _same(found: Any, expected: Any, what: str, block: str, bound: float) -> Row:
+    """Compare outputs: the rule's against the function's."""
+    trees = [
+        {what: [np.asarray(y) for y in jax.tree.leaves(tree) if _differentiable(y)]}
+        for tree in (found, expected)
+    ]
+    size = max((float(np.abs(y).max(initial=0)) for y in trees[1][what]), default=0.0)
+    at = difference(*trees, size, bound)
+    detail = f"{at.place}: rule {at.found:.9g}, function {at.expected:.9g}" if at.place else ""
+    verdict = "wrong" if detail else "right"
+    return Row(block, "", what, at.error, math.nan, verdict, detail)
+
+
+def _names(f: Callable[..., Any], count: int) -> list[str]:
+    """The names of the arguments; positions where a signature has none."""
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)][
+        :count
+    ]
+    return named + [f"args[{i}]" for i in range(len(named), count)]
+
+
+def is_array(leaf: Any) -> bool:
+    """Whether it is an array of numbers; a key is not."""
+    return isinstance(leaf, jax.Array | np.ndarray) and not _is_key(leaf)
+
+
+def is_ids(leaf: Any) -> bool:
+    """Whether it is an array of whole numbers."""
+    return is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.integer)
+
+
+def _is_key(leaf: Any) -> bool:
+    return isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _floats(arg: Any, label: str) -> Any:
+    """The argument with None in the place of everything that is not a float."""
+    return jax.tree.map(lambda leaf: leaf if _is_float(leaf, label) else None, arg)
+
+
+def _is_float(leaf: Any, label: str) -> bool:
+    if isinstance(leaf, complex) or (is_array(leaf) and jnp.iscomplexobj(leaf)):
+        raise TypeError(
+            f"verify_function: {label} is complex; pass its real and imaginary parts as arguments "
+            "of a function that puts them together"
+        )
+    if isinstance(leaf, float | np.floating):
+        return True
+    return is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.floating)
+
+
+def _differentiable(y: Any) -> bool:
+    return jnp.issubdtype(jnp.result_type(y), jnp.inexact)
+
+
+def _cast_floats(tree: Any, dtype: Any) -> Any:
+    """Convert the floats of any outputs."""
+    return jax.tree.map(lambda y: y.astype(dtype) if _differentiable(y) else y, tree)
+
+
+def _merge(arg: Any, kept: Any) -> Any:
+    """The argument with its floats replaced by those of `kept`, which has None for all others."""
+    floats = iter(jax.tree.leaves(kept))
+    missing = jax.tree.leaves(kept, is_leaf=lambda leaf: leaf is None)
+    leaves, tree = jax.tree.flatten(arg)
+    return tree.unflatten(
+        [
+            leaf if place is None else next(floats)
+            for leaf, place in zip(leaves, missing, strict=True)
+        ]
+    )
+
+
+def _leaves(inputs: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    return [
+        (label, jax.tree_util.keystr(path), leaf)
+        for label, tree in inputs.items()
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    ]
