@@ -23,7 +23,7 @@ class Differences(NamedTuple):
     """Trees like the inputs, NaN in the coordinates that were left out.
 
     `error` estimates the absolute error of `gradient`; `left` and `right` are the slopes on either
-    side, and `kink` is where they differ.
+    side, `kink` is where they differ, `torn` is where the function jumps.
     """
 
     gradient: Any
@@ -31,11 +31,19 @@ class Differences(NamedTuple):
     left: Any
     right: Any
     kink: Any
+    torn: Any
 
     def times(self, scale: float) -> "Differences":
         """The differences of scale J."""
         slopes = (jax.tree.map(lambda leaf: leaf * scale, tree) for tree in self[:4])
-        return Differences(*slopes, self.kink)
+        return Differences(*slopes, *self[4:])
+
+
+def extrapolated(gaps: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The slopes at the step 0 and their errors; see `slopes`."""
+    central = (gaps[:, 0::2] - gaps[:, 1::2]) / (steps[:, 0::2] - steps[:, 1::2])
+    near, far = ((RATIO**2 * central[:, :-1] - central[:, 1:]) / (RATIO**2 - 1)).T
+    return near, 4 * np.abs(near - far) + 0.01 * np.abs(near - central[:, 0])
 
 
 def slopes(
@@ -63,18 +71,17 @@ def slopes(
     """
     rounding = 4 * eps * size / STEP
     with np.errstate(all="ignore"):  # a step may leave the domain of the function
+        near, error = extrapolated(gaps, steps)
         right, left = gaps[:, 0::2] / steps[:, 0::2], gaps[:, 1::2] / steps[:, 1::2]
-        central = (gaps[:, 0::2] - gaps[:, 1::2]) / (steps[:, 0::2] - steps[:, 1::2])
-        near, far = ((RATIO**2 * central[:, :-1] - central[:, 1:]) / (RATIO**2 - 1)).T
-        error = 4 * np.abs(near - far) + 0.01 * np.abs(near - central[:, 0]) + rounding
         jump = right - left
         size_of_jump = np.abs(jump)
         least = 100 * rounding + 1e-6 * np.abs(right[:, 0])
         steady = (np.abs(jump - jump[:, :1]) <= 0.25 * size_of_jump[:, :1]).all(axis=1)
         kink = steady & (size_of_jump[:, 0] > least)
+        torn = (size_of_jump[:, 0] > least) & (_steady(gaps[:, 0::2]) | _steady(gaps[:, 1::2]))
         # Not proportional to the step: a kink too small to be sure of, a jump, a pole, or noise.
         bent = size_of_jump[:, 1] < 0.5 * (1 + RATIO) * size_of_jump[:, 0]
-        error = np.where(bent & ~kink, error + size_of_jump[:, 0], error)
+        error = np.where(bent & ~kink, error + size_of_jump[:, 0], error) + rounding
     leaves, tree = jax.tree.flatten(inputs)
     sizes = [np.size(leaf) for leaf in leaves]
 
@@ -84,8 +91,21 @@ def slopes(
         parts = np.split(full, np.cumsum(sizes)[:-1])
         return tree.unflatten([p.reshape(np.shape(x)) for p, x in zip(parts, leaves, strict=True)])
 
-    numbers = (near, error, left[:, 0], right[:, 0])
-    return Differences(*(shaped(n, np.nan) for n in numbers), shaped(kink, False))
+    numbers = [shaped(n, np.nan) for n in (near, error, left[:, 0], right[:, 0])]
+    found = Differences(*numbers, shaped(kink, False), shaped(torn & ~kink, False))
+    return found._replace(error=jax.tree.map(_at_least_usual, found.error, found.kink))
+
+
+def _steady(gaps: np.ndarray) -> np.ndarray:
+    """Whether the function changes by the same amount for every step."""
+    return (np.abs(gaps - gaps[:, :1]) <= 0.05 * np.abs(gaps[:, :1])).all(axis=1)
+
+
+def _at_least_usual(error: np.ndarray, kink: np.ndarray) -> np.ndarray:
+    """Errors no smaller than most of the array: an error may look small by chance, for example
+    where rounding is amplified inside the function."""
+    usual = error[~kink & np.isfinite(error)]
+    return np.maximum(error, np.median(usual)) if usual.size else error
 
 
 def uncertain(differences: Differences, size: float) -> Any:
@@ -109,14 +129,15 @@ def uncertain(differences: Differences, size: float) -> Any:
 
 
 def contradicted(differences: Differences, by_jax: Any, size: float) -> Any:
-    """Where automatic differentiation is not the derivative: at kinks, and where it contradicts
-    differences that have digits, as it does for |z| inside a smooth function at z = 0."""
+    """Where automatic differentiation is not the derivative: at kinks and jumps, and where it
+    contradicts differences that have digits, as it does for |z| in a smooth function at z = 0."""
     overall = max(map(largest, jax.tree.leaves(differences.gradient)), default=0.0)
 
-    def apart(slope: Any, doubt: Any, kink: Any, other: Any) -> Any:
+    def apart(slope: Any, doubt: Any, none: Any, other: Any) -> Any:
         with np.errstate(invalid="ignore"):
             gap = np.abs(np.asarray(other, np.float64) - slope)
-        return kink | ~np.isnan(doubt) & ~(gap <= 10 * doubt + 1e-6 * overall)
+        return none | ~np.isnan(doubt) & ~(gap <= 10 * doubt + 1e-6 * overall)
 
     doubts = uncertain(differences, size)
-    return jax.tree.map(apart, differences.gradient, doubts, differences.kink, by_jax)
+    nowhere = jax.tree.map(np.logical_or, differences.kink, differences.torn)
+    return jax.tree.map(apart, differences.gradient, doubts, nowhere, by_jax)

@@ -10,8 +10,9 @@ import numpy as np
 
 from nnjax.verify.compare import Difference, difference, largest
 from nnjax.verify.differences import LOST
-from nnjax.verify.evidence import Evidence, Point, instruments, low_precision, says_nothing
+from nnjax.verify.evidence import Evidence, Point, measure, says_nothing
 from nnjax.verify.problem import Problem, cast
+from nnjax.verify.programs import Programs, low_precision
 from nnjax.verify.report import Row
 
 TOLERANCE = {
@@ -89,11 +90,11 @@ def judge_points(
     misfit = _form(problem, low)
     if misfit:
         return [Row(block, points[0].name, "form", math.nan, math.nan, "wrong", misfit)]
-    measure = instruments(problem, points[0].inputs, unsuited or {}, low)
+    programs = Programs(problem, points[0].inputs, unsuited or {}, low)
     rows: list[Row] = []
     usual = None
     for point in points:
-        evidence = measure(point)
+        evidence = measure(programs, point)
         if usual is None:
             usual = jax.tree.map(largest, evidence.rule64)
         rows += _judge_point(evidence, usual, point, block, low)
@@ -111,7 +112,7 @@ def _judge_point(evidence: Evidence, usual: Any, point: Point, block: str, low: 
         here = "here" if point.delicate else "on these inputs; pass other `inputs`"
         return form(f"the forward pass is not finite {here}")
     rows = [_row(_Oracle(name, evidence, usual, point), block, low) for name in TOLERANCE]
-    rows += _at_kinks(evidence, point, block)
+    rows += _at_kinks(evidence, usual, point, block)
     if all(row.verdict == "cannot judge" for row in rows):
         return form("; ".join(f"{row.oracle}: {row.detail}" for row in rows))
     return rows
@@ -147,23 +148,35 @@ class _Oracle(NamedTuple):
         least = np.array([_total(_products(sizes, v)), 0.0])
         return difference(found, np.array([float(along), size]), evidence.size, bound, None, least)
 
-    def apart(self, other: Any) -> float:
-        """How far another gradient by JAX is from its gradient in float64, as this oracle would see
-        it; 0 if JAX gives none."""
-        evidence = self.evidence
-        if other is None or "jax.grad" not in evidence.said:
+    def lost_by_jax(self) -> float:
+        """The error of automatic differentiation in low precision, times `AS_JAX`."""
+        found = self.evidence.by_jax_low()
+        if found is None:
             return 0.0
-        expected, uncertain = evidence.said["jax.grad"], evidence.uncertain["jax.grad"]
-        if self.name != "dot test":
-            return difference(other, expected, evidence.size, 1.0, uncertain).error
-        v = evidence.said["dot test"][1]
-        gaps = jax.tree.map(lambda a, b: np.abs(np.asarray(a, np.float64) - b), other, expected)
-        gap, size = _total(_products(gaps, v)), _total(_products(evidence.rule64, v))
-        return gap / (1.01 * size) if size else 0.0
+        doubts = self.evidence.uncertain["jax.grad"]
+        return AS_JAX * self._apart(found, self.evidence.said["jax.grad"], doubts)
 
     def unavoidable(self, eps: float) -> float:
         """The error that a change of every input in its last place makes, times `AS_JAX`."""
-        return AS_JAX * self.apart(self.evidence.moved(eps))
+        found = self.evidence.unavoidable(eps)
+        differences = self.evidence.differences
+        if found is None:
+            return 0.0
+        doubts = None
+        if differences:
+            nowhere = jax.tree.map(np.logical_or, differences.kink, differences.torn)
+            doubts = jax.tree.map(lambda out: np.where(out, np.nan, 0.0), nowhere)
+        return AS_JAX * self._apart(*found, doubts)
+
+    def _apart(self, found: Any, expected: Any, doubts: Any) -> float:
+        """How far two gradients are from each other, as this oracle would see it."""
+        evidence = self.evidence
+        if self.name != "dot test":
+            return difference(found, expected, evidence.size, 1.0, doubts).error
+        v = evidence.said["dot test"][1]
+        gaps = jax.tree.map(lambda a, b: np.abs(np.asarray(a, np.float64) - b), found, expected)
+        gap, size = _total(_products(gaps, v)), _total(_products(evidence.rule64, v))
+        return gap / (1.01 * size) if size else 0.0
 
     def detail(self, at: Difference, precision: str) -> str:
         """The first disagreement; empty if there is none."""
@@ -225,13 +238,16 @@ def _in_low_precision(oracle: _Oracle, bound64: float, low: Any) -> Difference:
     error = oracle.off(found, bound, eps)
     if not error.place:
         return error
-    by_jax = AS_JAX * oracle.apart(evidence.by_jax_low())
+    by_jax = oracle.lost_by_jax()
     bound = max(bound, min(by_jax, lost))
     error = oracle.off(found, bound, eps)
     if error.place:
         bound = max(bound, oracle.unavoidable(eps))
         error = oracle.off(found, bound, eps)
-    if bound > max(NOTHING_LEFT, lost) or (oracle.point.delicate and not by_jax <= lost):
+    delicate = oracle.point.delicate and error.place
+    if bound > max(NOTHING_LEFT, lost) or (
+        delicate and not (by_jax <= lost and evidence.forward_lost() <= lost)
+    ):
         return Difference(math.nan, "", 0.0, 0.0)
     return error
 
@@ -265,32 +281,56 @@ def _total(products: list[np.ndarray]) -> float:
     return sum(float(np.nansum(np.abs(p))) for p in products)
 
 
-def _at_kinks(evidence: Evidence, point: Point, block: str) -> list[Row]:
-    """What the rule takes where the slopes on the two sides differ, if there are such places."""
+def _at_kinks(evidence: Evidence, usual: Any, point: Point, block: str) -> list[Row]:
+    """What the rule takes where the function has no derivative, if there are such places."""
     differences = evidence.differences
-    if differences is None:
+    if differences is None or not any(leaf.any() for leaf in jax.tree.leaves(differences.kink)):
         return []
+    least = jax.tree.map(np.minimum, differences.left, differences.right)
+    most = jax.tree.map(np.maximum, differences.left, differences.right)
     named = jax.tree_util.tree_leaves_with_path(evidence.rule64)
+    margins = jax.tree.map(
+        lambda error, low, high, size: (
+            error + 1e-4 * (high - low) + ULPS * EPS64 * size * abs(point.scale)
+        ),
+        *(differences.error, least, most, usual),
+    )
+
+    def outside(low: Any, high: Any) -> Any:
+        return jax.tree.map(
+            lambda rule, low, high, kink, margin: (
+                kink & ~((low - margin <= rule) & (rule <= high + margin))
+            ),
+            *(evidence.rule64, low, high, differences.kink, margins),
+        )
+
+    wrong = outside(least, most)
+    if any(leaf.any() for leaf in jax.tree.leaves(wrong)):
+        nearby = evidence.nearby()  # each of several outputs may be on another side
+        if nearby:
+            wrong = jax.tree.map(np.logical_and, wrong, outside(*nearby))
     taken: dict[str, list[str]] = {}
-    outside = ""
-    for (path, rule), error, left, right, kink in zip(
-        named, *map(jax.tree.leaves, differences[1:]), strict=True
+    mistake = ""
+    for (path, rule), left, right, kink, off, margin in zip(
+        named,
+        *map(
+            jax.tree.leaves,
+            (differences.left, differences.right, differences.kink, wrong, margins),
+        ),
+        strict=True,
     ):
         name = jax.tree_util.keystr(path, simple=True, separator=".")
         for index in map(tuple, np.argwhere(kink)):
             at = f"{name}[{', '.join(map(str, index))}]" if index else name
             slope, on_left, on_right = (float(array[index]) for array in (rule, left, right))
-            low, high = min(on_left, on_right), max(on_left, on_right)
-            margin = float(error[index]) + 1e-4 * (high - low)
             numbers = f"rule {slope:.6g}, slopes {on_left:.6g} and {on_right:.6g} on either side"
-            if not low - margin <= slope <= high + margin:
-                outside = outside or f"{at}: {numbers} of a kink"
-            taken.setdefault(_side(slope, on_left, on_right, margin), []).append(f"{at}, {numbers}")
-    if not taken:
-        return []
+            if off[index]:
+                mistake = mistake or f"{at}: {numbers} of a kink"
+            side = _side(slope, on_left, on_right, float(margin[index]))
+            taken.setdefault(side, []).append(f"{at}, {numbers}")
     nan = math.nan
-    if outside:
-        return [Row(block, point.name, "kinks", nan, nan, "wrong", outside)]
+    if mistake:
+        return [Row(block, point.name, "kinks", nan, nan, "wrong", mistake)]
     detail = "; ".join(
         f"{side} at {len(places)} {'kinks' if len(places) > 1 else 'kink'} ({places[0]})"
         for side, places in taken.items()
@@ -300,7 +340,9 @@ def _at_kinks(evidence: Evidence, point: Point, block: str) -> list[Row]:
 
 def _side(slope: float, left: float, right: float, margin: float) -> str:
     sides = {"left slope": left, "right slope": right, "mean of the slopes": (left + right) / 2}
-    return next((n for n, s in sides.items() if abs(slope - s) <= margin), "between the slopes")
+    taken = next((n for n, s in sides.items() if abs(slope - s) <= margin), "")
+    between = min(left, right) <= slope <= max(left, right)
+    return taken or ("between the slopes" if between else "a choice of its own for each output")
 
 
 def _form(problem: Problem, low: Any) -> str:

@@ -25,8 +25,9 @@ STEPS = STEP * np.array([sign * RATIO**k for k in range(3) for sign in (1, -1)])
 """Three steps in both directions. The ratio is no whole number: a function that oscillates once
 within a step would look slow at all multiples of it."""
 
-COMPLEX_STEP = 1e-30
-"""Its square is far below any rounding error, so there is no truncation error."""
+COMPLEX_STEP = 1e-100
+"""Its square is far below any rounding error, also of subnormal numbers of float32, so there is no
+truncation error."""
 
 COORDINATES = 2000
 """Differences and complex steps are taken in every coordinate, or in this many random ones of a
@@ -56,6 +57,17 @@ def by_differences(problem: Problem, inputs: Any, middle: jax.Array) -> tuple[ja
 
     gaps, steps = jax.lax.map(moved, jax.tree.map(jnp.asarray, ahead))
     return gaps.reshape(-1, STEPS.size), steps.reshape(-1, STEPS.size)
+
+
+def by_differences_along(problem: Problem, inputs: Any, v: Any) -> jax.Array:
+    """J(z + s v) - J(z) for every step s along one direction."""
+    middle = problem.terms(inputs)
+
+    def moved(step: jax.Array) -> jax.Array:
+        ahead = jax.tree.map(lambda leaf, along: leaf + step * along, inputs, v)
+        return jnp.sum(problem.terms(ahead) - middle)
+
+    return jax.lax.map(moved, jnp.asarray(STEPS))
 
 
 def by_complex_step(problem: Problem, inputs: Any) -> Any:

@@ -2,10 +2,13 @@
 
 JAX records a call of a `custom_vjp` or `custom_jvp` function as one equation that holds the primal
 function beside its rule. `plain` runs the recorded equations and puts the primal in the place of
-each such call, also inside `jit`, `scan`, `cond`, `while_loop` and `checkpoint`.
+each such call, also inside `jit`, `scan`, `cond`, `while_loop` and `checkpoint`. Rules that come
+with JAX stay, since they repair what automatic differentiation gets wrong (`logaddexp` at a tie),
+unless the whole function is one of them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -40,19 +43,34 @@ def plain(f: Callable[..., Any]) -> Callable[..., Any]:
         closed, shapes = jax.make_jaxpr(f, return_shape=True)(*args)
         if not has_custom_rule(closed.jaxpr):
             return f(*args)
-        outputs = _evaluate(closed.jaxpr, closed.consts, jax.tree.leaves(args))
+        outputs = _evaluate(closed.jaxpr, closed.consts, jax.tree.leaves(args), whole=True)
         return jax.tree.unflatten(jax.tree.structure(shapes), outputs)
 
     return without_rules
 
 
-def has_custom_rule(jaxpr: Jaxpr) -> bool:
-    """Whether a custom derivative rule is called anywhere inside."""
-    return any(_has_custom_rule(eqn) for eqn in jaxpr.eqns)
+def has_custom_rule(jaxpr: Jaxpr, whole: bool = True) -> bool:
+    """Whether a custom derivative rule is called anywhere inside, other than a rule of JAX; `whole`:
+    the function may itself be a rule of JAX."""
+    whole = whole and len(jaxpr.eqns) == 1
+    return any(_has_custom_rule(eqn, whole) for eqn in jaxpr.eqns)
 
 
-def _has_custom_rule(eqn: JaxprEqn) -> bool:
-    return eqn.primitive.name in CUSTOM or any(has_custom_rule(inner) for inner in _inside(eqn))
+def _has_custom_rule(eqn: JaxprEqn, whole: bool) -> bool:
+    if eqn.primitive.name in CUSTOM and (whole or not _comes_with_jax(eqn)):
+        return True
+    whole = whole and eqn.primitive.name in INLINED
+    return any(has_custom_rule(inner, whole) for inner in _inside(eqn))
+
+
+def _comes_with_jax(eqn: JaxprEqn) -> bool:
+    """Whether both the function and its rule are of JAX's own source."""
+    rule = eqn.params.get("bwd", eqn.params.get("jvp_jaxpr_fun"))
+    sources = [
+        getattr(getattr(part, "debug_info", None), "func_src_info", "")
+        for part in (eqn.params["call_jaxpr"].jaxpr, rule)
+    ]
+    return all(f" at {Path(jax.__file__).parent}" in source for source in sources)
 
 
 def draws_random_numbers(jaxpr: Jaxpr) -> bool:
@@ -97,21 +115,26 @@ def _inside(eqn: JaxprEqn) -> Iterator[Jaxpr]:
                 yield item
 
 
-def _evaluate(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any]) -> list[Any]:
+def _evaluate(
+    jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], whole: bool = False
+) -> list[Any]:
     values: dict[Any, Any] = dict(zip(jaxpr.constvars, consts, strict=True))
     values |= zip(jaxpr.invars, args, strict=True)
+    whole = whole and len(jaxpr.eqns) == 1
 
     def value(v: Any) -> Any:
         return v.val if isinstance(v, Literal) else values[v]
 
     for eqn in jaxpr.eqns:
         used = {v: values[v] for v in eqn.invars if not isinstance(v, Literal)}
-        if eqn.primitive.name in INLINED and _has_custom_rule(eqn):
+        ruled = _has_custom_rule(eqn, whole)
+        if eqn.primitive.name in INLINED and ruled:
             inner: Any = eqn.params.get("call_jaxpr", eqn.params.get("jaxpr"))
             closed = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
-            outputs = _evaluate(closed.jaxpr, closed.consts, [value(v) for v in eqn.invars])
+            inputs = [value(v) for v in eqn.invars]
+            outputs = _evaluate(closed.jaxpr, closed.consts, inputs, whole)
         else:
-            if _has_custom_rule(eqn):
+            if ruled:
                 params = {name: _rewritten(found) for name, found in eqn.params.items()}
                 eqn = eqn.replace(params=params)
             names = jaxpr.debug_info._replace(arg_names=None, result_paths=None)
@@ -125,7 +148,7 @@ def _rewritten(value: Any) -> Any:
     """A recorded function (or several) without its custom rules; anything else as it is."""
     if isinstance(value, tuple | list):
         return type(value)(_rewritten(item) for item in value)
-    if not isinstance(value, ClosedJaxpr) or not has_custom_rule(value.jaxpr):
+    if not isinstance(value, ClosedJaxpr) or not has_custom_rule(value.jaxpr, whole=False):
         return value
     like = [
         jax.ShapeDtypeStruct(aval.shape, aval.dtype, weak_type=aval.weak_type)
