@@ -5,7 +5,7 @@ pair, and anything else fails far from the mistake.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -75,26 +75,30 @@ def check_functions(rule: Any, arguments: Mapping[str, tuple[str, ...]]) -> None
         ContractError: naming the function, the arguments expected and those that it has.
     """
     for role, names in arguments.items():
-        function, expected = getattr(rule, role), ", ".join(names)
-        if not callable(function):
-            raise ContractError(
-                f"{role}: expected a function of ({expected}), got {described(function)}"
-            )
-        try:
-            signature = inspect.signature(function)
-        except (TypeError, ValueError):  # some functions written in C have none
-            continue
-        required = [name for name in names if "=" not in name]
-        try:
-            signature.bind(*names)
-            signature.bind(*required)
-        except TypeError:
-            found = ", ".join(
-                str(p.replace(annotation=p.empty)) for p in signature.parameters.values()
-            )
-            raise ContractError(
-                f"{role}: expected the arguments ({expected}), got ({found})"
-            ) from None
+        check_takes(getattr(rule, role), role, names)
+
+
+def check_takes(function: Any, role: str, names: Sequence[str]) -> None:
+    """Refuse what cannot be called with the arguments of the given names, by position.
+
+    Raises:
+        ContractError: naming the role, the arguments expected and those that the function has.
+    """
+    expected = ", ".join(names)
+    if not callable(function):
+        raise ContractError(
+            f"{role}: expected a function of ({expected}), got {described(function)}"
+        )
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some functions written in C have none
+        return
+    try:
+        signature.bind(*names)
+        signature.bind(*(name for name in names if "=" not in name))
+    except TypeError:
+        found = ", ".join(str(p.replace(annotation=p.empty)) for p in signature.parameters.values())
+        raise ContractError(f"{role}: expected the arguments ({expected}), got ({found})") from None
 
 
 def described(value: Any) -> str:

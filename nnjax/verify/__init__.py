@@ -79,12 +79,13 @@ def verify(
 
     Returns:
         A `Report`: `passed`, `wrong` (rows with the first parameter and index that disagree, and
-        both values) and all `rows`.
+        both values) and all `rows`. A rule that breaks the contract of a layer or a loss has one
+        wrong row "form", whose detail says how.
 
     Raises:
         TypeError: if `rule` is neither a layer nor a loss, or `loss` and `penalty` are none.
-        ValueError: if the shape is none or does not match the layer, if the targets do not match the loss, if
-            a size is below 1, or if none of the default targets gives a finite loss.
+        ValueError: if the shape is none or does not match the layer, if the targets do not match
+            the loss, if a size is below 1, or if none of the default targets gives a finite loss.
 
     Example:
         >>> import nnjax as nn
@@ -120,7 +121,8 @@ def verify(
             scaled = isinstance(rule, Layer) and loss is None
             points += delicate_points(problem.inputs, over, kind, scaled)
         rows += judge_points(problem, points, called, excused)
-    if problems and inputs is None and all(row.oracle != "form" for row in rows if row.options in problems):
+    formed = all(row.oracle != "form" for row in rows if row.options in problems)
+    if problems and inputs is None and formed:
         rows += _one_example(rule, tuple(in_shape), x, loss, penalty, targets, called, excused)
     report = Report(tuple(rows))
     if show:

@@ -1,6 +1,5 @@
 """The form of a rule: what breaks the contract before any number is compared, in one sentence."""
 
-import os
 import textwrap
 import traceback
 from collections.abc import Callable, Sequence
@@ -12,14 +11,14 @@ import jax.numpy as jnp
 import jaxlib
 import numpy as np
 
-from nnjax.contract import ContractError, described, initialised, pair
+from nnjax.contract import ContractError, check_takes, described, initialised, pair
 from nnjax.core import Layer, Loss, Shape
 from nnjax.verify.evidence import low_precision
 from nnjax.verify.problem import Problem, cast
 
 LIBRARIES = (
     str(Path(__file__).parents[1]),
-    *(os.path.dirname(str(module.__file__)) for module in (jax, jaxlib, np)),
+    *(str(Path(str(module.__file__)).parent) for module in (jax, jaxlib, np)),
 )
 """The folders whose lines are not those of the author of a rule."""
 
@@ -50,6 +49,10 @@ def _other_tree(name: str, found: Any, expected: Any) -> str:
     trees = jax.tree.structure(found), jax.tree.structure(expected)
     if trees[0] == trees[1]:
         return ""
+    if "*" in map(_bare, trees):  # a single array on one side: there are no names to compare
+        wanted = f"gradients with the tree {_tree(trees[1])}"
+        wanted = "the gradient as an array" if _bare(trees[1]) == "*" else wanted
+        return f"{name}: expected {wanted}, got {described(found)}"
     names, given = (_names(name, tree) for tree in (expected, found))
     missing = [leaf for leaf in names if leaf not in given]
     more = [leaf for leaf in given if leaf not in names]
@@ -58,15 +61,13 @@ def _other_tree(name: str, found: Any, expected: Any) -> str:
         for leaves, what in ((missing, "missing"), (more, "not expected"))
         if leaves
     )
-    said = f"{name}: expected gradients with the tree {_tree(trees[1])}, got {_tree(trees[0])}"
-    return f"{said}: {which}" if which else said
+    trees_of = f"expected gradients with the tree {_tree(trees[1])}, got {_tree(trees[0])}"
+    return f"{name}: {trees_of}" + (f": {which}" if which else "")
 
 
 def _other_arrays(name: str, found: Any, expected: Any) -> str:
-    leaves = zip(
-        _names(name, found), jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
-    )
-    for leaf, a, b in leaves:
+    arrays = map(jax.tree.leaves, (found, expected))
+    for leaf, a, b in zip(_names(name, found), *arrays, strict=True):
         if (a.shape, a.dtype) != (b.shape, b.dtype):
             return f"{leaf}: expected {b.dtype}{b.shape}, got {a.dtype}{a.shape}"
     return ""
@@ -82,8 +83,11 @@ def _names(name: str, tree: Any) -> list[str]:
 
 def _tree(structure: Any) -> str:
     """A tree as one would write it, with * for each array."""
-    text = str(structure).removeprefix("PyTreeDef(").removesuffix(")")
-    return "an array" if text == "*" else textwrap.shorten(text, 80, placeholder=" ...")
+    return textwrap.shorten(_bare(structure), 80, placeholder=" ...")
+
+
+def _bare(structure: Any) -> str:
+    return str(structure).removeprefix("PyTreeDef(").removesuffix(")")
 
 
 def said(error: Exception) -> str:
@@ -161,20 +165,46 @@ def _check_floats(y: Any, function: str, name: str) -> None:
 
 
 def rule_misfit(
+    of: Callable[[Callable[..., Any]], Callable[[Any], Any]],
+    inputs: Any,
+    f: Callable[..., Any],
     forward: Callable[..., Any],
     backward: Callable[..., Any],
-    primal: Callable[..., Any],
+    static: Sequence[int],
+    names: Sequence[str],
+) -> str:
+    """How the functions of a rule violate what `jax.custom_vjp` expects of them; else empty.
+
+    `of` makes of a function of the named arguments one of the inputs.
+    """
+
+    def check(*args: Any) -> None:
+        _check_rule(f, forward, backward, static, args, names)
+
+    try:
+        jax.eval_shape(of(check), inputs)
+    except ContractError as error:
+        return str(error)
+    except Exception:  # any other error is said where the rule runs as it will
+        return ""
+    return ""
+
+
+def _check_rule(
+    f: Callable[..., Any],
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
     static: Sequence[int],
     args: Sequence[Any],
     names: Sequence[str],
 ) -> None:
-    """Refuse a rule as for `jax.custom_vjp` whose functions return anything else than they ought.
-
-    Raises:
-        ContractError: naming the function, what was expected and what it returned.
-    """
-    y, residuals = pair(forward(*args), "forward", "(y, residuals)")
-    expected = primal(*args)
+    check_takes(forward, "forward", names)
+    check_takes(backward, "backward", [*(names[i] for i in static), "residuals", "dy"])
+    returned = forward(*args)
+    # JAX takes a list too.
+    returned = tuple(returned) if isinstance(returned, list) else returned
+    y, residuals = pair(returned, "forward", "(y, residuals)")
+    expected = f(*args)
     if _arrays(y) != _arrays(expected):
         raise ContractError(
             f"forward: expected y like the output of the function, {_shapes(expected)}, got "
@@ -182,30 +212,21 @@ def rule_misfit(
         )
     dy = jax.tree.map(_zero, y)
     grads = backward(*(args[i] for i in static), residuals, dy)
-    kept = [
-        (name, arg)
-        for i, (name, arg) in enumerate(zip(names, args, strict=True))
-        if i not in static
-    ]
-    wanted = ", ".join(name for name, _ in kept)
+    kept = [(n, arg) for i, (n, arg) in enumerate(zip(names, args, strict=True)) if i not in static]
     if not isinstance(grads, tuple | list) or len(grads) != len(kept):
         raise ContractError(
-            f"backward: expected a tuple of {len(kept)}, one gradient for each of the arguments "
-            f"{wanted}, got {described(grads)}"
+            f"backward: expected a tuple of {len(kept)}, a gradient for each of the arguments "
+            f"{', '.join(name for name, _ in kept)}, got {described(grads)}"
         )
     for (name, arg), gradient in zip(kept, grads, strict=True):
-        if gradient is None:
-            continue
-        wrong = _other_tree(name, gradient, arg)
+        wrong = "" if gradient is None else _other_tree(name, gradient, arg)
         if wrong:
             raise ContractError(f"backward: {wrong}")
-        leaves = zip(
-            _names(name, arg), jax.tree.leaves(gradient), jax.tree.leaves(arg), strict=True
-        )
-        for leaf, a, b in leaves:
+        arrays = () if gradient is None else map(jax.tree.leaves, (gradient, arg))
+        for leaf, a, b in zip(_names(name, gradient), *arrays, strict=True):
             if np.shape(a) != np.shape(b):
                 raise ContractError(
-                    f"backward: {leaf}: expected a gradient of shape {np.shape(b)}, got {np.shape(a)}"
+                    f"backward: {leaf}: expected the shape {np.shape(b)}, got {np.shape(a)}"
                 )
 
 

@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from nnjax.verify import also as on_request
+from nnjax.verify.arguments import check_function
 from nnjax.verify.compare import difference
 from nnjax.verify.evidence import REFUSALS, Point
+from nnjax.verify.form import rule_misfit, said, same_outputs
 from nnjax.verify.judge import TOLERANCE, ULPS, judge_points
 from nnjax.verify.plain import coarsest, plain
 from nnjax.verify.points import delicate_points, merged
@@ -79,7 +81,8 @@ def verify_function(
 
     Raises:
         TypeError: if no argument or no output has a derivative, or if one is complex.
-        ValueError: if an argument is not finite, or if `also` names an unknown check.
+        ValueError: if an argument is not finite, if f or the reference raises an error or gives
+            other outputs than the other, or if `also` names an unknown check.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn
@@ -93,15 +96,19 @@ def verify_function(
 
     Source: see `nnjax/verify/oracles.py` for each oracle.
     """
-    unknown = [check for check in also if check not in ALSO]
-    if isinstance(also, str) or unknown:
-        raise ValueError(f"verify_function: also: expected any of {', '.join(ALSO)}, got {also!r}")
+    check_function(f, args, rule, reference, nondiff_argnums, also, ALSO)
     static = (*nondiff_argnums, *getattr(f, "nondiff_argnums", ()))
     ruled = f if rule is None else _with_rule(f, rule, nondiff_argnums)
     called = name or getattr(f, "__name__", "") or "function"
     primal = reference or f
     function = _Function(ruled, primal, args, static)
+    if reference is not None:
+        same_outputs(function.of(f), function.of(reference), function.inputs)
+    forward, backward = rule or (getattr(f, "fwd", None), getattr(f, "bwd", None))
     problem, excused = function.problem(), dict(unsuited or {})
+    if forward is not None and backward is not None:
+        given = f, forward, backward, static, function.labels
+        problem = problem._replace(broken=lambda: rule_misfit(function.of, function.inputs, *given))
 
     points = [Point("", problem.inputs)]
     if delicate:
@@ -148,7 +155,7 @@ class _Function:
                 if jax.tree.leaves(kept):
                     self.inputs[label] = to_float32(jax.tree.map(np.asarray, kept))
         self.labels = names
-        if not self.inputs:
+        if not any(np.size(leaf) for _, _, leaf in _leaves(self.inputs)):
             raise TypeError(
                 "verify_function: no argument has a derivative; expected an array of floats among "
                 f"{', '.join(names) or 'the arguments'}"
@@ -177,7 +184,10 @@ class _Function:
             except Exception:  # whatever a kernel says of float64
                 y, accepted = None, in_float32
             if y is None:  # what the function says of float32 is for the user
-                jax.block_until_ready(jax.jit(in_float32)(inputs))
+                try:
+                    jax.block_until_ready(jax.jit(in_float32)(inputs))
+                except Exception as error:
+                    raise ValueError(f"verify_function: the function raises {said(error)}") from None
                 return accepted, float(jnp.finfo(jnp.float32).eps)
         floats = [leaf.dtype for leaf in jax.tree.leaves(y) if _differentiable(leaf)]
         return call, max((float(jnp.finfo(dtype).eps) for dtype in floats), default=0.0)
@@ -233,6 +243,11 @@ class _Function:
         """The outputs that have a derivative."""
         with jax.enable_x64(True):
             shapes = jax.eval_shape(self.primal, self.inputs)
+        if any(jnp.issubdtype(leaf.dtype, jnp.complexfloating) for leaf in jax.tree.leaves(shapes)):
+            raise TypeError(
+                "verify_function: an output is complex; verify a function that returns its real "
+                "and imaginary parts"
+            )
         return [leaf for leaf in jax.tree.leaves(shapes) if _differentiable(leaf)]
 
     def values(self, block: str, own_forward: bool) -> list[Row]:
