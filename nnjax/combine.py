@@ -261,8 +261,10 @@ def parallel(*branches: Layer, join: Join = "sum") -> Layer:
             signals = _split(dy, residuals.outputs)
         grads, dxs = [], []
         each = zip(branches, params, residuals.branches, signals, strict=True)
-        for i, (branch, *its) in enumerate(each):
-            branch_grads, branch_dx = _backward(branch, *its, f"branch {i} of parallel")
+        for i, (branch, its, saved, signal) in enumerate(each):
+            branch_grads, branch_dx = _backward(
+                branch, its, saved, signal, f"branch {i} of parallel"
+            )
             grads.append(branch_grads)
             dxs.append(branch_dx)
         return tuple(grads), reduce(operator.add, dxs)

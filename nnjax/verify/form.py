@@ -30,13 +30,13 @@ def misfit(problem: Problem, low: Any) -> str:
         try:
             with jax.enable_x64(True) if dtype == jnp.float64 else low_precision():
                 broken = problem.broken()
-                gradient = None if broken else jax.eval_shape(problem.gradient, inputs)
+                if broken:
+                    return broken
+                gradient = jax.eval_shape(problem.gradient, inputs)
         except ContractError as error:
             return str(error)
         except Exception as error:  # any error raised by a rule under test is a finding
             return f"the rule cannot be traced: {said(error)}"
-        if broken:
-            return broken
         for name, expected in inputs.items():
             found = gradient[name]
             wrong = _other_tree(name, found, expected) or _other_arrays(name, found, expected)
