@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from nnjax.checks import check_shape, check_whole, is_whole
+from nnjax.checks import check_shape, is_whole
 from nnjax.contract import described
 from nnjax.core import Layer, Loss, Penalty
 
@@ -23,7 +23,8 @@ def check_arguments(
             f"verify: expected a layer or a loss, got {rule!r}" + _call(rule, "layer", "relu()")
         )
     check_shape(in_shape, "verify(in_shape)", 1)
-    check_whole(batch, "verify(batch)")
+    if not is_whole(batch):
+        raise ValueError(f"verify(batch): expected a whole number of at least 1, got {batch!r}")
     if not (loss is None or isinstance(loss, Loss)):
         raise TypeError(
             f"verify(loss): expected a loss, got {loss!r}" + _call(loss, "loss", "huber(1.0)")

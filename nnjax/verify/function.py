@@ -81,8 +81,8 @@ def verify_function(
 
     Raises:
         TypeError: if no argument or no output has a derivative, or if one is complex.
-        ValueError: if an argument is not finite, if f or the reference raises an error or gives
-            other outputs than the other, or if `also` names an unknown check.
+        ValueError: if an argument is not finite, if f raises an error, if the outputs of the
+            reference differ in shape from those of f, or if `also` names an unknown check.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn
@@ -187,7 +187,7 @@ class _Function:
                 try:
                     jax.block_until_ready(jax.jit(in_float32)(inputs))
                 except Exception as error:
-                    raise ValueError(f"verify_function: the function raises {said(error)}") from None
+                    raise ValueError(f"verify_function: f raises {said(error)}") from None
                 return accepted, float(jnp.finfo(jnp.float32).eps)
         floats = [leaf.dtype for leaf in jax.tree.leaves(y) if _differentiable(leaf)]
         return call, max((float(jnp.finfo(dtype).eps) for dtype in floats), default=0.0)

@@ -11,7 +11,6 @@ import pytest
 from forms import the_form
 
 import nnjax as nn
-from nnjax.contract import ContractError
 
 # --- layers ---------------------------------------------------------------------------------------
 
@@ -260,7 +259,7 @@ def test_init_of_the_librarys_layers(layer: nn.Layer, in_shape: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        ({"batch": 2.0}, ValueError, r"verify\(batch\): expected a positive whole number, got 2.0"),
+        ({"batch": 2.0}, ValueError, r"verify\(batch\): expected a whole number .*, got 2.0"),
         ({"loss": nn.huber}, TypeError, r"verify\(loss\): expected a loss.*as in nn\.huber"),
         ({"loss": nn.relu()}, TypeError, r"verify\(loss\): expected a loss, got relu\(\)"),
         ({"loss": nn.mean_squared_error, "penalty": nn.l2}, TypeError, r"as in nn\.l2\(0\.1\)"),
@@ -293,7 +292,7 @@ def test_combined(network: Any, place: str) -> None:
     ):
         ((role, function),) = part.items()
         found(network(RIGHT._replace(**{role: function})), f"^{place}: {role}: expected")
-    with pytest.raises(ContractError, match=rf"^{place}: forward: expected the arguments"):
+    with pytest.raises(ValueError, match=rf"^{place}: forward: expected the arguments"):
         network(RIGHT._replace(forward=lambda params, x: (x, ())))
 
 
@@ -306,10 +305,10 @@ def test_combined(network: Any, place: str) -> None:
 )
 def test_training(change: Any, said: str) -> None:
     layer, params, x = RIGHT._replace(**change), {"w": jnp.ones(3)}, jnp.ones((4, 3))
-    with pytest.raises(ContractError, match=said):
+    with pytest.raises(ValueError, match=said):
         nn.value_and_grad(layer, nn.mean_squared_error)(params, x, x)
     if "backward" in change:
-        with pytest.raises(ContractError, match=said):
+        with pytest.raises(ValueError, match=said):
             nn.fit(
                 layer, nn.mean_squared_error, optax.sgd(0.1), params, (x, x), epochs=1, batch_size=4
             )
