@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
+from nnjax.checks import check_shape
+
 Make = TypeVar("Make", bound=Callable[..., Any])
 
 
@@ -95,6 +97,9 @@ class Made:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the function returns."""
+        if self.role == "init":  # of every layer of the library, so that none has to check
+            given = dict(zip(("key", "in_shape"), args, strict=False)) | kwargs
+            check_shape(given.get("in_shape"), f"{self.call!r}.init(in_shape)")
         return self.function(*args, **kwargs)
 
     def __eq__(self, other: object) -> bool:

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from nnjax.calls import recorded
+from nnjax.contract import LAYER, ContractError, check_functions, initialised, pair
 from nnjax.core import Layer, Params, Residuals, Shape
 
 Join = Literal["sum", "concat", "multiply"]
@@ -59,10 +60,8 @@ def serial(*layers: Layer) -> Layer:
     def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
         params, shape = [], tuple(in_shape)
         for i, layer in enumerate(layers):
-            try:
-                layer_params, shape = layer.init(jax.random.fold_in(key, i), shape)
-            except ValueError as error:
-                raise ValueError(f"layer {i} of serial: {error}") from None
+            layer_key = jax.random.fold_in(key, i)
+            layer_params, shape = _init(layer, layer_key, shape, f"layer {i} of serial")
             params.append(layer_params)
         return tuple(params), shape
 
@@ -77,16 +76,18 @@ def serial(*layers: Layer) -> Layer:
         residuals = []
         for i, (layer, layer_params) in enumerate(zip(layers, params, strict=True)):
             layer_key = None if key is None else jax.random.fold_in(key, i)
-            x, layer_residuals = layer.forward(layer_params, x, layer_key)
+            x, layer_residuals = _forward(layer, layer_params, x, layer_key, f"layer {i} of serial")
             residuals.append(layer_residuals)
         return x, tuple(residuals)
 
     def backward(params: Params, residuals: Residuals, dy: jax.Array) -> tuple[Params, jax.Array]:
         grads = []
-        for layer, layer_params, layer_residuals in zip(
-            reversed(layers), reversed(params), reversed(residuals), strict=True
+        for i, layer_params, layer_residuals in zip(
+            reversed(range(len(layers))), reversed(params), reversed(residuals), strict=True
         ):
-            layer_grads, dy = layer.backward(layer_params, layer_residuals, dy)
+            layer_grads, dy = _backward(
+                layers[i], layer_params, layer_residuals, dy, f"layer {i} of serial"
+            )
             grads.append(layer_grads)
         return tuple(reversed(grads)), dy
 
@@ -136,19 +137,19 @@ def residual(branch: Layer) -> Layer:
             )
 
     def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
-        params, out_shape = branch.init(key, tuple(in_shape))
+        params, out_shape = _init(branch, key, tuple(in_shape), "residual")
         check(tuple(in_shape), out_shape)
         return params, out_shape
 
     def forward(
         params: Params, x: jax.Array, key: jax.Array | None = None
     ) -> tuple[jax.Array, Residuals]:
-        y, residuals = branch.forward(params, x, key)
+        y, residuals = _forward(branch, params, x, key, "residual")
         check(x.shape, y.shape)
         return x + y, residuals
 
     def backward(params: Params, residuals: Residuals, dy: jax.Array) -> tuple[Params, jax.Array]:
-        grads, dx = branch.backward(params, residuals, dy)
+        grads, dx = _backward(branch, params, residuals, dy, "residual")
         return grads, dy.astype(dx.dtype) + dx
 
     return Layer(init, forward, backward)
@@ -220,12 +221,10 @@ def parallel(*branches: Layer, join: Join = "sum") -> Layer:
     def init(key: jax.Array, in_shape: Shape) -> tuple[Params, Shape]:
         params, shapes = [], []
         for i, branch in enumerate(branches):
-            try:
-                branch_params, shape = branch.init(jax.random.fold_in(key, i), tuple(in_shape))
-            except ValueError as error:
-                raise ValueError(f"branch {i} of parallel: {error}") from None
+            branch_key, where = jax.random.fold_in(key, i), f"branch {i} of parallel"
+            branch_params, shape = _init(branch, branch_key, tuple(in_shape), where)
             params.append(branch_params)
-            shapes.append(tuple(shape))
+            shapes.append(shape)
         return tuple(params), _joined_shape(shapes, join)
 
     def forward(
@@ -239,7 +238,9 @@ def parallel(*branches: Layer, join: Join = "sum") -> Layer:
         outputs, residuals = [], []
         for i, (branch, branch_params) in enumerate(zip(branches, params, strict=True)):
             branch_key = None if key is None else jax.random.fold_in(key, i)
-            y, branch_residuals = branch.forward(branch_params, x, branch_key)
+            y, branch_residuals = _forward(
+                branch, branch_params, x, branch_key, f"branch {i} of parallel"
+            )
             outputs.append(y)
             residuals.append(branch_residuals)
         _joined_shape([y.shape for y in outputs], join)
@@ -259,8 +260,11 @@ def parallel(*branches: Layer, join: Join = "sum") -> Layer:
         else:
             signals = _split(dy, residuals.outputs)
         grads, dxs = [], []
-        for branch, *its in zip(branches, params, residuals.branches, signals, strict=True):
-            branch_grads, branch_dx = branch.backward(*its)
+        each = zip(branches, params, residuals.branches, signals, strict=True)
+        for i, (branch, its, saved, signal) in enumerate(each):
+            branch_grads, branch_dx = _backward(
+                branch, its, saved, signal, f"branch {i} of parallel"
+            )
             grads.append(branch_grads)
             dxs.append(branch_dx)
         return tuple(grads), reduce(operator.add, dxs)
@@ -300,9 +304,34 @@ def _times_the_others(dy: jax.Array, outputs: tuple[jax.Array, ...]) -> list[jax
     return [*map(operator.mul, before[:-1], after), before[-1]]
 
 
+def _init(layer: Layer, key: jax.Array, in_shape: Shape, place: str) -> tuple[Params, Shape]:
+    try:
+        return initialised(layer, key, in_shape)
+    except ContractError as error:
+        raise ContractError(f"{place}: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None
+
+
+def _forward(
+    layer: Layer, params: Params, x: jax.Array, key: jax.Array | None, place: str
+) -> tuple[jax.Array, Residuals]:
+    return pair(layer.forward(params, x, key), f"{place}: forward", "(y, residuals)")
+
+
+def _backward(
+    layer: Layer, params: Params, residuals: Residuals, dy: jax.Array, place: str
+) -> tuple[Params, jax.Array]:
+    return pair(layer.backward(params, residuals, dy), f"{place}: backward", "(dparams, dx)")
+
+
 def _check_layer(layer: Layer, place: str) -> None:
     if not isinstance(layer, Layer):
         raise TypeError(
             f"{place}: expected a layer, got {layer!r}; call the function that makes it, as in "
             "nn.relu()"
         )
+    try:
+        check_functions(layer, LAYER)
+    except ContractError as error:
+        raise ContractError(f"{place}: {error}") from None

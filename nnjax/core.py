@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from nnjax.calls import text_of
+from nnjax.contract import pair
 
 Params = Any
 """A pytree of arrays; a layer without parameters has the empty tuple `()`."""
@@ -133,7 +134,8 @@ def value_and_grad(
         numbers; None means evaluation.
 
     Raises:
-        ValueError: (the returned function) if shapes do not fit; the message names both.
+        ValueError: (the returned function) if shapes do not fit, naming both, or if a function of
+            the network or the loss does not return a pair.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn
@@ -152,9 +154,12 @@ def value_and_grad(
     def value_and_gradients(
         params: Params, x: jax.Array, targets: Any, key: jax.Array | None = None
     ) -> tuple[jax.Array, Params]:
-        scores, residuals = network.forward(params, x, key)
-        J, loss_residuals = loss.forward(scores, targets)
-        grads, _ = network.backward(params, residuals, loss.backward(loss_residuals))
+        scores, residuals = pair(network.forward(params, x, key), "forward", "(y, residuals)")
+        J, loss_residuals = pair(
+            loss.forward(scores, targets), "the loss's forward", "(J, residuals)"
+        )
+        dscores = loss.backward(loss_residuals)
+        grads, _ = pair(network.backward(params, residuals, dscores), "backward", "(dparams, dx)")
         if penalty is not None:
             P, penalty_residuals = penalty.forward(params)
             J = J + P.astype(J.dtype)

@@ -8,9 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nnjax.contract import LAYER, LOSS, ContractError, check_functions
 from nnjax.core import Layer, Loss, Penalty, Shape
 from nnjax.verify.case import Case, Draw, normal
+from nnjax.verify.checks import check_arguments
 from nnjax.verify.evidence import Point
+from nnjax.verify.form import drawn_params, output
 from nnjax.verify.judge import judge, judge_points
 from nnjax.verify.points import delicate_points
 from nnjax.verify.problem import (
@@ -76,12 +79,13 @@ def verify(
 
     Returns:
         A `Report`: `passed`, `wrong` (rows with the first parameter and index that disagree, and
-        both values) and all `rows`.
+        both values) and all `rows`. A rule that breaks the contract of a layer or a loss has one
+        wrong row "form", whose detail says how.
 
     Raises:
-        TypeError: if `rule` is neither a layer nor a loss.
-        ValueError: if the shape does not match the layer, if the targets do not match the loss, if
-            a size is below 1, or if none of the default targets gives a finite loss.
+        TypeError: if `rule` is neither a layer nor a loss, or `loss` and `penalty` are none.
+        ValueError: if the shape is none or does not match the layer, if the targets do not match
+            the loss, if a size is below 1, or if none of the default targets gives a finite loss.
 
     Example:
         >>> import nnjax as nn
@@ -92,22 +96,24 @@ def verify(
 
     Source: see `nnjax/verify/oracles.py` for each oracle.
     """
+    check_arguments(rule, in_shape, loss, penalty, batch, inputs)
     shape = (batch, *in_shape)
-    if any(n < 1 for n in shape):
-        raise ValueError(f"verify: expected batch and in_shape to be at least 1, got {shape}")
-    x = to_float32((inputs or normal)(np.random.default_rng(2), shape))
-    if isinstance(rule, Loss):
-        problems = _loss_problems(rule, x, targets)
-    elif isinstance(rule, Layer):
-        problems = _layer_problems(rule, tuple(in_shape), x, loss, penalty, targets)
-    else:
-        raise TypeError(
-            f"verify: expected a layer or a loss, got {rule!r}; call the function that makes "
-            "the layer, as in nn.relu()"
-        )
     called = name or ("loss" if isinstance(rule, Loss) else "network" if loss else "layer")
+    x = to_float32((inputs or normal)(np.random.default_rng(2), shape))
+    if np.shape(x) != shape:
+        raise ValueError(f"verify(inputs): expected an array of shape {shape}, got {np.shape(x)}")
     excused = dict(unsuited or {})
     rows: list[Row] = []
+    problems: dict[str, Problem] = {}
+    try:
+        if isinstance(rule, Loss):
+            check_functions(rule, LOSS)
+            problems = _loss_problems(rule, x, targets)
+        else:
+            check_functions(rule, LAYER)
+            problems = _layer_problems(rule, tuple(in_shape), x, loss, penalty, targets)
+    except ContractError as error:
+        rows.append(Row(called, "", "form", math.nan, math.nan, "wrong", str(error)))
     for kind, problem in problems.items():
         points = [Point(kind, problem.inputs)]
         if inputs is None:
@@ -115,7 +121,8 @@ def verify(
             scaled = isinstance(rule, Layer) and loss is None
             points += delicate_points(problem.inputs, over, kind, scaled)
         rows += judge_points(problem, points, called, excused)
-    if inputs is None and all(row.oracle != "form" for row in rows if row.options in problems):
+    formed = all(row.oracle != "form" for row in rows if row.options in problems)
+    if problems and inputs is None and formed:
         rows += _one_example(rule, tuple(in_shape), x, loss, penalty, targets, called, excused)
     report = Report(tuple(rows))
     if show:
@@ -172,16 +179,12 @@ def _layer_problems(
     # Near the initial parameters, not at them: zero biases and equal scales hide mistakes.
     rng = np.random.default_rng(1)
     with jax.enable_x64(True):
-        params, out_shape = layer.init(jax.random.key(0), in_shape)
+        params, out_shape = drawn_params(layer, in_shape)
         params = jax.tree.map(
-            lambda leaf: (
-                to_float32(np.asarray(leaf) + 0.1 * rng.normal(size=np.shape(leaf)))
-                if jnp.issubdtype(jnp.asarray(leaf).dtype, jnp.floating)
-                else np.asarray(leaf)
-            ),
+            lambda leaf: to_float32(np.asarray(leaf) + 0.1 * rng.normal(size=np.shape(leaf))),
             params,
         )
-        evaluated = layer.forward(params, jnp.asarray(x), None)[0]
+        evaluated = output(layer, params, jnp.asarray(x), None)
         key = _training_key(layer, params, jnp.asarray(x), evaluated)
     keys = {"": None} if key is None else {"evaluation": None, "training": key}
     if loss is None:
@@ -193,7 +196,13 @@ def _layer_problems(
 
 def _training_key(layer: Layer, params: Any, x: jax.Array, evaluated: jax.Array) -> Any:
     """The first of many keys that changes the output; None if none does."""
-    forward = jax.jit(lambda key: layer.forward(params, x, key)[0])
+    forward = jax.jit(lambda key: output(layer, params, x, key))
+    trained = jax.eval_shape(forward, jax.random.key(5))
+    if trained.shape != evaluated.shape:
+        raise ContractError(
+            f"forward: expected y of shape {evaluated.shape}, as in evaluation, got "
+            f"{trained.shape} with a key"
+        )
     for key in jax.random.split(jax.random.key(5), 50):
         # Compilation may change the rounding; that is not another mode.
         if not np.allclose(forward(key), evaluated, rtol=1e-9, atol=1e-12, equal_nan=True):
@@ -205,9 +214,13 @@ def _loss_problems(loss: Loss, scores: np.ndarray, targets: Any) -> dict[str, Pr
     """The loss with the given targets, or with every kind of targets that it accepts."""
     try:
         kinds = kinds_of_targets(loss, scores, targets)
+    except ContractError:
+        raise
     except ValueError:
         if targets is not None:
             raise
+        kinds = {}
+    if not kinds:
         # A loss of probabilities is not finite on normal scores.
         scores = to_float32(np.random.default_rng(2).uniform(0.05, 0.95, scores.shape))
         kinds = kinds_of_targets(loss, scores, None)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nnjax.verify.compare import difference
+from nnjax.verify.form import said
 from nnjax.verify.judge import TOLERANCE, ULPS
 from nnjax.verify.oracles import STEP
 from nnjax.verify.plain import coarsest, plain
@@ -42,7 +43,7 @@ class Function:
                 if jax.tree.leaves(kept):
                     self.inputs[label] = to_float32(jax.tree.map(np.asarray, kept))
         self.labels = names
-        if not self.inputs:
+        if not any(np.size(leaf) for _, _, leaf in _leaves(self.inputs)):
             raise TypeError(
                 "verify_function: no argument has a derivative; expected an array of floats among "
                 f"{', '.join(names) or 'the arguments'}"
@@ -71,7 +72,10 @@ class Function:
             except Exception:  # whatever a kernel says of float64
                 y, accepted = None, in_float32
             if y is None:  # what the function says of float32 is for the user
-                jax.block_until_ready(jax.jit(in_float32)(inputs))
+                try:
+                    jax.block_until_ready(jax.jit(in_float32)(inputs))
+                except Exception as error:
+                    raise ValueError(f"verify_function: f raises {said(error)}") from None
                 return accepted, float(jnp.finfo(jnp.float32).eps)
         floats = [leaf.dtype for leaf in jax.tree.leaves(y) if _differentiable(leaf)]
         return call, max((float(jnp.finfo(dtype).eps) for dtype in floats), default=0.0)
@@ -127,6 +131,11 @@ class Function:
         """The outputs that have a derivative."""
         with jax.enable_x64(True):
             shapes = jax.eval_shape(self.primal, self.inputs)
+        if any(jnp.issubdtype(leaf.dtype, jnp.complexfloating) for leaf in jax.tree.leaves(shapes)):
+            raise TypeError(
+                "verify_function: an output is complex; verify a function that returns its real "
+                "and imaginary parts"
+            )
         return [leaf for leaf in jax.tree.leaves(shapes) if _differentiable(leaf)]
 
     def values(self, block: str, own_forward: bool) -> list[Row]:

@@ -10,8 +10,10 @@ import numpy as np
 
 from nnjax.verify import also as on_request
 from nnjax.verify.arguments import Function, is_array, is_ids
+from nnjax.verify.checks import check_function
 from nnjax.verify.compare import difference
 from nnjax.verify.evidence import Point
+from nnjax.verify.form import rule_misfit, same_outputs
 from nnjax.verify.judge import TOLERANCE, judge_points
 from nnjax.verify.points import delicate_points, merged
 from nnjax.verify.problem import Problem, cast
@@ -78,7 +80,8 @@ def verify_function(
 
     Raises:
         TypeError: if no argument or no output has a derivative, or if one is complex.
-        ValueError: if an argument is not finite, or if `also` names an unknown check.
+        ValueError: if an argument is not finite, if f raises an error, if the outputs of the
+            reference differ in shape from those of f, or if `also` names an unknown check.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn
@@ -93,15 +96,19 @@ def verify_function(
 
     Source: see `nnjax/verify/oracles.py` for each oracle.
     """
-    unknown = [check for check in also if check not in ALSO]
-    if isinstance(also, str) or unknown:
-        raise ValueError(f"verify_function: also: expected any of {', '.join(ALSO)}, got {also!r}")
+    check_function(f, args, rule, reference, nondiff_argnums, also, ALSO)
     static = (*nondiff_argnums, *getattr(f, "nondiff_argnums", ()))
     ruled = f if rule is None else _with_rule(f, rule, nondiff_argnums)
     called = name or getattr(f, "__name__", "") or "function"
     primal = reference or f
     function = Function(ruled, primal, args, static)
+    if reference is not None:
+        same_outputs(function.of(f), function.of(reference), function.inputs)
+    forward, backward = rule or (getattr(f, "fwd", None), getattr(f, "bwd", None))
     problem, excused = function.problem(), dict(unsuited or {})
+    if forward is not None and backward is not None:
+        given = f, forward, backward, static, function.labels
+        problem = problem._replace(broken=lambda: rule_misfit(function.of, function.inputs, *given))
 
     points = [Point("", problem.inputs)]
     if delicate:

@@ -11,8 +11,9 @@ import numpy as np
 from nnjax.verify.compare import Difference, difference, largest
 from nnjax.verify.differences import LOST
 from nnjax.verify.evidence import Evidence, Point, measure, says_nothing
-from nnjax.verify.problem import Problem, cast
-from nnjax.verify.programs import Programs, low_precision
+from nnjax.verify.form import misfit
+from nnjax.verify.problem import Problem
+from nnjax.verify.programs import Programs
 from nnjax.verify.report import Row
 
 TOLERANCE = {
@@ -87,9 +88,9 @@ def judge_points(
     """
     # Traced once per precision, for the check of the form and for the numbers.
     problem = problem._replace(gradient=jax.jit(problem.gradient, inline=True))
-    misfit = _form(problem, low)
-    if misfit:
-        return [Row(block, points[0].name, "form", math.nan, math.nan, "wrong", misfit)]
+    broken = misfit(problem, low)
+    if broken:
+        return [Row(block, points[0].name, "form", math.nan, math.nan, "wrong", broken)]
     programs = Programs(problem, points[0].inputs, unsuited or {}, low)
     rows: list[Row] = []
     usual = None
@@ -104,9 +105,9 @@ def judge_points(
 
 
 def _judge_point(evidence: Evidence, usual: Any, point: Point, block: str, low: Any) -> list[Row]:
-    def form(misfit: str) -> list[Row]:
+    def form(reason: str) -> list[Row]:
         verdict = "cannot judge" if point.delicate else "wrong"
-        return [Row(block, point.name, "form", math.nan, math.nan, verdict, misfit)]
+        return [Row(block, point.name, "form", math.nan, math.nan, verdict, reason)]
 
     if not math.isfinite(evidence.size):
         here = "here" if point.delicate else "on these inputs; pass other `inputs`"
@@ -343,29 +344,3 @@ def _side(slope: float, left: float, right: float, margin: float) -> str:
     taken = next((n for n, s in sides.items() if abs(slope - s) <= margin), "")
     between = min(left, right) <= slope <= max(left, right)
     return taken or ("between the slopes" if between else "a choice of its own for each output")
-
-
-def _form(problem: Problem, low: Any) -> str:
-    """How trees, shapes or dtypes violate the contract in either precision; else empty."""
-    for dtype in (jnp.float64, low):
-        inputs = cast(problem.inputs, dtype)
-        try:
-            with jax.enable_x64(True) if dtype == jnp.float64 else low_precision():
-                broken = problem.broken()
-                gradient = jax.eval_shape(problem.gradient, inputs)
-        except Exception as error:  # any error raised by a rule under test is a finding
-            reason = (str(error).strip().splitlines() or [""])[0]
-            return f"the rule cannot be traced: {type(error).__name__}: {reason}"
-        if broken:
-            return broken
-        if jax.tree.structure(gradient) != jax.tree.structure(inputs):
-            return (
-                f"expected gradients with the tree {jax.tree.structure(inputs)}, "
-                f"got {jax.tree.structure(gradient)}"
-            )
-        named = jax.tree_util.tree_leaves_with_path(gradient)
-        for (path, a), b in zip(named, jax.tree.leaves(inputs), strict=True):
-            if (a.shape, a.dtype) != (b.shape, b.dtype):
-                name = jax.tree_util.keystr(path, simple=True, separator=".")
-                return f"{name}: expected {b.dtype}{b.shape}, got {a.dtype}{a.shape}"
-    return ""

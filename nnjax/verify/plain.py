@@ -50,8 +50,10 @@ def plain(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def has_custom_rule(jaxpr: Jaxpr, whole: bool = True) -> bool:
-    """Whether a custom derivative rule is called anywhere inside, other than a rule of JAX; `whole`:
-    the function may itself be a rule of JAX."""
+    """Whether a custom derivative rule is called anywhere inside, other than a rule of JAX.
+
+    `whole`: the function may itself be a rule of JAX.
+    """
     whole = whole and len(jaxpr.eqns) == 1
     return any(_has_custom_rule(eqn, whole) for eqn in jaxpr.eqns)
 

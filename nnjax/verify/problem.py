@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nnjax.core import Layer, Loss, Penalty, value_and_grad
+from nnjax.contract import described, pair
+from nnjax.core import Layer, Loss, Penalty, Shape, value_and_grad
 from nnjax.verify.case import Case, LayerCase, LossCase, PenaltyCase
 
 
@@ -65,7 +66,8 @@ def layer_problem(
     inputs, find_x = _with_x(params, x)
 
     def output(inputs: Any) -> tuple[jax.Array, Any]:
-        return layer.forward(inputs["params"], find_x(inputs), key)
+        returned = layer.forward(inputs["params"], find_x(inputs), key)
+        return pair(returned, "forward", "(y, residuals)")
 
     y = jax.eval_shape(lambda inputs: output(inputs)[0], inputs)
     rng = np.random.default_rng(7)
@@ -79,12 +81,12 @@ def layer_problem(
     def backward(inputs: Any, scale: Any = 1.0) -> tuple[Any, Any]:
         y, residuals = output(inputs)
         dy = jnp.asarray(r, y.dtype) * jnp.asarray(scale, y.dtype)
-        return layer.backward(inputs["params"], residuals, dy)
+        returned = layer.backward(inputs["params"], residuals, dy)
+        return pair(returned, "backward", "(dparams, dx)")
 
     def broken() -> str:
-        if promised is not None and y.shape[1:] != tuple(promised):
-            return f"init returns the output shape {promised}, but forward gives {y.shape[1:]}"
-        return "" if "x" in inputs else _ids(x, jax.eval_shape(backward, inputs)[1])
+        wrong = "" if promised is None else _promised(y, len(x), promised)
+        return wrong if wrong or "x" in inputs else _ids(x, jax.eval_shape(backward, inputs)[1])
 
     def gradient(inputs: Any, scale: Any = 1.0) -> Any:
         return _gradients(*backward(inputs, scale), inputs)
@@ -106,7 +108,7 @@ def network_problem(
 
     def run(inputs: Any) -> tuple[jax.Array, Any, Any]:
         scores, residuals = network.forward(inputs["params"], find_x(inputs), key)
-        J, loss_residuals = loss.forward(scores, _like(targets, scores))
+        J, loss_residuals = _value(loss, scores, _like(targets, scores))
         return J, residuals, loss_residuals
 
     def terms(inputs: Any) -> jax.Array:
@@ -124,7 +126,15 @@ def network_problem(
         dx = network.backward(inputs["params"], residuals, loss.backward(loss_residuals))[1]
         return _gradients(found[1], dx, inputs)
 
-    return Problem(terms, gradient, inputs, lambda: _scalar(jax.eval_shape(terms, inputs)))
+    def broken() -> str:
+        def signal(inputs: Any) -> tuple[jax.Array, Any]:
+            scores = network.forward(inputs["params"], find_x(inputs), key)[0]
+            return scores, loss.backward(run(inputs)[2])
+
+        wrong = _scalar(jax.eval_shape(terms, inputs))
+        return wrong or _dscores(*jax.eval_shape(signal, inputs))
+
+    return Problem(terms, gradient, inputs, broken)
 
 
 def loss_problem(loss: Loss, scores: np.ndarray, targets: Any) -> Problem:
@@ -132,7 +142,7 @@ def loss_problem(loss: Loss, scores: np.ndarray, targets: Any) -> Problem:
 
     def run(inputs: Any) -> tuple[jax.Array, Any]:
         z = inputs["scores"]
-        return loss.forward(z, _like(targets, z))
+        return _value(loss, z, _like(targets, z))
 
     def terms(inputs: Any) -> jax.Array:
         return run(inputs)[0]
@@ -188,6 +198,32 @@ def _with_x(params: Any, x: np.ndarray) -> tuple[Any, Callable[[Any], Any]]:
 
 def _gradients(dparams: Any, dx: Any, inputs: Any) -> Any:
     return {"params": dparams} | ({"x": dx} if "x" in inputs else {})
+
+
+def _promised(y: Any, batch: int, out_shape: Shape) -> str:
+    """How the output differs from the shape that init returned; else empty."""
+    if y.shape == (batch, *out_shape):
+        return ""
+    if y.shape[:1] == (batch,):
+        return f"init returns the output shape {out_shape}, but forward gives {y.shape[1:]}"
+    return (
+        f"forward: expected y of shape {(batch, *out_shape)}, the batch axis first and then the "
+        f"output shape that init returns, got {y.shape}"
+    )
+
+
+def _value(loss: Loss, scores: Any, targets: Any) -> tuple[jax.Array, Any]:
+    return pair(loss.forward(scores, targets), "the loss's forward", "(J, residuals)")
+
+
+def _dscores(scores: Any, dscores: Any) -> str:
+    """How the error signal that starts a network's backward pass differs from its scores."""
+    if getattr(dscores, "shape", None) == scores.shape:
+        return ""
+    return (
+        f"the loss's backward: expected dscores as an array of shape {scores.shape}, got "
+        f"{described(dscores)}"
+    )
 
 
 def _ids(x: np.ndarray, dx: Any) -> str:

@@ -1,4 +1,4 @@
-"""The compiled programs of a problem: the rule and the oracles, traced once and run at any point."""
+"""The compiled programs of a problem: the rule and the oracles, to be run at any point."""
 
 import functools
 import warnings

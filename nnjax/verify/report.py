@@ -98,9 +98,8 @@ class Table:
             )
             yield f"{block:21s} {options:34s}{cells}  {verdict}{others}"
             for row in by_oracle.values():
-                if row.detail and not (
-                    row.verdict == "cannot judge" and (block, row.detail) in self.printed
-                ):
+                once = row.verdict == "cannot judge" or row.oracle == "form"
+                if row.detail and not (once and (block, row.detail) in self.printed):
                     yield f"    {_about(row)}"
                     self.printed.add((block, row.detail))
 

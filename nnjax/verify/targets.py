@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nnjax.contract import ContractError
 from nnjax.core import Loss
 from nnjax.losses.reduction import Weighted
+from nnjax.verify.form import said, value
 from nnjax.verify.problem import cast, to_float32
 
 
@@ -16,7 +18,7 @@ def kinds_of_targets(loss: Loss, scores: np.ndarray, targets: Any) -> dict[str, 
     if targets is not None:
         targets = jax.tree.map(to_float32, targets, is_leaf=lambda node: type(node) is list)
         z, t = jax.tree.map(jnp.asarray, cast((scores, targets), jnp.float32))
-        loss.forward(z, t)  # raises an error that explains any mismatch
+        value(loss, z, t)  # raises an error that explains any mismatch
         return {"": targets}
     rng = np.random.default_rng(4)
     labels = rng.integers(scores.shape[-1], size=scores.shape[:-1]).astype(np.int32)
@@ -27,25 +29,29 @@ def kinds_of_targets(loss: Loss, scores: np.ndarray, targets: Any) -> dict[str, 
         "signs": np.sign(numbers - 0.5),
         "labels 0 or 1": labels % 2,
     }
-    kinds = {name: t for name, t in candidates.items() if _finite(loss, scores, t)}
+    reasons = {name: _not_finite(loss, scores, t) for name, t in candidates.items()}
+    kinds = {name: t for name, t in candidates.items() if not reasons[name]}
     if not kinds:
         raise ValueError(
             f"verify: none of the default targets gives a finite loss for scores of shape "
-            f"{scores.shape}; pass `targets` (and `inputs`, if needed)"
+            f"{scores.shape}; pass `targets` (and `inputs`, if needed); with numbers as targets "
+            f"{reasons['numbers']}"
         )
     if "labels" in kinds:
         kinds.pop("labels 0 or 1", None)
     weights = to_float32(rng.integers(0, 3, size=labels.shape) + 0.5)
     weighted = Weighted(next(iter(kinds.values())), weights)
-    if _finite(loss, scores, weighted):
+    if not _not_finite(loss, scores, weighted):
         kinds["weighted"] = weighted
     return kinds
 
 
-def _finite(loss: Loss, scores: np.ndarray, targets: Any) -> bool:
-    """Whether the loss accepts the targets and all of its value is finite."""
+def _not_finite(loss: Loss, scores: np.ndarray, targets: Any) -> str:
+    """Why these are no targets for the loss; empty if it takes them and its value is finite."""
     z, t = jax.tree.map(jnp.asarray, cast((scores, targets), jnp.float32))
     try:
-        return bool(jnp.isfinite(loss.forward(z, t)[0]).all())
-    except (ValueError, TypeError, AttributeError):
-        return False
+        return "" if bool(jnp.isfinite(value(loss, z, t)).all()) else "it is not finite"
+    except ContractError:
+        raise
+    except (ValueError, TypeError, AttributeError) as error:
+        return f"it raises {said(error)}"

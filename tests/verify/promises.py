@@ -20,8 +20,8 @@ import nnjax as nn
 from nnjax.core import Params
 from nnjax.verify import verify_case
 from nnjax.verify.case import LayerCase, LossCase
-from nnjax.verify.programs import quick_options
 from nnjax.verify.problem import cast, drawn, to_float32
+from nnjax.verify.programs import quick_options
 
 EVERY_FLOAT = (jnp.float16, jnp.bfloat16, jnp.float32, jnp.float64)
 
