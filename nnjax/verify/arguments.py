@@ -186,12 +186,12 @@ class Function:
 
 def _same(found: Any, expected: Any, what: str, block: str, bound: float) -> Row:
     """Compare outputs: the rule's against the function's."""
-    trees = [
-        {what: [np.asarray(y) for y in jax.tree.leaves(tree) if _differentiable(y)]}
-        for tree in (found, expected)
-    ]
-    size = max((float(np.abs(y).max(initial=0)) for y in trees[1][what]), default=0.0)
-    at = difference(*trees, size, bound)
+
+    def floats(tree: Any) -> list[np.ndarray]:
+        return [np.asarray(y) for y in jax.tree.leaves(tree) if _differentiable(y)]
+
+    size = max((float(np.abs(y).max(initial=0)) for y in floats(expected)), default=0.0)
+    at = difference({what: floats(found)}, {what: floats(expected)}, size, bound)
     detail = f"{at.place}: rule {at.found:.9g}, function {at.expected:.9g}" if at.place else ""
     verdict = "wrong" if detail else "right"
     return Row(block, "", what, at.error, math.nan, verdict, detail)

@@ -35,8 +35,10 @@ class Differences(NamedTuple):
 
     def times(self, scale: float) -> "Differences":
         """The differences of scale J."""
-        slopes = (jax.tree.map(lambda leaf: leaf * scale, tree) for tree in self[:4])
-        return Differences(*slopes, *self[4:])
+        gradient, error, left, right = (
+            jax.tree.map(lambda leaf: leaf * scale, tree) for tree in self[:4]
+        )
+        return Differences(gradient, error, left, right, self.kink, self.torn)
 
 
 def extrapolated(gaps: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,14 +93,20 @@ def slopes(
         parts = np.split(full, np.cumsum(sizes)[:-1])
         return tree.unflatten([p.reshape(np.shape(x)) for p, x in zip(parts, leaves, strict=True)])
 
-    numbers = [shaped(n, np.nan) for n in (near, error, left[:, 0], right[:, 0])]
-    found = Differences(*numbers, shaped(kink, False), shaped(torn & ~kink, False))
-    return found._replace(error=jax.tree.map(_at_least_usual, found.error, found.kink))
+    kinks = shaped(kink, False)
+    return Differences(
+        gradient=shaped(near, np.nan),
+        error=jax.tree.map(_at_least_usual, shaped(error, np.nan), kinks),
+        left=shaped(left[:, 0], np.nan),
+        right=shaped(right[:, 0], np.nan),
+        kink=kinks,
+        torn=shaped(torn & ~kink, False),
+    )
 
 
 def _steady(gaps: np.ndarray) -> np.ndarray:
     """Whether the function changes by the same amount for every step."""
-    return (np.abs(gaps - gaps[:, :1]) <= 0.05 * np.abs(gaps[:, :1])).all(axis=1)
+    return np.all(np.abs(gaps - gaps[:, :1]) <= 0.05 * np.abs(gaps[:, :1]), axis=1)
 
 
 def _at_least_usual(error: np.ndarray, kink: np.ndarray) -> np.ndarray:

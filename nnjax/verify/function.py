@@ -92,7 +92,7 @@ def verify_function(
         >>> x, w = jnp.array([1.0, 2.0]), jnp.array([3.0, 4.0])
         >>> report = nn.verify_function(scale, x, w, show=False)
         >>> print(report.wrong[0].detail)
-        w[1]: rule -0.125, jax.grad -0.25 (float64)
+        w[1]: rule 2.38996434, jax.grad 4.77992868 (float64)
 
     Source: see `nnjax/verify/oracles.py` for each oracle.
     """

@@ -105,22 +105,25 @@ class Programs:
         """The least and the largest slope of J in each coordinate next to the inputs, if each
         output is on whichever side of its kinks it likes."""
         rng = np.random.default_rng(10)
-        least: Any = None
-        for _ in range(NEARBY):
+
+        def slopes() -> Any:
             near = jax.tree.map(
                 lambda x: x + AWAY * np.maximum(np.abs(x), 1) * rng.normal(size=x.shape),
                 cast(inputs, np.float64),
             )
             with jax.enable_x64(True):
-                slopes = jax.device_get(self._jacobian(near))
-            if least is None:
-                least, most = slopes, slopes
-            least = jax.tree.map(np.minimum, least, slopes)
-            most = jax.tree.map(np.maximum, most, slopes)
-        # The sides that these few points missed lie a little further out.
-        wider = jax.tree.map(lambda low, high: WIDER * (high - low), least, most)
-        least, most = jax.tree.map(np.subtract, least, wider), jax.tree.map(np.add, most, wider)
-        return tuple(jax.tree.map(lambda x: x.sum(axis=0), tree) for tree in (least, most))
+                return jax.device_get(self._jacobian(near))
+
+        found = [slopes() for _ in range(NEARBY)]
+
+        def ends(*slopes: np.ndarray) -> np.ndarray:
+            low, high = np.min(slopes, axis=0), np.max(slopes, axis=0)
+            # The sides that these few points missed lie a little further out.
+            more = WIDER * (high - low)
+            return np.stack([(low - more).sum(axis=0), (high + more).sum(axis=0)])
+
+        both = jax.tree.map(ends, *found)
+        return jax.tree.map(lambda x: x[0], both), jax.tree.map(lambda x: x[1], both)
 
     @functools.cached_property
     def _rule(self) -> Any:

@@ -80,7 +80,7 @@ class Table:
         self.printed: set[tuple[str, str]] = set()
 
     def lines(self, rows: Iterable[Row]) -> Iterator[str]:
-        """One line for each rule and point, then the details of its rows."""
+        """One line for each rule and point, then what there is to say of it."""
         for (block, options), point in itertools.groupby(
             rows, lambda row: (row.block, row.options)
         ):
@@ -97,7 +97,9 @@ class Table:
                 if row.oracle not in (*COLUMNS, "form", "kinks")
             )
             yield f"{block:21s} {options:34s}{cells}  {verdict}{others}"
-            for row in by_oracle.values():
+            # The first oracle that disagrees says where; the columns show what the others found.
+            wrong = [row for row in by_oracle.values() if row.verdict == "wrong"]
+            for row in (r for r in by_oracle.values() if r not in wrong[1:]):
                 once = row.verdict == "cannot judge" or row.oracle == "form"
                 if row.detail and not (once and (block, row.detail) in self.printed):
                     yield f"    {_about(row)}"
@@ -113,6 +115,8 @@ def _about(row: Row) -> str:
         return f"{row.verdict}: {row.detail}"
     if row.verdict == "convention":
         return f"convention: {row.detail}"
+    if row.verdict == "wrong":
+        return f"wrong: {row.detail}"
     return f"{row.verdict}, {row.oracle}: {row.detail}"
 
 

@@ -288,7 +288,7 @@ def test_oracle_is_excused_with_a_reason() -> None:
     straight = ruled(lambda x: jnp.round(x), jnp.ones_like)
     meant = "the rule passes the error signal straight through"
     oracles: tuple[str, ...] = ("jax.grad", "central differences", "complex step")
-    unsuited = dict.fromkeys(oracles, meant)
+    unsuited: dict[str, str] = dict.fromkeys(oracles, meant)
     report = nn.verify_function(straight, X, unsuited=unsuited, show=False)
     assert {row.oracle for row in report.wrong} == {"dot test"}
     assert str(report).count(meant) == 1, "a reason is printed once"
