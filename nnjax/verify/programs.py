@@ -72,9 +72,15 @@ class Programs:
 
     def rule_low(self, inputs: Any, scale: float) -> Any:
         """The rule's gradient in low precision."""
-        with low_precision(self.wide):
-            arguments = cast(inputs, self.low), jnp.asarray(scale, self.low)
-            return jax.device_get(self._rule(*arguments))
+        try:
+            with low_precision(self.wide):
+                arguments = cast(inputs, self.low), jnp.asarray(scale, self.low)
+                return jax.device_get(self._rule(*arguments))
+        except ValueError:  # whole numbers of 64 bits that the function holds
+            if self.wide:
+                raise
+            self.wide = True
+            return self.rule_low(inputs, scale)
 
     def terms_low(self, inputs: Any) -> Any:
         """The terms of J in low precision."""
