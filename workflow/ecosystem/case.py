@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 
@@ -23,6 +24,14 @@ class FieldCase(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.name}, {self.label}" if self.label else self.name
+
+
+def named(tree: Any) -> tuple[dict[str, Any], Callable[[dict[str, Any]], Any]]:
+    """The arrays of a layer by their paths, and the function that puts them back."""
+    paths, structure = jax.tree_util.tree_flatten_with_path(tree)
+    arrays = {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in paths}
+    names = [*arrays]  # JAX sorts the keys of a dictionary
+    return arrays, lambda arrays: structure.unflatten([arrays[name] for name in names])
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from workflow.ecosystem.case import FieldCase, normal
+from workflow.ecosystem.case import FieldCase, named, normal
 
 PACKAGE = "equinox.nn"
 
@@ -47,11 +47,12 @@ def _cases() -> list[FieldCase]:
 
     def case(name: str, label: str, layer: Any, inputs: tuple[Any, ...]) -> FieldCase:
         arrays, rest = eqx.partition(layer, eqx.is_array)
+        parameters, put_back = named(arrays)
 
-        def apply(parameters: Any, *inputs: Any) -> Any:
-            return eqx.combine(parameters, rest)(*inputs)
+        def apply(layer: dict[str, Any], *inputs: Any) -> Any:
+            return eqx.combine(put_back(layer), rest)(*inputs)
 
-        return FieldCase(PACKAGE, name, apply, (arrays, *inputs), label)
+        return FieldCase(PACKAGE, name, apply, (parameters, *inputs), label)
 
     return [case(*row) for row in _layers(eqx.nn)]
 

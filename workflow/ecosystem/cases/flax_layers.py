@@ -4,7 +4,9 @@ import importlib
 from importlib.util import find_spec
 from typing import Any
 
-from workflow.ecosystem.case import FieldCase, normal
+import jax
+
+from workflow.ecosystem.case import FieldCase, named, normal
 
 PACKAGE = "flax.nnx"
 
@@ -55,14 +57,17 @@ def _cases() -> list[FieldCase]:
     nnx = importlib.import_module("flax.nnx")
 
     def case(name: str, label: str, layer: Any, inputs: tuple[Any, ...]) -> FieldCase:
-        graph, parameters, rest = nnx.split(layer, nnx.Param, ...)
-        pure = nnx.to_pure_dict(parameters)
+        graph, state, rest = nnx.split(layer, nnx.Param, ...)
+        parameters, put_back = named(state)
+        arrays, structure = jax.tree.flatten(rest)
 
-        def apply(arrays: Any, *inputs: Any) -> Any:
-            nnx.replace_by_pure_dict(parameters, arrays)
-            return nnx.merge(graph, parameters, rest)(*inputs)
+        def apply(layer: dict[str, Any], *inputs: Any) -> Any:
+            # Flax writes running statistics into the state, in their own precision.
+            dtype = jax.tree.leaves(inputs)[0].dtype
+            own = structure.unflatten([a.astype(dtype) for a in arrays])
+            return nnx.merge(graph, put_back(layer), own)(*inputs)
 
-        return FieldCase(PACKAGE, name, apply, (pure, *inputs), label)
+        return FieldCase(PACKAGE, name, apply, (parameters, *inputs), label)
 
     def pool(name: str, *args: Any, label: str = "", **options: Any) -> FieldCase:
         f = getattr(nnx, name)

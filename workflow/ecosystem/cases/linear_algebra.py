@@ -71,7 +71,9 @@ CASES = [
     _of("inv", regular, "of a + 4 I"),
     _case("inv", A),
     _of("solve", regular, "of a + 4 I", A, X),
-    _case("lstsq", normal(4, 3), normal(4), label="the solution"),
+    FieldCase(
+        PACKAGE, "lstsq", lambda a, b: linalg.lstsq(a, b)[0], (normal(4, 3), normal(4)), "solution"
+    ),
     _of("cholesky", definite, "of a aᵀ + I"),
     _of("eigvalsh", symmetric, "of a + aᵀ"),
     _of("eigvalsh", repeated, "of diag(1, 1, 2) + (a + aᵀ)/2 at a = 0", np.zeros((3, 3))),

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from optax import losses
 
-from workflow.ecosystem.case import FieldCase, U, X, Y, normal, shares
+from workflow.ecosystem.case import FieldCase, X, Y, normal, shares
 
 PACKAGE = "optax.losses"
-_LABELS = np.array([0, 3, 1])
+_LABELS = np.array([0, 3, 1], np.int32)
 _ONE_HOT = np.eye(4)[_LABELS]
 _BITS = np.array([[0.0, 1, 1, 0], [1, 0, 1, 0], [0, 0, 1, 1]])
 _SIGNS = 2 * _BITS - 1
@@ -64,7 +64,7 @@ CASES = [
     ),
     *(
         FieldCase(PACKAGE, name, getattr(losses, name), (_LOGS, _SHARES))
-        for name in ("convex_kl_divergence", "generalized_kl_divergence", "kl_divergence")
+        for name in ("generalized_kl_divergence", "kl_divergence")
     ),
     FieldCase(
         PACKAGE,
@@ -104,8 +104,6 @@ CASES = [
     ),
     _fixed("sigmoid_focal_loss", _BITS, label="alpha 0.25, gamma 1.5", alpha=0.25, gamma=1.5),
     _fixed("sigmoid_focal_loss", _BITS, label="gamma 0.5", gamma=0.5),
-    _fixed("binary_dice_loss", _BITS, U, "of probabilities", apply_sigmoid=False),
-    _fixed("dice_loss", _ONE_HOT, _SHARES, "of probabilities, smooth 0", apply_softmax=False, smooth=0.0),
     *(_fixed(n, _SIGNS, label="targets: ±1, fixed") for n in ("hinge_loss", "perceptron_loss")),
     *(
         _fixed(name, _LABELS, label="targets: whole numbers")
@@ -116,7 +114,7 @@ CASES = [
             "softmax_cross_entropy_with_integer_labels",
         )
     ),
-    _fixed("ntxent", np.array([0, 0, 1, 1]), normal(4, 3), "targets: whole numbers"),
+    _fixed("ntxent", np.array([0, 0, 1, 1], np.int32), normal(4, 3), "targets: whole numbers"),
     FieldCase(PACKAGE, "triplet_margin_loss", losses.triplet_margin_loss, (X, Y, normal(3, 4, seed=2))),
     FieldCase(PACKAGE, "smooth_labels", lambda x: losses.smooth_labels(x, 0.1), (_SHARES,)),
     FieldCase(PACKAGE, "ctc_loss", _ctc, (normal(1, 5, 4),), "5 steps, the last one padded, 2 labels"),
@@ -130,4 +128,9 @@ CASES = [
     ),
 ]
 
-LEFT_OUT: dict[str, str] = {}
+_BRANCHES = "branches on the values of the predictions, so JAX cannot compile it"
+LEFT_OUT = {
+    "convex_kl_divergence": "deprecated name of generalized_kl_divergence",
+    "binary_dice_loss(apply_sigmoid=False)": _BRANCHES,
+    "dice_loss(apply_softmax=False)": _BRANCHES,
+}

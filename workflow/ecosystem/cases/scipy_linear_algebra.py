@@ -50,7 +50,7 @@ CASES = [
     _case("expm", A),
     _case("expm_frechet", A, B),
     _of("inv", regular, "of a + 4 I"),
-    _case("lu", A),
+    _of("lu", regular, "of a + 4 I"),
     FieldCase(PACKAGE, "lu_factor", lambda a: linalg.lu_factor(regular(a))[0], (A,), "of a + 4 I"),
     FieldCase(PACKAGE, "lu_solve", _solve_lu, (A, X), "of a + 4 I"),
     _of("polar", regular, "of a + 4 I", method="svd"),

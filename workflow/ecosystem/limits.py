@@ -1,0 +1,3 @@
+"""Limits."""
+
+LIMITS = []

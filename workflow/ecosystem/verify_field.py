@@ -1,0 +1,134 @@
+"""The verifier's run over the functions of one package: for each function and point what it says."""
+
+import json
+import re
+import time
+from importlib.metadata import PackageNotFoundError, version
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from nnjax.verify.function import verify_function
+from nnjax.verify.report import LAST, Row
+from workflow.ecosystem.case import FieldCase
+from workflow.ecosystem.cases import LEFT_OUT, PACKAGES
+from workflow.ecosystem.findings import FINDINGS
+from workflow.ecosystem.limits import LIMITS
+from workflow.lib import job
+from workflow.lib.tables import write_text
+
+
+def cell(rows: list[Row]) -> dict[str, Any]:
+    """What the rows of one point say together.
+
+    Args:
+        rows: one for each oracle.
+
+    Returns:
+        `verdict` ("right", "wrong", "nan", "convention", "no derivative" or "cannot judge"), the
+        largest `error` in float64 and in float32 (None if unknown), and the `detail`: the first
+        disagreement with its `oracle`, the slope taken at a kink, or the reason.
+
+    Example:
+        >>> row = Row("f", "", "jax.grad", 1e-16, 1e-8, "right")
+        >>> cell([row])["verdict"], cell([row])["error"]
+        ('right', 1e-16)
+    """
+    verdict = max((row.verdict for row in rows), key=LAST.index)
+    first = next(row for row in rows if row.verdict == verdict)
+    if first.oracle == "form" and re.search("NotImplementedError|Reverse-mode", first.detail):
+        verdict = "no derivative"
+    if verdict == "wrong" and re.search(r"(rule|<Jᵀr, v>) nan", first.detail):
+        verdict = "nan"
+    return {
+        "verdict": verdict,
+        "error": _largest(row.error64 for row in rows),
+        "error32": _largest(row.error32 for row in rows),
+        "oracle": first.oracle,
+        "detail": first.detail,
+    }
+
+
+def _largest(errors: Any) -> float | str | None:
+    known = [error for error in errors if not np.isnan(error)]
+    largest = max(known, default=None)
+    return largest if largest is None or np.isfinite(largest) else "inf"
+
+
+def verified(case: FieldCase) -> dict[str, Any]:
+    """One line of the table: the function, and a cell for each point.
+
+    Args:
+        case: the function.
+
+    Returns:
+        The line; a cell that disagrees is "checked" by a finding or a limit of the verifier, or by
+        neither.
+    """
+    start = time.perf_counter()
+    report = verify_function(
+        case.f, *case.args, unsuited=case.unsuited, name=str(case), show=False
+    )
+    points: dict[str, Any] = {}
+    for point, rows in groupby(report.rows, lambda row: row.options):
+        points[point or "ordinary"] = _explained(case, point or "ordinary", cell([*rows]))
+    jax.clear_caches()
+    return {
+        "package": case.package,
+        "name": case.name,
+        "label": case.label,
+        "points": points,
+        "seconds": time.perf_counter() - start,
+    }
+
+
+def _explained(case: FieldCase, point: str, found: dict[str, Any]) -> dict[str, Any]:
+    """The cell with the finding that explains it, or as "cannot judge" if the verifier errs."""
+    if found["verdict"] not in ("wrong", "nan"):
+        return found
+    where = (case.package, str(case), point)
+    for i, finding in enumerate(FINDINGS):
+        if where in finding.cells():
+            return found | {"finding": i}
+    for limit in LIMITS:
+        if where in limit.cells():
+            return found | {"verdict": "cannot judge", "detail": limit.reason, "set_aside": found}
+    return found | {"verdict": "not checked"}
+
+
+def versions(package: str) -> dict[str, str | None]:
+    """The version of the distribution that a package comes with; None if it is not installed.
+
+    Example:
+        >>> [*versions("jax.nn")]
+        ['jax']
+    """
+    name = package.split(".")[0]
+    try:
+        return {name: version(name)}
+    except PackageNotFoundError:
+        return {name: None}
+
+
+def main(package: str, result: Path) -> None:
+    """Verify the functions of a package; what is wrong is written down, not raised.
+
+    Args:
+        package: a key of `PACKAGES`.
+        result: JSON to write.
+    """
+    cases = PACKAGES[package]
+    found = {
+        "package": package,
+        "versions": versions(package),
+        "left_out": LEFT_OUT[package],
+        "functions": [verified(case) for case in tqdm(cases, desc=package)],
+    }
+    write_text(json.dumps(found, indent=1) + "\n", result)
+
+
+job.run(main, globals().get("snakemake"))
