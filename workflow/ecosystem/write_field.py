@@ -1,32 +1,33 @@
 """The field's functions as one file, one table and one page, from the runs over their packages."""
 
 import json
-from collections import Counter
+import re
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from markupsafe import Markup, escape
 
 from workflow.ecosystem.findings import FINDINGS
 from workflow.lib import job, page
 from workflow.lib.tables import write_csv, write_text
 
-POINTS = (
-    "ordinary",
-    "wide inputs",
-    "zeros",
-    "ties",
-    "equal rows",
-    "±40",
-    "±1e4",
-    "subnormal",
-    "error signal 1e-8",
-    "error signal 1e8",
-    "axes of size 1",
-)
-"""The columns of the page."""
+COLUMNS = {
+    "ordinary": "ordinary",
+    "wide inputs": "wide",
+    "zeros": "zeros",
+    "ties": "ties",
+    "equal rows": "equal rows",
+    "±40": "±40",
+    "±1e4": "±1e4",
+    "subnormal": "subnormal",
+    "error signal 1e-8": "tiny",
+    "error signal 1e8": "huge",
+    "axes of size 1": "size 1",
+}
+"""The verifier's names of the points, and what the page's columns are called."""
 
-SHOWN = {"ordinary", "wide inputs", "zeros", "ties", "equal rows", "±40", "±1e4", "subnormal"}
+VERDICTS = ("right", "wrong", "nan", "convention", "cannot judge", "no derivative", "not checked")
 
 
 def rows(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -60,29 +61,85 @@ def _number(error: float | str | None) -> float | None:
     return None if error is None else float(error)
 
 
-def notes(line: dict[str, Any]) -> list[tuple[str, str]]:
-    """What stands below a line: each disagreement, convention and reason once, with its points.
+def totals(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How many functions, cases and cells of each verdict a package has; the last row is all."""
+    cells = rows(runs)
+    found = []
+    for name in (*(run["package"] for run in runs), "all"):
+        own = [cell for cell in cells if name in (cell["package"], "all")]
+        found.append({
+            "package": name,
+            "functions": len({(cell["package"], cell["function"]) for cell in own}),
+            "cases": len({(cell["package"], cell["function"], cell["label"]) for cell in own}),
+            **{v: sum(cell["verdict"] == v for cell in own) for v in VERDICTS},
+        })
+    return found
+
+
+def notes(line: dict[str, Any]) -> list[tuple[str, str, int | None]]:
+    """What stands below a line: each disagreement, convention and reason once.
 
     Args:
         line: a function with its cells.
 
     Returns:
-        Points and texts.
+        Columns, texts, and the number of the finding that explains them, from 0.
 
     Example:
         >>> cell = {"verdict": "cannot judge", "detail": "not finite", "oracle": "form"}
         >>> notes({"points": {"zeros": cell, "±40": cell}})
-        [('zeros, ±40', 'not finite')]
+        [('zeros, ±40', 'not finite', None)]
     """
-    said: dict[str, list[str]] = {}
+    said: dict[tuple[str, int | None], list[str]] = {}
     for point, cell in line["points"].items():
         if cell["verdict"] != "right" and cell["detail"]:
-            at = f"{cell['oracle']}: " if cell["verdict"] in ("wrong", "not checked") else ""
-            said.setdefault(at + cell["detail"], []).append(point)
-    return [(", ".join(points), text) for text, points in said.items()]
+            oracle = cell["oracle"] in ("kinks", "dot test") and cell["verdict"] != "convention"
+            text = f"{cell['oracle']}: {cell['detail']}" if oracle else cell["detail"]
+            said.setdefault((text, cell.get("finding")), []).append(COLUMNS.get(point, point))
+    return [(", ".join(points), text, finding) for (text, finding), points in said.items()]
 
 
-def main(runs: list[Path], template: Path, study: str, found: Path, table: Path, output: Path) -> None:
+def side(detail: str) -> str:
+    """Which slopes a rule takes at kinks, from the verifier's text.
+
+    Example:
+        >>> side("left slope at 3 kinks (x[0], ...); between the slopes at 1 kink (x[2], ...)")
+        'left, between'
+    """
+    sides = re.findall(r"(?:^|; )(left|right|mean|between)", detail)
+    return ", ".join(dict.fromkeys(sides))
+
+
+def by_reason(left_out: dict[str, str]) -> list[tuple[str, str]]:
+    """The functions that were left out, together if for the same reason.
+
+    Example:
+        >>> by_reason({"a": "random", "b": "random"})
+        [('a, b', 'random')]
+    """
+    names: dict[str, list[str]] = {}
+    for name, reason in left_out.items():
+        names.setdefault(reason, []).append(name)
+    return [(", ".join(group), reason) for reason, group in names.items()]
+
+
+def _code(text: str) -> Markup:
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _error(error: float | str | None) -> str:
+    return "" if error is None else f"{float(error):.0e}"
+
+
+def _worst(cell: dict[str, Any]) -> str:
+    """The error in the precision in which a cell is wrong."""
+    error = cell["error32" if "(float32)" in cell["detail"] else "error"]
+    return "wrong" if cell["oracle"] == "kinks" else _error(error)
+
+
+def main(
+    runs: list[Path], template: Path, study: str, found: Path, table: Path, output: Path
+) -> None:
     """Write the file, the table and the page.
 
     Args:
@@ -94,21 +151,28 @@ def main(runs: list[Path], template: Path, study: str, found: Path, table: Path,
         output: HTML to write.
     """
     packages = [json.loads(run.read_text(encoding="utf-8")) for run in runs]
-    cells = rows(packages)
     findings = [finding.plain() for finding in FINDINGS]
     write_text(json.dumps({"packages": packages, "findings": findings}, indent=1) + "\n", found)
-    write_csv(pl.DataFrame(cells, infer_schema_length=None), table)
+    write_csv(pl.DataFrame(rows(packages), infer_schema_length=None), table)
     environment = page.environment(template.parent)
-    environment.filters["error"] = lambda e: "" if e is None else f"{float(e):.0e}"
+    environment.filters |= {
+        "error": _error,
+        "worst": _worst,
+        "side": side,
+        "notes": notes,
+        "code": _code,
+        "by_reason": by_reason,
+        "column": COLUMNS.__getitem__,
+    }
+    counts = totals(packages)
     text = environment.get_template(template.name).render(
         packages=packages,
         findings=findings,
         versions=dict(item for run in packages for item in run["versions"].items()),
-        points=POINTS,
-        verdicts=Counter(cell["verdict"] for cell in cells),
-        functions=sum(len(run["functions"]) for run in packages),
-        names=len({(row["package"], row["function"]) for row in cells}),
-        notes=notes,
+        points=[*COLUMNS],
+        verdicts=[v for v in VERDICTS if counts[-1][v]],
+        totals=counts,
+        unchecked=counts[-1]["not checked"],
         stand_in="",
         study=study,
     )
