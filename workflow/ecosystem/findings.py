@@ -225,7 +225,7 @@ right = 1 / 2  # the mean of the slopes 0 and 1""",
         """\
 logs, targets = jnp.log(jnp.array([0.5, 0.5])), jnp.array([1.0, 0.0])
 gives = jax.grad(optax.losses.kl_divergence, 1)(logs, targets)[1]
-right = -np.inf  # t (log t - log 0.5) / t for t -> 0
+right = -np.inf  # t (log t - log 0.5) / t for t -> 0""",
         {
             ("optax.losses", "kl_divergence"): ("zeros", "ties", "subnormal"),
             ("optax.losses", "generalized_kl_divergence"): ("zeros", "ties", "subnormal"),

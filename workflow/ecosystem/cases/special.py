@@ -33,6 +33,7 @@ CASES = [
     *(_case(name, P, Q) for name in ("poch", "rel_entr", "xlogy", "xlog1py", "comb")),
     _case("xlogy", X, Q, label="x of both signs"),
     _case("betainc", P, Q, U),
+    FieldCase(PACKAGE, "betainc", lambda x: special.betainc(P, Q, x), (U,), "of x"),
     _case("boxcox", P, Y),
     _case("boxcox1p", P, Y),
     _case("owens_t", X, Y),
