@@ -9,7 +9,7 @@ from jax.scipy import stats
 from workflow.ecosystem.case import FieldCase, P, Q, U, V, X, Y, normal, shares
 
 PACKAGE = "jax.scipy.stats"
-_COUNTS = np.array([[0, 1, 2, 3], [4, 0, 1, 2], [1, 5, 0, 2]])
+_COUNTS = np.array([[0, 1, 2, 3], [4, 0, 1, 2], [1, 5, 0, 2]], np.int32)
 _DENSITIES: dict[str, tuple[Any, ...]] = {
     "beta": (U, P, Q),
     "cauchy": (X, Y, P),
@@ -111,7 +111,7 @@ CASES = [
     FieldCase(
         PACKAGE,
         "multinomial.logpmf",
-        lambda p: stats.multinomial.logpmf(np.array([2, 0, 1, 3]), 6, p),
+        lambda p: stats.multinomial.logpmf(np.array([2, 0, 1, 3], np.int32), 6, p),
         (shares(4),),
         "of the probabilities",
     ),
