@@ -47,7 +47,7 @@ _EVERYWHERE = (
     "ordinary", "wide inputs", "zeros", "ties", "equal rows", "±40", "±1e4", "subnormal",
     "error signal 1e-8", "error signal 1e8", "axes of size 1",
 )  # fmt: skip
-_LINALG = "jax.numpy.linalg"
+_LINALG, _SPECIAL, _STATS = "jax.numpy.linalg", "jax.scipy.special", "jax.scipy.stats"
 
 FINDINGS = [
     Finding(
@@ -57,13 +57,17 @@ FINDINGS = [
         0.268330,
         "The variance is E[x²] − E[x]², the documented default. For numbers far from 0 beside their "
         "spread it is rounded to 0, and the value and the derivative are those of x / √ε. "
-        "`algorithm='stable'` is right.",
+        "`algorithm='stable'` is right. The norms of Flax have the same default, "
+        "`use_fast_variance=True`.",
         """\
 x = 1e4 + jnp.arange(4.0)
 gives = jax.grad(lambda x: jax.nn.standardize(x)[0])(x)[0]
 z = (np.arange(4) - 1.5) / np.sqrt(1.25 + 1e-5)
 right = (1 - 1 / 4 - z[0] ** 2 / 4) / np.sqrt(1.25 + 1e-5)""",
-        {("jax.nn", "standardize, axis -1, where"): ("ordinary", "wide inputs", "±1e4")},
+        {
+            ("jax.nn", "standardize, axis -1, where"): ("ordinary", "wide inputs", "±1e4"),
+            ("flax.nnx", "BatchNorm, training"): ("±40", "±1e4"),
+        },
     ),
     Finding(
         "jax.numpy.logaddexp",
@@ -243,5 +247,140 @@ right = -np.inf  # t (log t - log 0.5) / t for t -> 0""",
 gives = jax.grad(lambda x: jnp.where(x > 0, jnp.sqrt(x), 0))(-1.0)
 right = 0.0  # of the constant 0""",
         {("jax.numpy", "where, sqrt(x) where x > 0, else 0, guarded once"): _EVERYWHERE},
+    ),
+    Finding(
+        "jax.scipy.special.spence",
+        "x = 1.5",
+        NAN,
+        -0.810930,
+        "NaN for every x in (1, 2], and 0 in place of −1 at x = 1. Elsewhere it is right.",
+        """\
+gives = jax.grad(jax.scipy.special.spence)(1.5)
+right = np.log(1.5) / (1 - 1.5)""",
+        {
+            (_SPECIAL, "spence"): (
+                "ordinary", "ties", "equal rows", "error signal 1e-8", "error signal 1e8",
+                "axes of size 1",
+            ),
+        },
+    ),  # fmt: skip
+    Finding(
+        "jax.scipy.special.i0",
+        "x = 0",
+        1.0,
+        0.0,
+        "The function is exp |x| · i0e(x). At 0 the slopes of the two factors ought to cancel, but "
+        "those that are taken belong to different sides.",
+        """\
+gives = jax.grad(jax.scipy.special.i0)(0.0)
+right = 0.0  # I₀ is even and smooth""",
+        {(_SPECIAL, "i0"): ("zeros", "ties", "subnormal"), ("jax.numpy", "i0"): _AT_ZERO},
+    ),
+    Finding(
+        "jax.scipy.special.log_ndtr",
+        "x = -1e5, float32",
+        1.0,
+        1e5,
+        "The derivative is exp(log φ(x) − log Φ(x)), the difference of two numbers of the size of "
+        "x²/2: 99.98 in place of 100.01 at −100, 2981 in place of 10 000 at −1e4. So do `norm.logcdf` "
+        "and `norm.logsf`.",
+        """\
+gives = jax.grad(jax.scipy.special.log_ndtr)(-1e5)
+right = 1e5  # φ(x) / Φ(x) = -x + 1/x - ... for x -> -∞""",
+        {
+            (_SPECIAL, "log_ndtr"): ("wide inputs", "±40", "±1e4"),
+            (_STATS, "norm.logcdf"): ("wide inputs", "±40", "±1e4"),
+            (_STATS, "norm.logsf"): ("wide inputs", "±40", "±1e4"),
+        },
+    ),
+    Finding(
+        "jax.scipy.special.digamma",
+        "x = -9.3, float32",
+        -6.23888e08,
+        14.9775,
+        "The derivative is polygamma(1, x), that is ζ(2, x), which JAX computes as if x were positive: "
+        "wrong from about −9 on downwards, also in float64.",
+        """\
+gives = jax.grad(jax.scipy.special.digamma)(-9.3)
+# Reflection: ψ′(x) = π² / sin²(πx) - ψ′(1 - x)
+right = np.pi**2 / np.sin(np.pi * -9.3) ** 2 - sum(1 / (10.3 + np.arange(10**6)) ** 2)""",
+        {(_SPECIAL, "digamma, of both signs"): ("wide inputs",)},
+    ),
+    Finding(
+        "jax.scipy.special.boxcox",
+        "x = 2, by λ, at λ = 0",
+        0.0,
+        0.240227,
+        "Where λ = 0 another formula is taken, log x, which does not contain λ: the value is right, "
+        "the derivative is 0. So does `boxcox1p`.",
+        """\
+gives = jax.grad(jax.scipy.special.boxcox, 1)(2.0, 0.0)
+right = np.log(2) ** 2 / 2  # (x^λ - 1) / λ = log x + λ log² x / 2 + ...""",
+        {
+            (_SPECIAL, "boxcox"): ("zeros", "ties", "subnormal"),
+            (_SPECIAL, "boxcox1p"): ("zeros", "ties", "subnormal"),
+        },
+    ),
+    Finding(
+        "jax.scipy.special.hyp1f1",
+        "by a, at a = 0, b = 1, x = 2",
+        0.0,
+        3.68387,
+        "₁F₁(0, b, x) = 1 has a case of its own, of which the derivative is taken: 0.",
+        """\
+gives = jax.grad(jax.scipy.special.hyp1f1)(0.0, 1.0, 2.0)
+n = np.arange(1.0, 40.0)
+right = sum(2**n / (n * np.cumprod(n)))  # (a)_n / a -> (n - 1)!, (1)_n = n!""",
+        {(_SPECIAL, "hyp1f1"): ("ties",)},
+    ),
+    Finding(
+        "jax.scipy.special.hyp1f1",
+        "a = 1, b = 2, x = -30, by x, float32",
+        -1132.02,
+        0.00111111,
+        "For negative x the series of the derivative alternates, and its terms are a million times as "
+        "large as its sum; in float64 two digits are left at x = −40.",
+        """\
+gives = jax.grad(jax.scipy.special.hyp1f1, 2)(1.0, 2.0, -30.0)
+right = (np.exp(-30) * -31 + 1) / 30**2  # of (exp(x) - 1) / x""",
+        {
+            (_SPECIAL, "hyp1f1"): (
+                "ordinary", "wide inputs", "±40", "±1e4", "error signal 1e-8", "error signal 1e8",
+            ),
+        },
+    ),  # fmt: skip
+    Finding(
+        "jax.scipy.special.poch",
+        "z = 0, m = 2",
+        NAN,
+        1.0,
+        "The derivative is the function times ψ(z + m) − ψ(z), that is 0 · ∞.",
+        """\
+gives = jax.grad(jax.scipy.special.poch)(0.0, 2.0)
+right = 1.0  # of z (z + 1) at 0""",
+        {(_SPECIAL, "poch"): _AT_ZERO},
+    ),
+    Finding(
+        "jax.scipy.special.xlogy",
+        "x = 0, by y, at y = 0",
+        NAN,
+        0.0,
+        "The value is defined as 0 for x = 0; the derivative by y is x / y = 0 / 0.",
+        """\
+gives = jax.grad(jax.scipy.special.xlogy, 1)(0.0, 0.0)
+right = 0.0  # 0 log y is 0 for every y >= 0""",
+        {(_SPECIAL, "xlogy"): _AT_ZERO, (_SPECIAL, "xlogy, x of both signs"): _AT_ZERO},
+    ),
+    Finding(
+        "jax.scipy.stats.truncnorm.logcdf",
+        "above the upper end, by that end",
+        NAN,
+        0.0,
+        "Outside of the support the value is a constant, but NaN from the branch not taken stays in the "
+        "derivative: see where.",
+        """\
+gives = jax.grad(jax.scipy.stats.truncnorm.logcdf, 2)(0.8, -0.5, 0.6)
+right = 0.0  # log 1 = 0 for every x above the end""",
+        {(_STATS, "truncnorm.logcdf"): ("±40", "±1e4", "wide inputs", "zeros", "ties", "subnormal")},
     ),
 ]

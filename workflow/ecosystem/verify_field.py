@@ -40,7 +40,7 @@ def cell(rows: list[Row]) -> dict[str, Any]:
     """
     verdict = max((row.verdict for row in rows), key=LAST.index)
     first = next(row for row in rows if row.verdict == verdict)
-    if first.oracle == "form" and re.search("NotImplementedError|Reverse-mode|not supported", first.detail):
+    if first.oracle == "form" and re.search("NotImplementedError|Reverse-mode|not supported|float0", first.detail):
         verdict = "no derivative"
     if verdict == "wrong" and re.search(r"(rule|<Jᵀr, v>) nan", first.detail):
         verdict = "nan"

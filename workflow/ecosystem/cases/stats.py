@@ -24,8 +24,8 @@ _DENSITIES: dict[str, tuple[Any, ...]] = {
     "norm": (X, Y, P),
     "pareto": (1 + P, Q),
     "t": (X, P),
-    "truncnorm": (U, -P, P),
-    "uniform": (U, np.zeros((3, 4)), P),
+    "truncnorm": (U / 2, -P, P),
+    "uniform": (U / 2, np.zeros((3, 4)), P),
     "vonmises": (X, P),
     "wrapcauchy": (P, U),
 }
@@ -37,7 +37,7 @@ _CUMULATIVE: dict[str, tuple[Any, ...]] = {
     "gumbel_r": (X, Y, P),
     "norm": (X, Y, P),
     "pareto": (1 + P, Q),
-    "truncnorm": (U, -P, P),
+    "truncnorm": (U / 2, -P, P),
 }
 _COUNTED: dict[str, tuple[Any, ...]] = {
     "bernoulli": (U,),
@@ -77,7 +77,7 @@ CASES = [
             ("gennorm", (X, P)),
             ("laplace", (X, Y, P)),
             ("logistic", (X, Y, P)),
-            ("uniform", (U, np.zeros((3, 4)), P)),
+            ("uniform", (U / 2, np.zeros((3, 4)), P)),
         )
     ),
     *(
