@@ -129,7 +129,10 @@ def test_a_cell(package: str, name: str, point: str, verdict: str, as_users_do: 
 def test_the_page_shows_every_kind_of_cell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_users_do: None
 ) -> None:
-    few = {"jax.numpy": ("abs", "sinc", "power, exponent 0.0"), "jax.scipy.linalg": ("qr_multiply",)}
+    few = {
+        "jax.numpy": ("abs", "sinc", "power, exponent 0.0"),
+        "jax.scipy.linalg": ("qr_multiply",),
+    }
     runs = []
     for package, names in few.items():
         monkeypatch.setitem(PACKAGES, package, [_case(package, name) for name in names])
@@ -145,8 +148,9 @@ def test_the_page_shows_every_kind_of_cell(
 @pytest.mark.parametrize("package", PACKAGES)
 def test_what_is_wrong_is_explained(package: str, as_users_do: None) -> None:
     """Every disagreement by a finding or a limit, and none of these without one."""
-    lines = {str(case): verify_field.verified(case) for case in PACKAGES[package]}
-    cells = {(package, name, p): c for name, x in lines.items() for p, c in x["points"].items()}
+    run = {"functions": [verify_field.verified(case) for case in PACKAGES[package]]}
+    lines = write_field.explained(run)["functions"]
+    cells = {(package, x["case"], p): c for x in lines for p, c in x["points"].items()}
     assert [where for where, c in cells.items() if c["verdict"] == "not checked"] == []
     explained = {where for where, c in cells.items() if "finding" in c or "set_aside" in c}
     checked = {cell for entry in (*FINDINGS, *LIMITS) for cell in entry.cells()}

@@ -187,7 +187,12 @@ def expm(a):
 gives = jax.grad(lambda a: expm(a)[0, 0])(jnp.zeros((2, 2)))[0, 0]
 right = 1.0  # exp(A) = I + A + ...""",
         {
-            (_LINALG, "eigh, exp(a + aᵀ) by its eigenvalues"): ("zeros", "ties", "±40", "subnormal"),
+            (_LINALG, "eigh, exp(a + aᵀ) by its eigenvalues"): (
+                "zeros",
+                "ties",
+                "±40",
+                "subnormal",
+            ),
             (
                 _LINALG,
                 "eigh, exp(diag(1, 1, 2) + (a + aᵀ)/2) by its eigenvalues, at a = 0",
@@ -259,7 +264,11 @@ gives = jax.grad(jax.scipy.special.spence)(1.5)
 right = np.log(1.5) / (1 - 1.5)""",
         {
             (_SPECIAL, "spence"): (
-                "ordinary", "ties", "equal rows", "error signal 1e-8", "error signal 1e8",
+                "ordinary",
+                "ties",
+                "equal rows",
+                "error signal 1e-8",
+                "error signal 1e8",
                 "axes of size 1",
             ),
         },
@@ -345,7 +354,12 @@ gives = jax.grad(jax.scipy.special.hyp1f1, 2)(1.0, 2.0, -30.0)
 right = (np.exp(-30) * -31 + 1) / 30**2  # of (exp(x) - 1) / x""",
         {
             (_SPECIAL, "hyp1f1"): (
-                "ordinary", "wide inputs", "±40", "±1e4", "error signal 1e-8", "error signal 1e8",
+                "ordinary",
+                "wide inputs",
+                "±40",
+                "±1e4",
+                "error signal 1e-8",
+                "error signal 1e8",
             ),
         },
     ),  # fmt: skip
@@ -381,6 +395,15 @@ right = 0.0  # 0 log y is 0 for every y >= 0""",
         """\
 gives = jax.grad(jax.scipy.stats.truncnorm.logcdf, 2)(0.8, -0.5, 0.6)
 right = 0.0  # log 1 = 0 for every x above the end""",
-        {(_STATS, "truncnorm.logcdf"): ("±40", "±1e4", "wide inputs", "zeros", "ties", "subnormal")},
+        {
+            (_STATS, "truncnorm.logcdf"): (
+                "±40",
+                "±1e4",
+                "wide inputs",
+                "zeros",
+                "ties",
+                "subnormal",
+            )
+        },
     ),
 ]

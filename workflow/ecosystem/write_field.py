@@ -9,6 +9,7 @@ import polars as pl
 from markupsafe import Markup, escape
 
 from workflow.ecosystem.findings import FINDINGS
+from workflow.ecosystem.limits import LIMITS
 from workflow.lib import job, page
 from workflow.lib.tables import write_csv, write_text
 
@@ -28,6 +29,41 @@ COLUMNS = {
 """The verifier's names of the points, and what the page's columns are called."""
 
 VERDICTS = ("right", "wrong", "nan", "convention", "cannot judge", "no derivative", "not checked")
+
+
+def explained(run: dict[str, Any]) -> dict[str, Any]:
+    """A run with each disagreement explained, by a finding or by a limit of the verifier.
+
+    Args:
+        run: what `verify_field` wrote of a package.
+
+    Returns:
+        The run; a cell that is wrong or NaN has the number of its `finding`, or is "cannot judge" with
+        what the verifier said `set_aside`, or is "not checked".
+    """
+    lines = [
+        line
+        | {
+            "points": {
+                point: _explained(cell, (line["package"], line["case"], point))
+                for point, cell in line["points"].items()
+            }
+        }
+        for line in run["functions"]
+    ]
+    return run | {"functions": lines}
+
+
+def _explained(cell: dict[str, Any], where: tuple[str, str, str]) -> dict[str, Any]:
+    if cell["verdict"] not in ("wrong", "nan"):
+        return cell
+    for i, finding in enumerate(FINDINGS):
+        if where in finding.cells():
+            return cell | {"finding": i}
+    for limit in LIMITS:
+        if where in limit.cells():
+            return cell | {"verdict": "cannot judge", "detail": limit.reason, "set_aside": cell}
+    return cell | {"verdict": "not checked"}
 
 
 def rows(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -67,12 +103,14 @@ def totals(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for name in (*(run["package"] for run in runs), "all"):
         own = [cell for cell in cells if name in (cell["package"], "all")]
-        found.append({
-            "package": name,
-            "functions": len({(cell["package"], cell["function"]) for cell in own}),
-            "cases": len({(cell["package"], cell["function"], cell["label"]) for cell in own}),
-            **{v: sum(cell["verdict"] == v for cell in own) for v in VERDICTS},
-        })
+        found.append(
+            {
+                "package": name,
+                "functions": len({(cell["package"], cell["function"]) for cell in own}),
+                "cases": len({(cell["package"], cell["function"], cell["label"]) for cell in own}),
+                **{v: sum(cell["verdict"] == v for cell in own) for v in VERDICTS},
+            }
+        )
     return found
 
 
@@ -150,7 +188,7 @@ def main(
         table: CSV to write.
         output: HTML to write.
     """
-    packages = [json.loads(run.read_text(encoding="utf-8")) for run in runs]
+    packages = [explained(json.loads(run.read_text(encoding="utf-8"))) for run in runs]
     findings = [finding.plain() for finding in FINDINGS]
     write_text(json.dumps({"packages": packages, "findings": findings}, indent=1) + "\n", found)
     write_csv(pl.DataFrame(rows(packages), infer_schema_length=None), table)

@@ -42,7 +42,9 @@ CASES = [
     FieldCase(PACKAGE, "leaky_relu", lambda x: nn.leaky_relu(x, -0.5), (X,), "slope -0.5"),
     FieldCase(PACKAGE, "celu", lambda x, a: nn.celu(x, a**2 + 0.5), (X, Y), "alpha = a² + 1/2"),
     FieldCase(PACKAGE, "elu", nn.elu, (X, P), "alpha differentiated too"),
-    FieldCase(PACKAGE, "standardize", lambda x: nn.standardize(x, algorithm="stable"), (X,), "stable"),
+    FieldCase(
+        PACKAGE, "standardize", lambda x: nn.standardize(x, algorithm="stable"), (X,), "stable"
+    ),
     FieldCase(PACKAGE, "squareplus", nn.squareplus, (X, P), "b differentiated too"),
     FieldCase(PACKAGE, "log1mexp", nn.log1mexp, (P,)),
     FieldCase(PACKAGE, "logsumexp", lambda x, b: nn.logsumexp(x, b=b, axis=-1), (X, P), "weights"),

@@ -39,7 +39,10 @@ CASES = [
     _case("arccosh", 1 + P),
     *(_case(name, X) for name in _REDUCTIONS if name not in ("std", "var")),
     *(_case(name, X) for name in ("std", "var")),
-    *(_case(name, X, label="axis 1", axis=1) for name in ("max", "median", "prod", "sort", "std", "var")),
+    *(
+        _case(name, X, label="axis 1", axis=1)
+        for name in ("max", "median", "prod", "sort", "std", "var")
+    ),
     *(_case(name, X, Y) for name in _OF_TWO),
     *(_case(name, X, Q) for name in _DIVISIONS),
     _case("power", P, Y),
@@ -54,7 +57,9 @@ CASES = [
     ),
     FieldCase(PACKAGE, "clip", lambda x: jnp.clip(x, -1, 1), (X,), "to [-1, 1]"),
     FieldCase(PACKAGE, "clip", jnp.clip, (X, -P, Q), "bounds differentiated too"),
-    FieldCase(PACKAGE, "where", lambda x, y: jnp.where(x > 0, x, y), (X, Y), "x where x > 0, else y"),
+    FieldCase(
+        PACKAGE, "where", lambda x, y: jnp.where(x > 0, x, y), (X, Y), "x where x > 0, else y"
+    ),
     FieldCase(
         PACKAGE,
         "where",

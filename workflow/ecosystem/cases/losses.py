@@ -34,7 +34,9 @@ def _to(f: Callable[..., Any], targets: np.ndarray, **options: Any) -> Callable[
     return loss
 
 
-def _fixed(name: str, targets: np.ndarray, x: Any = X, label: str = "", **options: Any) -> FieldCase:
+def _fixed(
+    name: str, targets: np.ndarray, x: Any = X, label: str = "", **options: Any
+) -> FieldCase:
     return FieldCase(PACKAGE, name, _to(getattr(losses, name), targets, **options), (x,), label)
 
 
@@ -115,9 +117,13 @@ CASES = [
         )
     ),
     _fixed("ntxent", np.array([0, 0, 1, 1], np.int32), normal(4, 3), "targets: whole numbers"),
-    FieldCase(PACKAGE, "triplet_margin_loss", losses.triplet_margin_loss, (X, Y, normal(3, 4, seed=2))),
+    FieldCase(
+        PACKAGE, "triplet_margin_loss", losses.triplet_margin_loss, (X, Y, normal(3, 4, seed=2))
+    ),
     FieldCase(PACKAGE, "smooth_labels", lambda x: losses.smooth_labels(x, 0.1), (_SHARES,)),
-    FieldCase(PACKAGE, "ctc_loss", _ctc, (normal(1, 5, 4),), "5 steps, the last one padded, 2 labels"),
+    FieldCase(
+        PACKAGE, "ctc_loss", _ctc, (normal(1, 5, 4),), "5 steps, the last one padded, 2 labels"
+    ),
     FieldCase(PACKAGE, "ctc_loss_with_forward_probs", _ctc_probs, (normal(1, 5, 4),), "the loss"),
     FieldCase(
         PACKAGE,

@@ -33,7 +33,10 @@ def _solve_lu(a: Any, b: Any) -> Any:
 CASES = [
     _of("cholesky", definite, "of a aᵀ + I"),
     FieldCase(
-        PACKAGE, "cho_factor", lambda a: jnp.triu(linalg.cho_factor(definite(a))[0]), (A,),
+        PACKAGE,
+        "cho_factor",
+        lambda a: jnp.triu(linalg.cho_factor(definite(a))[0]),
+        (A,),
         "of a aᵀ + I",
     ),
     FieldCase(PACKAGE, "cho_solve", _solve_cholesky, (A, X), "of a aᵀ + I"),
@@ -75,10 +78,10 @@ CASES = [
     _of("sqrtm", definite, "of a aᵀ + I"),
     _of("schur", definite, "of a aᵀ + I"),
     _of("hessenberg", definite, "of a aᵀ + I"),
-    FieldCase(PACKAGE, "funm", lambda a: linalg.funm(definite(a), jnp.exp), (A,), "exp of a aᵀ + I"),
     FieldCase(
-        PACKAGE, "qr_multiply", lambda a, c: linalg.qr_multiply(a, c, mode="right"), (A, B)
+        PACKAGE, "funm", lambda a: linalg.funm(definite(a), jnp.exp), (A,), "exp of a aᵀ + I"
     ),
+    FieldCase(PACKAGE, "qr_multiply", lambda a, c: linalg.qr_multiply(a, c, mode="right"), (A, B)),
     _case("svd", X, label="singular values alone", compute_uv=False),
     FieldCase(PACKAGE, "block_diag", linalg.block_diag, (A, B)),
     *(_case(name, normal(4)) for name in ("circulant", "toeplitz", "hankel", "fiedler")),

@@ -54,9 +54,9 @@ CASES = [
     FieldCase(
         PACKAGE,
         "sph_harm_y",
-        lambda theta, phi: special.sph_harm_y(
-            np.array([2, 1, 3]), np.array([1, 0, 2]), theta, phi, n_max=3
-        ).real,
+        lambda theta, phi: (
+            special.sph_harm_y(np.array([2, 1, 3]), np.array([1, 0, 2]), theta, phi, n_max=3).real
+        ),
         (positive(3), positive(3, seed=1)),
         "real part, degrees 2, 1, 3 and orders 1, 0, 2",
     ),
