@@ -41,7 +41,8 @@ LIMITS: list[Limit] = [
         },
     ),
     Limit(
-        "the function bends on the scale of its argument, far below the step of central differences",
+        "the function bends on the scale of its argument, far below the step of central "
+        "differences",
         {
             (_NUMPY, "divide"): _TINY,
             (_NUMPY, "mod"): _TINY,
@@ -156,7 +157,7 @@ LIMITS: list[Limit] = [
         {(_LINALG, "norm, ord -2"): ("equal rows",)},
     ),
     Limit(
-        "the derivative is infinite, and the dot test adds +∞ and −∞",
+        "the derivative is infinite, and the dot test adds +∞ and -∞",
         {
             (_SPECIAL, "entr"): ("zeros", "subnormal"),
             (_SPECIAL, "beta"): _TINY,
@@ -165,7 +166,8 @@ LIMITS: list[Limit] = [
         },
     ),
     Limit(
-        "log 0 is −1e5 in this loss, which takes the digits of central differences; without the rule "
+        "log 0 is -1e5 in this loss, which takes the digits of central differences; without the "
+        "rule "
         "of logaddexp the other oracles are wrong at ties",
         {
             (_OPTAX, "ctc_loss, 5 steps, the last one padded, 2 labels"): _TIED,
