@@ -32,7 +32,7 @@ def as_users_do() -> Any:
         yield
 
 
-# --- the table --------------------------------------------------------------------------------------
+# --- the table ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_what_was_checked_is_in_the_table() -> None:
         assert {point for *_, point in checked.cells()} <= {*write_field.COLUMNS}
 
 
-# --- the findings -----------------------------------------------------------------------------------
+# --- the findings ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("finding", FINDINGS, ids=lambda finding: finding.function)
@@ -93,7 +93,7 @@ def test_a_finding_can_be_repeated(finding: Finding, as_users_do: None) -> None:
     assert math.isnan(gives) or abs(gives - right) > 1e-3 * abs(right)
 
 
-# --- the run ----------------------------------------------------------------------------------------
+# --- the run --------------------------------------------------------------------------------------
 
 
 def _case(package: str, name: str) -> FieldCase:

@@ -1,4 +1,4 @@
-"""The verifier's run over the functions of one package: for each function and point what it says."""
+"""The verifier's run over one package: for each function and point what it says."""
 
 import json
 import re

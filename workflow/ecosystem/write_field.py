@@ -38,8 +38,8 @@ def explained(run: dict[str, Any]) -> dict[str, Any]:
         run: what `verify_field` wrote of a package.
 
     Returns:
-        The run; a cell that is wrong or NaN has the number of its `finding`, or is "cannot judge" with
-        what the verifier said `set_aside`, or is "not checked".
+        The run; a cell that is wrong or NaN has the number of its `finding`, or is "cannot judge"
+        with what the verifier said `set_aside`, or is "not checked".
     """
     lines = [
         line
@@ -133,7 +133,7 @@ def notes(line: dict[str, Any]) -> list[tuple[str, str, int | None]]:
         if cell["verdict"] != "right" and cell["detail"]:
             oracle = cell["oracle"] in ("kinks", "dot test") and cell["verdict"] != "convention"
             text = f"{cell['oracle']}: {cell['detail']}" if oracle else cell["detail"]
-            said.setdefault((text, cell.get("finding")), []).append(COLUMNS.get(point, point))
+            said.setdefault((text, cell.get("finding")), []).append(str(COLUMNS.get(point, point)))
     return [(", ".join(points), text, finding) for (text, finding), points in said.items()]
 
 

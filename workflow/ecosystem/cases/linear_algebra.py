@@ -1,7 +1,7 @@
 """Cases of `jax.numpy.linalg`.
 
-Matrices are random. Where a function wants a symmetric or positive definite one, the label says what
-is made of the argument a before; aᵀ is its transpose, I the identity.
+Matrices are random. Where a function wants a symmetric or positive definite one, the label says
+what is made of the argument a before; aᵀ is its transpose, I the identity.
 """
 
 from collections.abc import Callable

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import numpy as np
+import jax.numpy as jnp
 from jax.scipy import special
 
 from workflow.ecosystem.case import FieldCase, P, Q, U, V, X, Y, positive
@@ -55,7 +55,7 @@ CASES = [
         PACKAGE,
         "sph_harm_y",
         lambda theta, phi: (
-            special.sph_harm_y(np.array([2, 1, 3]), np.array([1, 0, 2]), theta, phi, n_max=3).real
+            special.sph_harm_y(jnp.array([2, 1, 3]), jnp.array([1, 0, 2]), theta, phi, n_max=3).real
         ),
         (positive(3), positive(3, seed=1)),
         "real part, degrees 2, 1, 3 and orders 1, 0, 2",
