@@ -5,7 +5,7 @@ Each was looked at by hand. The exhaustive tests fail if one of these is no long
 
 from typing import NamedTuple
 
-from workflow.ecosystem.findings import Places, cells
+from workflow.ecosystem.finding import Places, cells
 
 
 class Limit(NamedTuple):

@@ -1,6 +1,7 @@
 """The verifier over other packages: its table is complete, and what it calls wrong is wrong."""
 
 import math
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import pytest
 from workflow.ecosystem import verify_field, write_field
 from workflow.ecosystem.case import FieldCase
 from workflow.ecosystem.cases import LEFT_OUT, PACKAGES
-from workflow.ecosystem.findings import FINDINGS, Finding
+from workflow.ecosystem.finding import Finding
+from workflow.ecosystem.findings import FINDINGS
 from workflow.ecosystem.limits import LIMITS
 
 CASES = [case for cases in PACKAGES.values() for case in cases]
@@ -51,9 +53,7 @@ def test_every_public_function_has_a_row_or_a_reason(package: str) -> None:
 
 @pytest.mark.skipif(not find_spec("equinox"), reason="Equinox is not installed")
 def test_every_layer_of_equinox_has_a_row_or_a_reason() -> None:
-    import equinox
-
-    public = {name for name in dir(equinox.nn) if not name.startswith("_")}
+    public = {name for name in dir(import_module("equinox").nn) if not name.startswith("_")}
     assert public == {case.name for case in PACKAGES["equinox.nn"]} | {*LEFT_OUT["equinox.nn"]}
 
 
