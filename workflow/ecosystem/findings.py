@@ -105,6 +105,7 @@ right = 0.0  # of the constant 0""",
             ("jax.numpy", "std"): ("zeros", "axes of size 1"),
             ("jax.numpy", "nanstd"): ("zeros", "axes of size 1"),
             ("jax.numpy", "std, axis 1"): ("zeros", "axes of size 1"),
+            (_STATS, "sem"): ("zeros", "equal rows", "±40", "±1e4"),
         },
     ),
     Finding(
@@ -378,14 +379,32 @@ right = 0.0  # 0 log y is 0 for every y >= 0""",
 gives = jax.grad(jax.scipy.stats.truncnorm.logcdf, 2)(0.8, -0.5, 0.6)
 right = 0.0  # log 1 = 0 for every x above the end""",
         {
-            (_STATS, "truncnorm.logcdf"): (
-                "±40",
-                "±1e4",
-                "wide inputs",
-                "zeros",
-                "ties",
-                "subnormal",
-            )
+            (_STATS, "truncnorm.logcdf"): ("wide inputs", "zeros", "±40", "±1e4", "subnormal"),
+            (_STATS, "truncnorm.logsf"): ("wide inputs",),
         },
+    ),
+    Finding(
+        "jax.scipy.stats.laplace.cdf",
+        "x = 100, float32",
+        NAN,
+        0.0,
+        "The branch that is not taken, exp(x) / 2, overflows, and 0 times infinity is NaN: from 88.8 "
+        "on in float32, from 709.8 on in float64.",
+        """\
+gives = jax.grad(jax.scipy.stats.laplace.cdf)(100.0)
+right = np.float32(np.exp(-100) / 2)  # 0 in float32""",
+        {(_STATS, "laplace.cdf"): ("±1e4",)},
+    ),
+    Finding(
+        "jax.scipy.stats.gennorm.cdf",
+        "x = 0, shape 1.5",
+        NAN,
+        0.553879,
+        "The function is the incomplete gamma function of a power of the absolute value, whose "
+        "derivatives at 0 are infinite and 0. The derivative is the density.",
+        """\
+gives = jax.grad(jax.scipy.stats.gennorm.cdf)(0.0, 1.5)
+right = 1.5 / (2 * np.exp(jax.scipy.special.gammaln(1 / 1.5)))""",
+        {(_STATS, "gennorm.cdf"): ("zeros", "ties")},
     ),
 ]

@@ -59,6 +59,7 @@ LIMITS: list[Limit] = [
             (_SCIPY, "fiedler_companion"): _TINY,
             (_EQUINOX, "WeightNorm, of Linear"): _TINY,
             (_STATS, "norm.logpdf"): _TINY,
+            (_STATS, "gaussian_kde, logpdf"): _TINY,
             (_STATS, "norm.logcdf"): _TINY,
             (_STATS, "norm.logsf"): _TINY,
         },
@@ -117,6 +118,22 @@ LIMITS: list[Limit] = [
         },
     ),
     Limit(
+        "the slope is infinite here, and central differences find one as long as their step allows",
+        {
+            (_STATS, "gamma.logsf"): ("zeros", "subnormal"),
+            (_STATS, "gennorm.logpdf"): _BENDS,
+        },
+    ),
+    Limit(
+        "a scale or a shape of 0, which the function does not allow, but has a value for",
+        {
+            (_STATS, "laplace.cdf"): ("zeros", "subnormal"),
+            (_STATS, "logistic.cdf"): ("zeros", "subnormal"),
+            (_STATS, "pareto.logsf"): ("zeros", "subnormal"),
+            (_STATS, "uniform.cdf"): ("zeros", "subnormal"),
+        },
+    ),
+    Limit(
         "eigenvectors of equal eigenvalues are not unique, and have no derivative",
         {(_LINALG, "eigh, absolute eigenvectors of a + aᵀ"): ("ties", "±40", "±1e4")},
     ),
@@ -129,6 +146,8 @@ LIMITS: list[Limit] = [
             (_SPECIAL, "gammainc"): ("±1e4",),
             (_SPECIAL, "rel_entr"): ("±1e4",),
             (_STATS, "gamma.logcdf"): ("±1e4",),
+            (_STATS, "gaussian_kde, logpdf"): ("equal rows",),
+            (_STATS, "multivariate_normal.logpdf, covariance a aᵀ + I"): ("±40",),
             (_OPTAX, "triplet_margin_loss"): ("±1e4",),
         },
     ),
@@ -150,6 +169,8 @@ LIMITS: list[Limit] = [
             (_FLAX, "MultiHeadAttention"): ("±1e4",),
             (_STATS, "chi2.cdf"): _TINY,
             (_STATS, "gamma.logcdf"): ("wide inputs", "subnormal"),
+            (_STATS, "gamma.logsf"): ("wide inputs",),
+            (_STATS, "multivariate_normal.logpdf, covariance a aᵀ + I"): ("±1e4",),
         },
     ),
     Limit(
@@ -163,6 +184,7 @@ LIMITS: list[Limit] = [
             (_SPECIAL, "beta"): _TINY,
             (_SPECIAL, "betaln"): _TINY,
             (_STATS, "beta.logpdf"): _TINY,
+            (_STATS, "betabinom.logpmf, of a and b"): _TINY,
         },
     ),
     Limit(
