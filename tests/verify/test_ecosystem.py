@@ -15,7 +15,7 @@ import pytest
 from workflow.ecosystem import verify_field, write_field
 from workflow.ecosystem.case import FieldCase
 from workflow.ecosystem.cases import LEFT_OUT, PACKAGES
-from workflow.ecosystem.finding import Finding
+from workflow.ecosystem.finding import COLUMNS, Finding
 from workflow.ecosystem.findings import FINDINGS
 from workflow.ecosystem.limits import LIMITS
 
@@ -77,7 +77,7 @@ def test_what_was_checked_is_in_the_table() -> None:
     installed = {*PACKAGES} - {package for package, cases in PACKAGES.items() if not cases}
     for checked in (*FINDINGS, *LIMITS):
         assert {place for place in checked.seen if place[0] in installed} <= names
-        assert {point for *_, point in checked.cells()} <= {*write_field.COLUMNS}
+        assert {point for *_, point in checked.cells()} <= {*COLUMNS}
 
 
 # --- the findings ---------------------------------------------------------------------------------

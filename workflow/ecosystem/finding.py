@@ -2,6 +2,21 @@
 
 from typing import Any, NamedTuple
 
+COLUMNS = {
+    "ordinary": "ordinary",
+    "wide inputs": "wide",
+    "zeros": "zeros",
+    "ties": "ties",
+    "equal rows": "equal rows",
+    "±40": "±40",
+    "±1e4": "±1e4",
+    "subnormal": "subnormal",
+    "error signal 1e-8": "tiny",
+    "error signal 1e8": "huge",
+    "axes of size 1": "size 1",
+}
+"""The verifier's names of the points, and what the page's columns are called."""
+
 Places = dict[tuple[str, str], tuple[str, ...]]
 """Where something is seen: (package, function with its label) to the points."""
 

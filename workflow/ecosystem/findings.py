@@ -5,14 +5,12 @@ compare both with what is written here. `right` is mathematics: a closed form, o
 side where that is all there is.
 """
 
-from workflow.ecosystem.finding import Finding
+from workflow.ecosystem.finding import COLUMNS, Finding
 
 NAN = float("nan")
 _AT_ZERO = ("zeros",)
-_EVERYWHERE = (
-    "ordinary", "wide inputs", "zeros", "ties", "equal rows", "±40", "±1e4", "subnormal",
-    "error signal 1e-8", "error signal 1e8", "axes of size 1",
-)  # fmt: skip
+_AS_GIVEN = ("ordinary", "error signal 1e-8", "error signal 1e8")
+_EVERYWHERE = (*COLUMNS,)
 _LINALG, _SPECIAL, _STATS = "jax.numpy.linalg", "jax.scipy.special", "jax.scipy.stats"
 
 FINDINGS = [
@@ -241,14 +239,7 @@ right = 0.0  # of the constant 0""",
 gives = jax.grad(jax.scipy.special.spence)(1.5)
 right = np.log(1.5) / (1 - 1.5)""",
         {
-            (_SPECIAL, "spence"): (
-                "ordinary",
-                "ties",
-                "equal rows",
-                "error signal 1e-8",
-                "error signal 1e8",
-                "axes of size 1",
-            ),
+            (_SPECIAL, "spence"): (*_AS_GIVEN, "ties", "equal rows", "axes of size 1"),
         },
     ),
     Finding(
@@ -335,14 +326,7 @@ right = sum(2**n / (n * np.cumprod(n)))  # (a)_n / a -> (n - 1)!, (1)_n = n!""",
 gives = jax.grad(jax.scipy.special.hyp1f1, 2)(1.0, 2.0, -30.0)
 right = (np.exp(-30) * -31 + 1) / 30**2  # of (exp(x) - 1) / x""",
         {
-            (_SPECIAL, "hyp1f1"): (
-                "ordinary",
-                "wide inputs",
-                "±40",
-                "±1e4",
-                "error signal 1e-8",
-                "error signal 1e8",
-            ),
+            (_SPECIAL, "hyp1f1"): (*_AS_GIVEN, "wide inputs", "±40", "±1e4"),
         },
     ),
     Finding(
@@ -388,8 +372,8 @@ right = 0.0  # log 1 = 0 for every x above the end""",
         "x = 100, float32",
         NAN,
         0.0,
-        "The branch that is not taken, exp(x) / 2, overflows, and 0 times infinity is NaN: from 88.8 "
-        "on in float32, from 709.8 on in float64.",
+        "The branch that is not taken, exp(x) / 2, overflows, and 0 · ∞ is NaN: from 88.8 on in "
+        "float32, from 709.8 on in float64.",
         """\
 gives = jax.grad(jax.scipy.stats.laplace.cdf)(100.0)
 right = np.float32(np.exp(-100) / 2)  # 0 in float32""",
@@ -399,7 +383,7 @@ right = np.float32(np.exp(-100) / 2)  # 0 in float32""",
         "jax.scipy.stats.gennorm.cdf",
         "x = 0, shape 1.5",
         NAN,
-        0.553879,
+        0.553866,
         "The function is the incomplete gamma function of a power of the absolute value, whose "
         "derivatives at 0 are infinite and 0. The derivative is the density.",
         """\

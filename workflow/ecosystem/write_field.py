@@ -8,25 +8,11 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup, escape
 
+from workflow.ecosystem.finding import COLUMNS
 from workflow.ecosystem.findings import FINDINGS
 from workflow.ecosystem.limits import LIMITS
 from workflow.lib import job, page
 from workflow.lib.tables import write_csv, write_text
-
-COLUMNS = {
-    "ordinary": "ordinary",
-    "wide inputs": "wide",
-    "zeros": "zeros",
-    "ties": "ties",
-    "equal rows": "equal rows",
-    "±40": "±40",
-    "±1e4": "±1e4",
-    "subnormal": "subnormal",
-    "error signal 1e-8": "tiny",
-    "error signal 1e8": "huge",
-    "axes of size 1": "size 1",
-}
-"""The verifier's names of the points, and what the page's columns are called."""
 
 VERDICTS = ("right", "wrong", "nan", "convention", "cannot judge", "no derivative", "not checked")
 
