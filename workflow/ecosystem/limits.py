@@ -125,13 +125,19 @@ LIMITS: list[Limit] = [
         },
     ),
     Limit(
-        "a scale or a shape of 0, which the function does not allow, but has a value for",
+        "a parameter of 0, which the function does not allow, but has a value for",
         {
+            (_SPECIAL, "hyp1f1"): ("zeros", "subnormal"),
+            (_SPECIAL, "hyp2f1"): ("zeros", "subnormal"),
             (_STATS, "laplace.cdf"): ("zeros", "subnormal"),
             (_STATS, "logistic.cdf"): ("zeros", "subnormal"),
             (_STATS, "pareto.logsf"): ("zeros", "subnormal"),
             (_STATS, "uniform.cdf"): ("zeros", "subnormal"),
         },
+    ),
+    Limit(
+        "the solution of a singular system jumps if its rank changes, and has no derivative",
+        {(_LINALG, "lstsq, solution"): ("zeros", "equal rows")},
     ),
     Limit(
         "eigenvectors of equal eigenvalues are not unique, and have no derivative",
