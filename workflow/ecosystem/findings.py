@@ -31,7 +31,6 @@ z = (np.arange(4) - 1.5) / np.sqrt(1.25 + 1e-5)
 right = (1 - 1 / 4 - z[0] ** 2 / 4) / np.sqrt(1.25 + 1e-5)""",
         {
             ("jax.nn", "standardize, axis -1, where"): ("ordinary", "wide inputs", "±1e4"),
-            ("flax.nnx", "BatchNorm, training"): ("±40", "±1e4"),
         },
     ),
     Finding(

@@ -117,7 +117,7 @@ def notes(line: dict[str, Any]) -> list[tuple[str, str, int | None]]:
     said: dict[tuple[str, int | None], list[str]] = {}
     for point, cell in line["points"].items():
         if cell["verdict"] != "right" and cell["detail"]:
-            oracle = cell["oracle"] in ("kinks", "dot test") and cell["verdict"] != "convention"
+            oracle = cell["oracle"] == "dot test" and cell["verdict"] != "cannot judge"
             text = f"{cell['oracle']}: {cell['detail']}" if oracle else cell["detail"]
             said.setdefault((text, cell.get("finding")), []).append(str(COLUMNS.get(point, point)))
     return [(", ".join(points), text, finding) for (text, finding), points in said.items()]
@@ -128,10 +128,10 @@ def side(detail: str) -> str:
 
     Example:
         >>> side("left slope at 3 kinks (x[0], ...); between the slopes at 1 kink (x[2], ...)")
-        'left, between'
+        'left, between slope'
     """
     sides = re.findall(r"(?:^|; )(left|right|mean|between)", detail)
-    return ", ".join(dict.fromkeys(sides))
+    return f"{', '.join(dict.fromkeys(sides))} slope"
 
 
 def by_reason(left_out: dict[str, str]) -> list[tuple[str, str]]:
