@@ -164,8 +164,8 @@ right = np.float32(np.exp(-100) / 2)  # 0 in float32""",
         NAN,
         0.553866,
         "The function is the incomplete gamma function of a power of the absolute value, whose "
-        "derivatives at 0 are infinite and 0; so they are where the power is 0 or infinite in floating "
-        "point. The derivative is the density.",
+        "derivatives at 0 are infinite and 0; so they are where the power "
+        "underflows or overflows. The derivative is the density.",
         """\
 gives = jax.grad(jax.scipy.stats.gennorm.cdf)(0.0, 1.5)
 right = 1.5 / (2 * np.exp(jax.scipy.special.gammaln(1 / 1.5)))""",
