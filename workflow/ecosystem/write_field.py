@@ -156,9 +156,9 @@ def _error(error: float | str | None) -> str:
 
 
 def _worst(cell: dict[str, Any]) -> str:
-    """The error in the precision in which a cell is wrong."""
-    error = cell["error32" if "(float32)" in cell["detail"] else "error"]
-    return "wrong" if cell["oracle"] == "kinks" else _error(error)
+    """The larger error of the two precisions; a wrong slope at a kink has none."""
+    known = [float(cell[key]) for key in ("error", "error32") if cell[key] is not None]
+    return "wrong" if cell["oracle"] == "kinks" or not known else _error(max(known))
 
 
 def main(
