@@ -61,6 +61,7 @@ def inside(name: str, package: str) -> bool:
         ("workflow/scripts", ["nnjax", "workflow.lib"]),
         ("workflow/rulebook", ["nnjax", "workflow.lib"]),
         ("workflow/benchmark", ["nnjax", "workflow.lib"]),
+        ("workflow/ecosystem", ["nnjax", "workflow.lib", "workflow.ecosystem"]),
         ("workflow/chapters", ["nnjax", "workflow.lib"]),
     ],
 )

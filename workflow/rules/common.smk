@@ -28,7 +28,7 @@ def optional(package):
         return None
 
 
-TORCH, EQUINOX = optional("torch"), optional("equinox")
+TORCH, EQUINOX, FLAX = (optional(package) for package in ("torch", "equinox", "flax"))
 
 # Snakemake's own reading (`configfile:`) keeps the last of two equal keys and takes every value within
 # `--config` as text. Here it only says what was asked for.
