@@ -92,9 +92,20 @@ class Function:
 
         return call
 
-    def problem(self, only: int | None = None) -> Problem:
-        """J = Σ r ⊙ f(args); `only`: r is 0 for all other outputs."""
-        ruled, primal = self.ruled, self.primal
+    def problem(self, only: int | None = None, argument: str | None = None) -> Problem:
+        """J = Σ r ⊙ f(args); `only`: of one output, `argument`: as a function of one argument, the
+        others being no inputs at all, as JAX tells a rule that asks for it."""
+        own = {argument: self.inputs[argument]} if argument else self.inputs
+
+        def with_others(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+            def call(inputs: Any) -> Any:
+                real = jnp.finfo(jax.tree.leaves(inputs)[0].dtype).dtype
+                others = {key: tree for key, tree in self.inputs.items() if key not in own}
+                return f(cast(jax.tree.map(jnp.asarray, others), real) | inputs)
+
+            return call if argument else f
+
+        ruled, primal = with_others(self.ruled), with_others(self.primal)
         rng = np.random.default_rng(7)
         outputs = self.outputs()
         if not outputs:
@@ -108,12 +119,15 @@ class Function:
             r = [part * (i == only) for i, part in enumerate(r)]
 
         def terms(inputs: Any) -> jax.Array:
-            ys = [y for y in jax.tree.leaves(primal(inputs)) if _differentiable(y)]
+            ys = _floats_of(primal(inputs))
             widest = max((y.dtype for y in ys), key=lambda dtype: jnp.finfo(dtype).bits)
             weighted = [y * jnp.asarray(part, y.dtype) for y, part in zip(ys, r, strict=True)]
             return jnp.concatenate([jnp.ravel(part).astype(widest) for part in weighted])
 
         def gradient(inputs: Any, scale: Any = 1.0) -> Any:
+            if only is not None:  # the others get no cotangent at all, not zeros
+                y, backward = jax.vjp(lambda inputs: _floats_of(ruled(inputs))[only], inputs)
+                return backward(jnp.asarray(r[only], y.dtype) * jnp.asarray(scale, y.dtype))[0]
             y, backward = jax.vjp(ruled, inputs)
             leaves, tree = jax.tree.flatten(y)
             parts = iter(r)
@@ -125,7 +139,7 @@ class Function:
             ]
             return backward(tree.unflatten(dy))[0]
 
-        return Problem(terms, gradient, self.inputs, eps=self.eps)
+        return Problem(terms, gradient, own, eps=self.eps)
 
     def outputs(self) -> list[jax.ShapeDtypeStruct]:
         """The outputs that have a derivative."""
@@ -237,6 +251,10 @@ def _is_float(leaf: Any, label: str) -> bool:
     if isinstance(leaf, float | np.floating):
         return True
     return is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.floating)
+
+
+def _floats_of(tree: Any) -> list[Any]:
+    return [y for y in jax.tree.leaves(tree) if _differentiable(y)]
 
 
 def _differentiable(y: Any) -> bool:

@@ -19,7 +19,7 @@ from nnjax.verify.points import delicate_points, merged
 from nnjax.verify.problem import Problem, cast
 from nnjax.verify.report import Report, Row
 
-ALSO = ("second order", "vmap", "jit", "cotangents", "bfloat16", "float16")
+ALSO = ("second order", "vmap", "jit", "cotangents", "arguments", "bfloat16", "float16")
 
 Rule = tuple[Callable[..., Any], Callable[..., Any]]
 
@@ -67,8 +67,9 @@ def verify_function(
             `custom_vjp` function are known.
         delicate: judge at the delicate points too.
         also: any of "second order" (the derivative of the rule), "vmap", "jit" (the rule without
-            compilation against the rule with it), "cotangents" (each output alone), "bfloat16",
-            "float16" (the rule in that precision against the oracles in float64).
+            compilation against the rule with it), "cotangents" (each output alone), "arguments"
+            (each argument alone), "bfloat16", "float16" (the rule in that precision against the
+            oracles in float64).
         unsuited: oracles that cannot judge this function, with the reason, such as
             {"central differences": "the function rounds"}; "kinks" if the mean of the slopes is the
             right one.
@@ -158,6 +159,14 @@ def _one_of_each(
         return [Row(block, where, "form", math.nan, math.nan, "cannot judge", reason)]
 
 
+def _judge_each(problems: Mapping[str, Problem], block: str, unsuited: dict[str, str]) -> list[Row]:
+    return [
+        row
+        for name, problem in problems.items()
+        for row in judge_points(problem, [Point(name, problem.inputs)], block, unsuited)
+    ]
+
+
 def _on_request(
     check: str, function: Function, problem: Problem, block: str, unsuited: dict[str, str]
 ) -> list[Row]:
@@ -167,8 +176,13 @@ def _on_request(
     if check == "cotangents":
         count = len(function.outputs())
         problems = [function.problem(only=i) for i in range(count)] if count > 1 else []
-        alone = [(p, Point(f"output {i} alone", p.inputs)) for i, p in enumerate(problems)]
-        return [row for p, point in alone for row in judge_points(p, [point], block, unsuited)]
+        return _judge_each(
+            {f"output {i} alone": p for i, p in enumerate(problems)}, block, unsuited
+        )
+    if check == "arguments":
+        names = [*function.inputs] if len(function.inputs) > 1 else []
+        problems = {f"{name} alone": function.problem(argument=name) for name in names}
+        return _judge_each(problems, block, unsuited)
     if check == "jit":
         with jax.enable_x64(True):
             inputs = jax.tree.map(jnp.asarray, cast(problem.inputs, jnp.float64))

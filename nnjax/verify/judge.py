@@ -340,7 +340,11 @@ def _at_kinks(evidence: Evidence, usual: Any, point: Point, block: str) -> list[
 
 
 def _side(slope: float, left: float, right: float, margin: float) -> str:
-    sides = {"left slope": left, "right slope": right, "mean of the slopes": (left + right) / 2}
+    sides = {
+        "the slope on the left": left,
+        "the slope on the right": right,
+        "the mean of the slopes": (left + right) / 2,
+    }
     taken = next((n for n, s in sides.items() if abs(slope - s) <= margin), "")
     between = min(left, right) <= slope <= max(left, right)
-    return taken or ("between the slopes" if between else "a choice of its own for each output")
+    return taken or ("between the slopes" if between else "a side for each output")

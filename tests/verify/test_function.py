@@ -262,7 +262,7 @@ def test_convention_at_a_kink() -> None:
         report = nn.verify_function(relu, jnp.zeros((2, 3)), delicate=False, show=False)
         report.check()
         (row,) = [row for row in report.rows if row.verdict == "convention"]
-        assert row.detail.startswith(f"{side} slope at 6 kinks (x[0, 0], rule")
+        assert row.detail.startswith(f"the slope on the {side} at 6 kinks (x[0, 0], rule")
     middle = ruled(lambda x: jnp.maximum(x, 0), lambda x: (1 + jnp.sign(x)) / 2)
     report = nn.verify_function(middle, jnp.zeros(2), delicate=False, show=False)
     assert "mean of the slopes at 2 kinks" in report.rows[-1].detail
@@ -308,3 +308,49 @@ def test_forward_that_contains_a_custom_rule() -> None:
         assert {row.verdict for row in report.rows if not row.options} == {
             "right" if right else "wrong"
         }
+
+
+Zero = jax.custom_derivatives.SymbolicZero
+
+
+def symbolic(backward: Callable[..., Any], forward: Callable[..., Any] | None = None) -> Any:
+    """(x w, x + w), with a rule that sees which cotangents and arguments take part."""
+
+    def plain_forward(x: Any, w: Any) -> Any:
+        return (x.value * w.value, x.value + w.value), (x.value, w.value)
+
+    function = jax.custom_vjp(lambda x, w: (x * w, x + w))
+    function.defvjp(forward or plain_forward, backward, symbolic_zeros=True)
+    return function
+
+
+def test_cotangents_that_are_missing() -> None:
+    def backward(saved: Any, dy: Any, wrong: bool = False) -> Any:
+        x, w = saved
+        a, b = (jnp.zeros_like(x) if isinstance(part, Zero) else part for part in dy)
+        forgotten = wrong and isinstance(dy[1], Zero)
+        return a * w + b, jnp.zeros_like(w) if forgotten else a * x + b
+
+    args = X, X + 0.5
+    right = symbolic(backward)
+    nn.verify_function(right, *args, also=("cotangents", "arguments"), show=False).check()
+    wrong = symbolic(functools.partial(backward, wrong=True))
+    assert nn.verify_function(wrong, *args, show=False).passed
+    report = nn.verify_function(wrong, *args, also=("cotangents",), show=False)
+    assert {row.options for row in report.wrong} == {"output 0 alone"}
+
+
+def test_each_argument_alone() -> None:
+    def forward(x: Any, w: Any) -> Any:
+        doubled = 2 if x.perturbed and not w.perturbed else 1
+        return (x.value * w.value, x.value + w.value), (x.value, doubled * w.value)
+
+    def backward(saved: Any, dy: Any) -> Any:
+        x, w = saved
+        a, b = (jnp.zeros_like(x) if isinstance(part, Zero) else part for part in dy)
+        return a * w + b, a * x + b
+
+    wrong = symbolic(backward, forward)
+    assert nn.verify_function(wrong, X, X + 0.5, show=False).passed
+    report = nn.verify_function(wrong, X, X + 0.5, also=("arguments",), show=False)
+    assert {row.options for row in report.wrong} == {"x alone"}
