@@ -26,8 +26,14 @@ class Function:
     """A function of its differentiable arguments only, with and without its rule."""
 
     def __init__(
-        self, ruled: Callable[..., Any], primal: Callable[..., Any], args: Any, static: Any
+        self,
+        ruled: Callable[..., Any],
+        primal: Callable[..., Any],
+        args: Any,
+        static: Any,
+        tolerance: float = 0.0,
     ) -> None:
+        self.tolerance = tolerance
         # Whole numbers of 64 bits exist in one of the two precisions only.
         self.args = [
             arg if i in static else jax.tree.map(lambda x: to_float32(x) if is_ids(x) else x, arg)
@@ -126,8 +132,9 @@ class Function:
 
         def gradient(inputs: Any, scale: Any = 1.0) -> Any:
             if only is not None:  # the others get no cotangent at all, not zeros
-                y, backward = jax.vjp(lambda inputs: _floats_of(ruled(inputs))[only], inputs)
-                return backward(jnp.asarray(r[only], y.dtype) * jnp.asarray(scale, y.dtype))[0]
+                number = only
+                y, backward = jax.vjp(lambda inputs: _floats_of(ruled(inputs))[number], inputs)
+                return backward(jnp.asarray(r[number], y.dtype) * jnp.asarray(scale, y.dtype))[0]
             y, backward = jax.vjp(ruled, inputs)
             leaves, tree = jax.tree.flatten(y)
             parts = iter(r)
@@ -139,7 +146,7 @@ class Function:
             ]
             return backward(tree.unflatten(dy))[0]
 
-        return Problem(terms, gradient, own, eps=self.eps)
+        return Problem(terms, gradient, own, eps=self.eps, tolerance=self.tolerance)
 
     def outputs(self) -> list[jax.ShapeDtypeStruct]:
         """The outputs that have a derivative."""
@@ -161,7 +168,9 @@ class Function:
             inputs = jax.tree.map(jnp.asarray, cast(self.inputs, jnp.float64))
             jaxpr = jax.make_jaxpr(ruled)(inputs).jaxpr
             custom = {eqn.primitive.name for eqn in jaxpr.eqns}
-            bound = max(TOLERANCE["jax.grad"], ULPS * max(coarsest(jaxpr), self.eps))
+            bound = max(
+                TOLERANCE["jax.grad"], self.tolerance, ULPS * max(coarsest(jaxpr), self.eps)
+            )
             v = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape), x.dtype), inputs)
             rows: list[Row] = []
             if own_forward or "custom_vjp_call" in custom:

@@ -7,6 +7,7 @@ from typing import Any
 from nnjax.checks import check_shape, is_whole
 from nnjax.contract import described
 from nnjax.core import Layer, Loss, Penalty
+from nnjax.verify.points import POINTS
 
 
 def check_arguments(
@@ -89,6 +90,24 @@ def check_function(
     _check_takes(f, args, where)
     if reference is not None:
         _check_takes(reference, args, f"{where}(reference)")
+
+
+def check_points(delicate: Any, tolerance: Any) -> None:
+    """Refuse names of points that do not exist, and a tolerance that is none.
+
+    Raises:
+        ValueError: naming what was expected.
+    """
+    where = "verify_function"
+    if not isinstance(delicate, bool) and not (
+        isinstance(delicate, tuple | list | set) and set(delicate) <= set(POINTS)
+    ):
+        raise ValueError(
+            f"{where}(delicate): expected True, False, or names among {', '.join(POINTS)}, "
+            f"got {delicate!r}"
+        )
+    if not (isinstance(tolerance, int | float) and 0 <= tolerance < 1):
+        raise ValueError(f"{where}(tolerance): expected a number in [0, 1), got {tolerance!r}")
 
 
 def _check_takes(f: Callable[..., Any], args: Sequence[Any], where: str) -> None:

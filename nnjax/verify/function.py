@@ -10,12 +10,12 @@ import numpy as np
 
 from nnjax.verify import also as on_request
 from nnjax.verify.arguments import Function, is_array, is_ids
-from nnjax.verify.checks import check_function
+from nnjax.verify.checks import check_function, check_points
 from nnjax.verify.compare import difference
 from nnjax.verify.evidence import Point
 from nnjax.verify.form import rule_misfit, same_outputs
 from nnjax.verify.judge import TOLERANCE, judge_points
-from nnjax.verify.points import delicate_points, merged
+from nnjax.verify.points import POINTS, delicate_points, merged
 from nnjax.verify.problem import Problem, cast
 from nnjax.verify.report import Report, Row
 
@@ -30,7 +30,8 @@ def verify_function(
     rule: Rule | None = None,
     reference: Callable[..., Any] | None = None,
     nondiff_argnums: Sequence[int] = (),
-    delicate: bool = True,
+    tolerance: float = 0.0,
+    delicate: bool | Sequence[str] = True,
     also: Sequence[str] = (),
     unsuited: Mapping[str, str] | None = None,
     name: str = "",
@@ -40,11 +41,16 @@ def verify_function(
 
         J = Σ r ⊙ f(args)        rule: dJ/dargs by jax.vjp(f), with f's own rule
 
-    for a random r. The oracles are those of `verify`; they see the function without any custom
+    for a random r. The oracles and the relative error are those of `verify`: an error is relative
+    to the largest entry of the argument's gradient. The oracles see the function without any custom
     derivative rule inside it. Each gives its own error: central differences from three step sizes,
     the others from what a change of the inputs in the last place does. Where an oracle has no
     digits it abstains and says why. Where the function has a kink, the report says which slope the
-    rule takes, and only a slope outside the two sides is wrong.
+    rule takes ("convention"), and only a slope that none of its sides has is wrong.
+
+    The table has a line for each point: the relative errors in float64 against each oracle ("-" if
+    it abstains; the reason is printed once), then the error of the rule in float32. Only "wrong"
+    fails.
 
     The derivative is judged at the given arguments, and at points made from them (see
     `nnjax/verify/points.py`): wide inputs, zeros, ties, equal rows, saturation, subnormal numbers,
@@ -57,7 +63,7 @@ def verify_function(
             trace; with `rule` the function that the rule is for.
         *args: where to judge: pytrees of arrays. Floats of any precision, Python's too, are
             differentiated, and are rounded to float32 first. Whole numbers, booleans, keys and
-            anything that is not an array are passed on as they are.
+            anything that is not an array are passed on as they are: give indices that repeat.
         rule: `(forward, backward)` as for `jax.custom_vjp.defvjp`: forward(*args) returns
             (y, residuals), backward(residuals, dy) a gradient for each argument (None if it has
             none).
@@ -65,14 +71,17 @@ def verify_function(
             differentiate f without its rule (a kernel, a callback).
         nondiff_argnums: the positions of static arguments, as for `jax.custom_vjp`; those of a
             `custom_vjp` function are known.
-        delicate: judge at the delicate points too.
+        tolerance: relative error in float64 to allow beyond rounding, for a function that iterates
+            until it is close enough, or that its reference computes in a higher precision.
+        delicate: judge at the delicate points too: all, none, or those named, such as
+            ("wide inputs", "ties"); for a function that is not defined at the others.
         also: any of "second order" (the derivative of the rule), "vmap", "jit" (the rule without
             compilation against the rule with it), "cotangents" (each output alone), "arguments"
             (each argument alone), "bfloat16", "float16" (the rule in that precision against the
             oracles in float64).
         unsuited: oracles that cannot judge this function, with the reason, such as
             {"central differences": "the function rounds"}; "kinks" if the mean of the slopes is the
-            right one.
+            right one, "value" if the reference is meant to have other values.
         name: name of the rows; default the name of f.
         show: print the table.
 
@@ -98,11 +107,12 @@ def verify_function(
     Source: see `nnjax/verify/oracles.py` for each oracle.
     """
     check_function(f, args, rule, reference, nondiff_argnums, also, ALSO)
+    check_points(delicate, tolerance)
     static = (*nondiff_argnums, *getattr(f, "nondiff_argnums", ()))
     ruled = f if rule is None else _with_rule(f, rule, nondiff_argnums)
     called = name or getattr(f, "__name__", "") or "function"
     primal = reference or f
-    function = Function(ruled, primal, args, static)
+    function = Function(ruled, primal, args, static, tolerance)
     if reference is not None:
         same_outputs(function.of(f), function.of(reference), function.inputs)
     forward, backward = rule or (getattr(f, "fwd", None), getattr(f, "bwd", None))
@@ -113,12 +123,14 @@ def verify_function(
 
     points = [Point("", problem.inputs)]
     if delicate:
-        points += delicate_points(problem.inputs, tuple(problem.inputs))
+        named = POINTS if delicate is True else delicate
+        around = delicate_points(problem.inputs, tuple(problem.inputs))
+        points += [point for point in around if point.name in named]
     rows = merged(judge_points(problem, points, called, excused))
     traced = len({row.options for row in rows}) == len({point.name for point in points})
-    if traced:
+    if traced and "value" not in excused:
         rows = function.values(called, own_forward=bool(rule or reference)) + rows
-    if traced and delicate:
+    if traced and delicate is True:
         rows += _one_of_each(ruled, primal, args, static, called, excused)
     for check in also if traced else ():
         rows += _on_request(check, function, problem, called, excused)

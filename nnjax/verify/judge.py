@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from tqdm import tqdm
 
 from nnjax.verify.compare import Difference, difference, largest
 from nnjax.verify.differences import LOST
@@ -94,7 +95,8 @@ def judge_points(
     programs = Programs(problem, points[0].inputs, unsuited or {}, low)
     rows: list[Row] = []
     usual = None
-    for point in points:
+    # For tqdm, disable=None means "only in a terminal"; delay keeps quick rules quiet.
+    for point in tqdm(points, desc=f"verify {block}", disable=None, delay=5, leave=False):
         evidence = measure(programs, point)
         if usual is None:
             usual = jax.tree.map(largest, evidence.rule64)
@@ -205,7 +207,7 @@ def _row(oracle: _Oracle, block: str, low: Any) -> Row:
     if _is_nan(evidence.said[name], uncertain):
         return cannot("the oracle gives NaN here")
 
-    bound = TOLERANCE[name]
+    bound = max(TOLERANCE[name], evidence.programs.problem.tolerance)
     eps = max(evidence.eps, EPS64)
     if eps > EPS64:  # the forward pass itself computes in a lower precision
         bound = max(bound, ULPS * eps)

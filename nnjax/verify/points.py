@@ -40,6 +40,8 @@ numbers of float32."""
 
 SCALES = {"error signal 1e-8": 1e-8, "error signal 1e8": 1e8}
 
+POINTS = (*TRANSFORMS, *SCALES)
+
 
 def delicate_points(
     inputs: dict[str, Any], over: Sequence[str], options: str = "", scaled: bool = True

@@ -25,7 +25,7 @@ class Problem(NamedTuple):
     dictionary of trees ("params", "x" or "scores") of float64 arrays rounded to float32, so that
     both precisions start from the same numbers. `broken()` describes any other violation of the
     contract; empty if there is none. `eps` is the unit roundoff of a rule that computes in a lower
-    precision whatever its inputs.
+    precision whatever its inputs, `tolerance` a relative error to allow on top.
     """
 
     terms: Callable[[Any], jax.Array]
@@ -33,6 +33,7 @@ class Problem(NamedTuple):
     inputs: Any
     broken: Callable[[], str] = lambda: ""
     eps: float = 0.0
+    tolerance: float = 0.0
 
 
 def problem_of(case: Case) -> Problem:

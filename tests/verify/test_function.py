@@ -354,3 +354,43 @@ def test_each_argument_alone() -> None:
     assert nn.verify_function(wrong, X, X + 0.5, show=False).passed
     report = nn.verify_function(wrong, X, X + 0.5, also=("arguments",), show=False)
     assert {row.options for row in report.wrong} == {"x alone"}
+
+
+def test_solver_that_stops_when_it_is_close_enough() -> None:
+    """Newton's square root, with its exact derivative: the value is off by the solver's error."""
+
+    def root(a: Any) -> Any:
+        start = jnp.ones_like(a)
+        return jax.lax.fori_loop(0, 2, lambda _, y: (y + a / y) / 2, start)
+
+    f = jax.custom_vjp(root)
+    f.defvjp(lambda a: (root(a), root(a)), lambda y, dy: (dy / (2 * y),))
+    a = np.array([0.5, 1.5, 2.0])
+    reference = {"reference": jnp.sqrt, "show": False}
+    assert not nn.verify_function(f, a, delicate=False, **reference).passed
+    nn.verify_function(f, a, tolerance=0.01, delicate=("equal rows",), **reference).check()
+    f.defvjp(lambda a: (root(a), root(a)), lambda y, dy: (1.1 * dy / (2 * y),))
+    assert not nn.verify_function(f, a, tolerance=0.01, delicate=False, **reference).passed
+
+
+def test_straight_through_with_its_meaning_as_reference() -> None:
+    straight = ruled(lambda x: jnp.round(x), jnp.ones_like)
+    unsuited = {"value": "the function rounds, its gradient is meant to be that of x"}
+    report = nn.verify_function(
+        straight, X, reference=lambda x: x, unsuited=unsuited, show=False, delicate=("ties",)
+    )
+    report.check()
+    assert {row.options for row in report.rows} == {"", "ties"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"delicate": ("tie",)}, "expected True, False, or names among wide inputs, zeros"),
+        ({"delicate": "ties"}, "expected True, False, or names"),
+        ({"tolerance": -1}, "tolerance\\): expected a number in"),
+    ],
+)
+def test_points_that_do_not_exist(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        nn.verify_function(jnp.sin, X, **given)
