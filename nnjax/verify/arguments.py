@@ -13,7 +13,7 @@ from nnjax.verify.compare import difference
 from nnjax.verify.form import said
 from nnjax.verify.judge import TOLERANCE, ULPS
 from nnjax.verify.oracles import STEP
-from nnjax.verify.plain import coarsest, plain
+from nnjax.verify.plain import coarsest, custom_rules, plain
 from nnjax.verify.problem import Problem, cast, to_float32
 from nnjax.verify.programs import REFUSALS
 from nnjax.verify.report import Row
@@ -167,16 +167,15 @@ class Function:
         with jax.enable_x64(True):
             inputs = jax.tree.map(jnp.asarray, cast(self.inputs, jnp.float64))
             jaxpr = jax.make_jaxpr(ruled)(inputs).jaxpr
-            custom = {eqn.primitive.name for eqn in jaxpr.eqns}
-            bound = max(
-                TOLERANCE["jax.grad"], self.tolerance, ULPS * max(coarsest(jaxpr), self.eps)
-            )
+            custom = custom_rules(jaxpr)
+            rounding = ULPS * max(coarsest(jaxpr), self.eps)
+            bound = max(TOLERANCE["jax.grad"], self.tolerance, rounding)
             v = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape), x.dtype), inputs)
             rows: list[Row] = []
             if own_forward or "custom_vjp_call" in custom:
                 found = jax.jit(lambda inputs: jax.vjp(ruled, inputs)[0])(inputs)
                 rows.append(_same(found, jax.jit(primal)(inputs), "value", block, bound))
-            if "custom_jvp_call" in custom:
+            if custom == {"custom_jvp_call"}:  # forward mode cannot go through the other kind
                 rows += self._tangents(block, inputs, v, bound)
         return rows
 

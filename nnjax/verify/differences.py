@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from nnjax.verify.compare import largest
-from nnjax.verify.oracles import RATIO, STEP, coordinates
+from nnjax.verify.oracles import RATIO, STEP
 
 LOST = 1e-3
 """Relative error beyond which too few digits are left to judge by, or to be useful."""
@@ -49,7 +49,12 @@ def extrapolated(gaps: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def slopes(
-    gaps: np.ndarray, steps: np.ndarray, inputs: Any, size: float, eps: float
+    gaps: np.ndarray,
+    steps: np.ndarray,
+    inputs: Any,
+    chosen: np.ndarray,
+    size: float,
+    eps: float,
 ) -> Differences:
     """Extrapolate central differences to the step 0.
 
@@ -59,7 +64,8 @@ def slopes(
     R(h) - R(q h) is q⁴ - 1 times the error of R(h) while the series converges; where J″ jumps it is
     0.7 times the error, so four times as much is taken for the error. A hundredth of
     R(h) - D(h) is more than that, and large where the series does not converge. Rounding adds a few
-    units in the last place of the terms, divided by h.
+    units in the last place of the terms, and what a change of every input in its last place makes
+    (rounding inside the function does as much), divided by h.
 
     In a smooth function the slopes on both sides differ by an amount proportional to the step; at a
     kink, by the same amount for every step; at a jump or a pole, by less for a longer step.
@@ -68,13 +74,20 @@ def slopes(
         gaps: (coordinates, 6), J(z + s) - J(z) for the steps s = h, -h, q h, -q h, q² h, -q² h.
         steps: (coordinates, 6), the steps as they were rounded.
         inputs: the tree of inputs.
+        chosen: the coordinates.
         size: sum of the absolute values of the terms of J.
         eps: unit roundoff of the forward pass.
     """
-    rounding = 4 * eps * size / STEP
+    leaves, tree = jax.tree.flatten(inputs)
+    flat = np.concatenate([np.ravel(leaf) for leaf in leaves])
     with np.errstate(all="ignore"):  # a step may leave the domain of the function
         near, error = extrapolated(gaps, steps)
         right, left = gaps[:, 0::2] / steps[:, 0::2], gaps[:, 1::2] / steps[:, 1::2]
+        # At a jump the slope on one side is that of the jump.
+        gentle = np.abs(flat[chosen]) * np.fmin(np.abs(left[:, 0]), np.abs(right[:, 0]))
+        gentle = gentle[np.isfinite(gentle)]
+        amplified = flat.size * gentle.mean() if gentle.size else 0.0
+        rounding = 4 * eps * (size + amplified) / STEP
         jump = right - left
         size_of_jump = np.abs(jump)
         least = 100 * rounding + 1e-6 * np.abs(right[:, 0])
@@ -84,12 +97,11 @@ def slopes(
         # Not proportional to the step: a kink too small to be sure of, a jump, a pole, or noise.
         bent = size_of_jump[:, 1] < 0.5 * (1 + RATIO) * size_of_jump[:, 0]
         error = np.where(bent & ~kink, error + size_of_jump[:, 0], error) + rounding
-    leaves, tree = jax.tree.flatten(inputs)
     sizes = [np.size(leaf) for leaf in leaves]
 
     def shaped(values: np.ndarray, missing: Any) -> Any:
-        full = np.full(sum(sizes), missing)
-        full[coordinates(full.size)] = values
+        full = np.full(flat.size, missing)
+        full[chosen] = values
         parts = np.split(full, np.cumsum(sizes)[:-1])
         return tree.unflatten([p.reshape(np.shape(x)) for p, x in zip(parts, leaves, strict=True)])
 

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from nnjax.verify.compare import difference
+from nnjax.verify.compare import difference, largest
 from nnjax.verify.differences import LOST, Differences, contradicted, slopes, uncertain
-from nnjax.verify.oracles import STEPS
+from nnjax.verify.oracles import COORDINATES, STEP, STEPS, coordinates
 from nnjax.verify.programs import Programs
 
 NOT_ANALYTIC = "contradicts the other oracles: not analytic, or step lost in complex arithmetic"
@@ -15,6 +15,10 @@ NOT_ANALYTIC = "contradicts the other oracles: not analytic, or step lost in com
 TOO_SMALL = 1e-30
 """Below it the inputs are subnormal in float32, and a function may vary at their scale, which no
 step sees."""
+
+
+SHORTER = 1e-7
+"""Of a step, relative to the input, to tell a jump from a function that varies within a step."""
 
 
 class Point(NamedTuple):
@@ -88,21 +92,30 @@ class Evidence(NamedTuple):
 def measure(programs: Programs, point: Point) -> Evidence:
     """Run the rule and the oracles at a point, and estimate the errors of the oracles."""
     silent = dict(programs.silent)
-    rule64, size, said = programs.run(point.inputs, point.scale, programs.nowhere)
+    chosen, unseen = coordinates(point.inputs), programs.nowhere
+    rule64, size, said = programs.run(point.inputs, point.scale, chosen, unseen)
+    if len(chosen) == COORDINATES and "jax.grad" in said:
+        by_jax = _times(said["jax.grad"], point.scale)
+        better, unseen = _look_where_they_differ(rule64, by_jax, chosen)
+        if better is not chosen:
+            chosen = better
+            rule64, size, said = programs.run(point.inputs, point.scale, chosen, programs.nowhere)
     size = float(size)
     silent |= {name: why for name, why in programs.silent.items() if name not in said}
     if _too_small(point.inputs) and said.pop("central differences", None):
         silent["central differences"] = "a step is far longer than these inputs are large"
-    differences, left_out = None, programs.nowhere
+    differences, left_out = None, unseen
     doubts: dict[str, Any] = {}
     if "central differences" in said:
         gaps, steps = said["central differences"]
-        differences = slopes(gaps, steps, point.inputs, size, programs.eps)
+        differences = slopes(gaps, steps, point.inputs, chosen, size, programs.eps)
+        differences = _only_jumps(programs, point, differences)
         if "kinks" in silent:
             differences = differences._replace(kink=programs.nowhere)
         by_jax = said.get("jax.grad", differences.gradient)
         left_out = contradicted(differences, by_jax, size)
         differences = _joint_kinks(programs, point, differences, left_out, size)
+        left_out = jax.tree.map(np.logical_or, left_out, unseen)
         said["central differences"] = differences.gradient
         doubts["central differences"] = uncertain(differences, size)
     # A sum with an infinite slope says nothing of the others.
@@ -110,7 +123,11 @@ def measure(programs: Programs, point: Point) -> Evidence:
         lambda out, slope: out | np.isinf(slope), left_out, said.get("jax.grad", left_out)
     )
     if "dot test" in said and any(leaf.any() for leaf in jax.tree.leaves(summed)):
-        said["dot test"] = programs.run(point.inputs, point.scale, summed)[2]["dot test"]
+        _, _, again = programs.run(point.inputs, point.scale, chosen, summed)
+        said["dot test"] = again["dot test"]
+    if "dot test" in said and not any(leaf.any() for leaf in jax.tree.leaves(said["dot test"][1])):
+        del said["dot test"]
+        silent["dot test"] = "no input is left along which the function has a derivative"
     doubts["jax.grad"] = jax.tree.map(lambda out: np.where(out, np.nan, 0.0), left_out)
     if "complex step" in said:
         doubts["complex step"] = _doubt_complex_step(said, doubts, programs.eps, size)
@@ -127,6 +144,45 @@ def measure(programs: Programs, point: Point) -> Evidence:
         silent=silent,
         differences=differences and differences.times(point.scale),
     )
+
+
+def _look_where_they_differ(rule: Any, by_jax: Any, chosen: np.ndarray) -> tuple[np.ndarray, Any]:
+    """The coordinates in which to take steps, and where the rule and automatic differentiation
+    differ without a step: there nobody knows whether it is a kink, and the others stand for it."""
+
+    def apart(a: Any, b: Any) -> Any:
+        with np.errstate(invalid="ignore"):
+            return ~(np.abs(np.asarray(a, np.float64) - b) <= 1e-10 * largest(b))
+
+    def without_a_step() -> np.ndarray:
+        unseen = np.concatenate([np.ravel(leaf) for leaf in leaves])
+        unseen[chosen] = False
+        return unseen
+
+    disputed = jax.tree.map(apart, rule, by_jax)
+    leaves, tree = jax.tree.flatten(disputed)
+    if without_a_step().any():
+        chosen = coordinates(disputed, disputed)
+    ends = np.cumsum([np.size(leaf) for leaf in leaves])[:-1]
+    parts = zip(np.split(without_a_step(), ends), leaves, strict=True)
+    return chosen, tree.unflatten([part.reshape(np.shape(leaf)) for part, leaf in parts])
+
+
+def _only_jumps(programs: Programs, point: Point, differences: Differences) -> Differences:
+    """Keep as torn only where the function jumps over a step that is far shorter too; a function
+    that varies within a step looks like one that jumps."""
+    torn = jax.tree.map(np.copy, differences.torn)
+    sides = zip(*map(jax.tree.leaves, (differences.left, differences.right)), strict=True)
+    for i, (out, x, (left, right)) in enumerate(
+        zip(jax.tree.leaves(torn), jax.tree.leaves(point.inputs), sides, strict=True)
+    ):
+        for index in map(tuple, np.argwhere(out)):
+            v, tree = jax.tree.flatten(jax.tree.map(lambda x: np.zeros(np.shape(x)), point.inputs))
+            v[i][index] = SHORTER * (abs(x[index]) or 1.0)
+            gaps = programs.along(point.inputs, tree.unflatten(v))
+            jump = STEP * max(abs(left[index]), abs(right[index]))
+            out[index] = np.abs(gaps).max() > 0.1 * jump
+    return differences._replace(torn=torn)
 
 
 def _too_small(inputs: Any) -> bool:
@@ -152,15 +208,15 @@ def _joint_kinks(
         lambda doubt: np.where(np.isnan(doubt), 0.0, rng.normal(size=doubt.shape)), doubts
     )
     gaps = programs.along(point.inputs, v)
-    straight = slopes(gaps[None], STEPS[None], np.zeros(1), size, programs.eps)
+    straight = slopes(gaps[None], STEPS[None], np.zeros(1), np.arange(1), size, programs.eps)
     slope, error = float(straight.gradient[0]), float(straight.error[0])
     pairs = jax.tree.map(lambda g, d, v: (g * v, d * np.abs(v)), differences.gradient, doubts, v)
     known = [pair for pair in jax.tree.leaves(pairs) if pair.size]
     total = sum(float(np.nansum(leaf)) for leaf in known[0::2])
     doubt = sum(float(np.nansum(leaf)) for leaf in known[1::2]) + error
-    largest = sum(float(np.nansum(np.abs(leaf))) for leaf in known[0::2]) + abs(slope)
-    smooth = error <= LOST * largest and not straight.kink[0]
-    if smooth and abs(total - slope) <= 10 * doubt + 1e-4 * largest:
+    biggest = sum(float(np.nansum(np.abs(leaf))) for leaf in known[0::2]) + abs(slope)
+    smooth = error <= LOST * biggest and not straight.kink[0]
+    if smooth and abs(total - slope) <= 10 * doubt + 1e-4 * biggest:
         return differences
     return differences._replace(kink=jax.tree.map(np.logical_or, differences.kink, disputed))
 
@@ -169,7 +225,7 @@ def _doubt_complex_step(
     said: dict[str, Any], doubts: dict[str, Any], eps: float, size: float
 ) -> Any:
     """The error of the complex step; NaN where it was not taken, and where it contradicts
-    automatic differentiation and no differences confirm it."""
+    automatic differentiation and differences have too few digits to decide."""
     # Complex functions round relative to their value, which may be large beside the slope.
     lost = 8 * eps * size + 1e-50
     complex_step = said["complex step"]
@@ -178,8 +234,10 @@ def _doubt_complex_step(
 
     def doubt(slope: Any, other: Any, unsaid: Any, unsure: Any) -> Any:
         with np.errstate(invalid="ignore"):
-            apart = ~(np.abs(slope - other) <= 1e-6 * np.abs(other) + lost)
-        out = np.isnan(slope) | np.isnan(unsaid) | (apart & np.isnan(unsure))
+            gap = np.abs(slope - other)
+            apart = ~(gap <= 1e-10 * largest(other) + lost)
+            undecided = ~(gap > 10 * unsure)
+        out = np.isnan(slope) | np.isnan(unsaid) | (apart & undecided)
         return np.where(out, np.nan, lost)
 
     return jax.tree.map(doubt, complex_step, by_jax, doubts["jax.grad"], differences)

@@ -15,6 +15,7 @@ from nnjax.verify.compare import difference
 from nnjax.verify.evidence import Point
 from nnjax.verify.form import rule_misfit, same_outputs
 from nnjax.verify.judge import TOLERANCE, judge_points
+from nnjax.verify.plain import has_sizes_of_its_own
 from nnjax.verify.points import POINTS, delicate_points, merged
 from nnjax.verify.problem import Problem, cast
 from nnjax.verify.report import Report, Row
@@ -165,7 +166,14 @@ def _one_of_each(
         return []
     try:
         problem = Function(ruled, primal, small, static).problem()
-        return judge_points(problem, [Point(where, problem.inputs, delicate=True)], block, unsuited)
+        rows = judge_points(problem, [Point(where, problem.inputs, delicate=True)], block, unsuited)
+        with jax.enable_x64(True):
+            inputs = cast(problem.inputs, jnp.float64)
+            fixed = has_sizes_of_its_own(jax.make_jaxpr(problem.terms)(inputs).jaxpr)
+        if not (fixed and [row.oracle for row in rows if row.verdict == "wrong"] == ["form"]):
+            return rows
+        reason = "not tried: the function holds arrays of its own, for which these are too small"
+        return [Row(block, where, "form", math.nan, math.nan, "cannot judge", reason)]
     except Exception as error:  # whatever the function says of shapes it was not made for
         reason = f"not tried: {(str(error).strip().splitlines() or [type(error).__name__])[0]}"
         return [Row(block, where, "form", math.nan, math.nan, "cannot judge", reason)]

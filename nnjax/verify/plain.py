@@ -7,6 +7,7 @@ with JAX stay, since they repair what automatic differentiation gets wrong (`log
 unless the whole function is one of them.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,15 +55,27 @@ def has_custom_rule(jaxpr: Jaxpr, whole: bool = True) -> bool:
 
     `whole`: the function may itself be a rule of JAX.
     """
+    return bool(custom_rules(jaxpr, whole))
+
+
+def custom_rules(jaxpr: Jaxpr, whole: bool = True) -> set[str]:
+    """Which kinds of custom rules are called anywhere inside: some of `CUSTOM`."""
     whole = whole and len(jaxpr.eqns) == 1
-    return any(_has_custom_rule(eqn, whole) for eqn in jaxpr.eqns)
+    return {name for eqn in jaxpr.eqns for name in _custom_rules(eqn, whole)}
 
 
-def _has_custom_rule(eqn: JaxprEqn, whole: bool) -> bool:
-    if eqn.primitive.name in CUSTOM and (whole or not _comes_with_jax(eqn)):
-        return True
-    whole = whole and eqn.primitive.name in INLINED
-    return any(has_custom_rule(inner, whole) for inner in _inside(eqn))
+def _custom_rules(eqn: JaxprEqn, whole: bool) -> set[str]:
+    name = eqn.primitive.name
+    found = {name} if name in CUSTOM and (whole or not _comes_with_jax(eqn)) else set[str]()
+    return found.union(*(custom_rules(i, whole and name in INLINED) for i in _inside(eqn)))
+
+
+def has_sizes_of_its_own(jaxpr: Jaxpr) -> bool:
+    """Whether a function of arrays whose axes have size 1 computes with any longer axis."""
+    variables = [*jaxpr.constvars, *(v for eqn in jaxpr.eqns for v in eqn.outvars)]
+    return any(math.prod(getattr(v.aval, "shape", ())) > 1 for v in variables) or any(
+        has_sizes_of_its_own(inner) for eqn in jaxpr.eqns for inner in _inside(eqn)
+    )
 
 
 def _comes_with_jax(eqn: JaxprEqn) -> bool:
@@ -129,7 +142,7 @@ def _evaluate(
 
     for eqn in jaxpr.eqns:
         used = {v: values[v] for v in eqn.invars if not isinstance(v, Literal)}
-        ruled = _has_custom_rule(eqn, whole)
+        ruled = bool(_custom_rules(eqn, whole))
         if eqn.primitive.name in INLINED and ruled:
             inner: Any = eqn.params.get("call_jaxpr", eqn.params.get("jaxpr"))
             closed = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())

@@ -58,11 +58,14 @@ class Programs:
                 except REFUSALS as error:  # some operations refuse an oracle only when compiled
                     self._leave_out_one(error)
 
-    def run(self, inputs: Any, scale: float, left_out: Any) -> tuple[Any, Any, dict[str, Any]]:
+    def run(
+        self, inputs: Any, scale: float, chosen: np.ndarray, left_out: Any
+    ) -> tuple[Any, Any, dict[str, Any]]:
         """The rule's gradient for an error signal scale times as large, the size of the terms, and
-        what each oracle says; `left_out`: entries that the dot test leaves out."""
+        what each oracle says; `chosen`: the coordinates in which steps are taken, `left_out`:
+        entries that the dot test leaves out."""
         with jax.enable_x64(True):
-            arguments = cast(inputs, jnp.float64), np.float64(scale), left_out
+            arguments = cast(inputs, jnp.float64), np.float64(scale), chosen, left_out
             while True:
                 try:
                     return jax.device_get(self.program(*arguments))
@@ -124,8 +127,11 @@ class Programs:
 
         def ends(*slopes: np.ndarray) -> np.ndarray:
             low, high = np.min(slopes, axis=0), np.max(slopes, axis=0)
-            # The sides that these few points missed lie a little further out.
-            more = WIDER * (high - low)
+            # If the slopes between the ends vary, these few points missed the ends; the two sides
+            # of a single kink they meet exactly.
+            margin = 1e-3 * (high - low)
+            between = np.any((low + margin < slopes) & (slopes < high - margin), axis=0)
+            more = np.where(between, WIDER * (high - low), 0.0)
             return np.stack([(low - more).sum(axis=0), (high + more).sum(axis=0)])
 
         both = jax.tree.map(ends, *found)
@@ -154,14 +160,14 @@ class Programs:
     def _everything(self) -> Any:
         """One program for all computations in float64."""
 
-        def everything(inputs: Any, scale: Any, left_out: Any) -> Any:
+        def everything(inputs: Any, scale: Any, chosen: Any, left_out: Any) -> Any:
             """Runs during tracing; an oracle that cannot be traced is noted and skipped."""
             middle = self.problem.terms(inputs)
             said: dict[str, Any] = {}
             for name, oracle, more in (
                 ("jax.grad", oracles.by_jax, ()),
-                ("central differences", oracles.by_differences, (middle,)),
-                ("complex step", oracles.by_complex_step, ()),
+                ("central differences", oracles.by_differences, (chosen, middle)),
+                ("complex step", oracles.by_complex_step, (chosen,)),
                 ("dot test", oracles.along, (left_out,)),
             ):
                 if name not in self.silent:
@@ -175,7 +181,9 @@ class Programs:
                         self.silent[name] = _refusal(name, error)
             return self.problem.gradient(inputs, scale), jnp.sum(jnp.abs(middle)), said
 
-        return _compiled(everything).lower(self.inputs64, np.float64(1.0), self.nowhere).compile()
+        chosen = oracles.coordinates(self.inputs64)
+        arguments = self.inputs64, np.float64(1.0), chosen, self.nowhere
+        return _compiled(everything).lower(*arguments).compile()
 
     def _leave_out_one(self, error: Exception) -> None:
         """Leave out the oracle that most likely raised the error."""

@@ -12,6 +12,18 @@ import nnjax as nn
 A = np.copysign(1.0, np.random.default_rng(0).normal(size=(3, 3)))
 X, Y = np.array([0.3, 1.5]), np.array([2.0, 1.1])
 
+
+def ruled(f: Any, derivative: Any) -> Any:
+    """A custom_vjp function of one argument with the rule dx = dy f′(x)."""
+
+    def backward(x: Any, dy: Any) -> Any:
+        return (dy * derivative(x).astype(dy.dtype),)
+
+    function = jax.custom_vjp(f)
+    function.defvjp(lambda x: (f(x), x), backward)
+    return function
+
+
 CASES: dict[str, tuple[Any, ...]] = {
     # The second derivative jumps: differences have an error of first order.
     "elu at 0": (jax.nn.elu, np.zeros(3)),
@@ -41,6 +53,20 @@ CASES: dict[str, tuple[Any, ...]] = {
     # A tie at which the plain function's own derivative is wrong, and JAX's rule right.
     "logaddexp": (jnp.logaddexp, np.zeros(2), np.zeros(2)),
     "logaddexp inside": (lambda x: jnp.logaddexp(x[0], x[1]), np.zeros(2)),
+    # Sizes that only the function knows.
+    "constant": (ruled(lambda x: x * A.astype(x.dtype), lambda x: A), A),
+    # More kinks than steps are taken at, at which the rule chooses another side than JAX.
+    "many kinks": (ruled(lambda x: jnp.maximum(x, 0), lambda x: x >= 0), np.zeros((50, 50))),
+    # Saturated: complex tanh rounds more than the gradient is large.
+    "tanh inside": (
+        lambda x, w: jnp.cos(jnp.tanh(jnp.cumsum(x, -1) @ w)),
+        *(np.copysign(40.0, np.arange(5.0)[:, None] - 2), np.full((1, 1), 40.0)),
+    ),
+    # The phase of the sine has lost its last digits, which no sum of terms shows.
+    "large phase": (
+        lambda x, w: jnp.sin(30 * (jnp.log1p(x * x) @ w)),
+        *(np.full((4, 2), 1e4), np.array([[1e4, -1e4], [1e4, 1e4]])),
+    ),
     # None in a tree, as of a layer without a bias.
     "None": (lambda tree: 2 * tree["a"], {"a": X, "b": None}),
 }
@@ -68,6 +94,63 @@ def test_function_that_no_oracle_can_judge_is_wrong() -> None:
         return jax.pure_callback(wild, like, x, vmap_method="sequential")
 
     rule = (lambda x: (f(x), x), lambda x, dy: (dy,))
-    (row, *_) = nn.verify_function(f, X, rule=rule, delicate=False, show=False).wrong
+    unsuited = {"complex step": "it is not asked"}  # NumPy's sine would accept it
+    report = nn.verify_function(f, X, rule=rule, delicate=False, unsuited=unsuited, show=False)
+    (row, *_) = report.wrong
     assert row.oracle == "form"
     assert "central differences: no digits" in row.detail
+
+
+def in_jit(f: Any, factor: float) -> Any:
+    """A forward function that gives another value than the function, behind jit."""
+    function = jax.custom_vjp(f)
+    function.defvjp(lambda x: (factor * f(x), x), lambda x, dy: (dy * jnp.cos(x),))
+    return jax.jit(function)
+
+
+def one_of_many(factor: float) -> Any:
+    """sin with a mistake in the last entry alone."""
+
+    def derivative(x: Any) -> Any:
+        return jnp.cos(x).at[-1].multiply(jnp.asarray(factor, x.dtype))
+
+    return ruled(jnp.sin, derivative)
+
+
+MISTAKES: dict[str, tuple[Any, ...]] = {
+    "beyond the sides of a kink": (
+        lambda factor: ruled(
+            lambda x: jnp.maximum(x, 0),
+            lambda x: jnp.where(x == 0, 1 + factor, (x > 0).astype(x.dtype)),
+        ),
+        np.zeros(4),
+    ),
+    "where the second derivative jumps": (
+        lambda factor: ruled(
+            lambda x: jnp.maximum(x, 0) ** 2,
+            lambda x: jnp.where(x == 0, factor, 2 * jnp.maximum(x, 0)),
+        ),
+        np.zeros(4),
+    ),
+    "far steeper than a step is long": (
+        lambda factor: ruled(
+            lambda x: jnp.tanh(1e6 * x), lambda x: (1 + factor) * 1e6 / jnp.cosh(1e6 * x) ** 2
+        ),
+        1e-6 * X,
+    ),
+    "small inputs": (
+        lambda factor: ruled(lambda x: 1 / x, lambda x: -(1 + factor) / x**2),
+        1e-8 * X,
+    ),
+    "value behind jit": (lambda factor: in_jit(jnp.sin, 1 + factor), X),
+    "last of many": (lambda factor: one_of_many(1 + factor), np.linspace(-1, 1, 3000)),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+@pytest.mark.parametrize("factor", [0.0, 0.01])
+def test_a_hundredth_is_found(name: str, factor: float) -> None:
+    """A mistake of a hundredth where an oracle fails, and the same rule without it."""
+    make, x = MISTAKES[name]
+    report = nn.verify_function(make(factor), x, delicate=False, show=False)
+    assert report.passed == (factor == 0), report
