@@ -71,3 +71,14 @@ def difference(
 def largest(leaf: Any) -> float:
     """The largest finite entry."""
     return float(np.abs(leaf, where=np.isfinite(leaf), out=np.zeros(np.shape(leaf))).max(initial=0))
+
+
+def products(tree: Any, v: Any) -> list[np.ndarray]:
+    """Entry by entry; 0 where v is left out, whatever the tree holds there."""
+    pairs = zip(jax.tree.leaves(tree), jax.tree.leaves(v), strict=True)
+    return [np.where(b == 0, 0.0, np.asarray(a, np.float64)) * np.asarray(b) for a, b in pairs]
+
+
+def total(products: list[np.ndarray]) -> float:
+    """The sum of the absolute values."""
+    return sum(float(np.nansum(np.abs(p))) for p in products)

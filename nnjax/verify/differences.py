@@ -51,6 +51,7 @@ def extrapolated(gaps: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.nd
 def slopes(
     gaps: np.ndarray,
     steps: np.ndarray,
+    changed: np.ndarray,
     inputs: Any,
     chosen: np.ndarray,
     size: float,
@@ -73,6 +74,7 @@ def slopes(
     Args:
         gaps: (coordinates, 6), J(z + s) - J(z) for the steps s = h, -h, q h, -q h, q² h, -q² h.
         steps: (coordinates, 6), the steps as they were rounded.
+        changed: (coordinates, 6), sum of the absolute values of the terms of J that change.
         inputs: the tree of inputs.
         chosen: the coordinates.
         size: sum of the absolute values of the terms of J.
@@ -87,7 +89,8 @@ def slopes(
         gentle = np.abs(flat[chosen]) * np.fmin(np.abs(left[:, 0]), np.abs(right[:, 0]))
         gentle = gentle[np.isfinite(gentle)]
         amplified = flat.size * gentle.mean() if gentle.size else 0.0
-        rounding = 4 * eps * (size + amplified) / STEP
+        # Terms that a step does not change bring no error.
+        rounding = 4 * eps * changed.max(axis=1) * (1 + amplified / max(size, 1e-300)) / STEP
         jump = right - left
         size_of_jump = np.abs(jump)
         least = 100 * rounding + 1e-6 * np.abs(right[:, 0])
@@ -135,15 +138,18 @@ def uncertain(differences: Differences, size: float) -> Any:
         overall = size
 
     def doubt(slope: Any, error: Any, kink: Any) -> Any:
-        scale = largest(slope) + 0.01 * overall
-        scale = max(scale, STEP)  # the step presumes slopes of ordinary size
+        taken = ~np.isnan(slope)
+        if not taken.any():
+            return error * np.nan
+        # The step presumes slopes of ordinary size.
+        scale = max(largest(slope) + 0.01 * overall, STEP)
         clear = error <= CLEAR * scale
         # Where most entries are clear, the others are next to a kink; where many have no digits,
         # the step is too long for all of them.
-        judged = clear if np.mean(clear) >= 0.5 else error <= LOST * scale
-        if np.mean(~kink & ~(error <= LOST * scale)) > 0.25:
+        judged = clear if np.mean(clear[taken]) >= 0.5 else error <= LOST * scale
+        if np.mean((~kink & ~(error <= LOST * scale))[taken]) > 0.25:
             judged = False
-        return np.where(kink | np.isnan(slope) | ~np.asarray(judged), np.nan, error)
+        return np.where(kink | ~taken | ~np.asarray(judged), np.nan, error)
 
     return jax.tree.map(doubt, differences.gradient, differences.error, differences.kink)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from nnjax.verify.compare import difference, largest
 from nnjax.verify.differences import LOST, Differences, contradicted, slopes, uncertain
-from nnjax.verify.oracles import COORDINATES, STEP, STEPS, coordinates
+from nnjax.verify.oracles import STEP, STEPS, coordinates
 from nnjax.verify.programs import Programs
 
 NOT_ANALYTIC = "contradicts the other oracles: not analytic, or step lost in complex arithmetic"
@@ -19,6 +19,10 @@ step sees."""
 
 SHORTER = 1e-7
 """Of a step, relative to the input, to tell a jump from a function that varies within a step."""
+
+
+LARGEST_JACOBIAN = 1_000_000
+"""How many slopes of single terms are looked at next to kinks."""
 
 
 class Point(NamedTuple):
@@ -75,10 +79,22 @@ class Evidence(NamedTuple):
 
     def nearby(self) -> tuple[Any, Any] | None:
         """The least and the largest slope in each coordinate next to the inputs."""
-        if "jax.grad" not in self.said:
+        if "jax.grad" not in self.said or self._too_large():
             return None
         least, most = self.programs.nearby(self.point.inputs)
         return _times(least, self.point.scale), _times(most, self.point.scale)
+
+    def nearby_along(self, v: Any) -> tuple[float, float] | None:
+        """The least and the largest slope along a direction next to the inputs."""
+        if "jax.grad" not in self.said or self._too_large():
+            return None
+        least, most = self.programs.nearby_along(self.point.inputs, v)
+        return least * self.point.scale, most * self.point.scale
+
+    def _too_large(self) -> bool:
+        """Whether there are too many slopes of single terms to look at."""
+        size = sum(map(np.size, jax.tree.leaves(self.point.inputs)))
+        return self.programs.terms_count * size > LARGEST_JACOBIAN
 
     def forward_lost(self) -> float:
         """The relative error of the forward pass in low precision."""
@@ -92,11 +108,11 @@ class Evidence(NamedTuple):
 def measure(programs: Programs, point: Point) -> Evidence:
     """Run the rule and the oracles at a point, and estimate the errors of the oracles."""
     silent = dict(programs.silent)
-    chosen, unseen = coordinates(point.inputs), programs.nowhere
+    chosen, unseen = programs.chosen, programs.nowhere
     rule64, size, said = programs.run(point.inputs, point.scale, chosen, unseen)
-    if len(chosen) == COORDINATES and "jax.grad" in said:
+    if programs.some and "jax.grad" in said:
         by_jax = _times(said["jax.grad"], point.scale)
-        better, unseen = _look_where_they_differ(rule64, by_jax, chosen)
+        better, unseen = _look_where_they_differ(rule64, by_jax, chosen, programs.terms_count)
         if better is not chosen:
             chosen = better
             rule64, size, said = programs.run(point.inputs, point.scale, chosen, programs.nowhere)
@@ -107,8 +123,8 @@ def measure(programs: Programs, point: Point) -> Evidence:
     differences, left_out = None, unseen
     doubts: dict[str, Any] = {}
     if "central differences" in said:
-        gaps, steps = said["central differences"]
-        differences = slopes(gaps, steps, point.inputs, chosen, size, programs.eps)
+        gaps, steps, changed = said["central differences"]
+        differences = slopes(gaps, steps, changed, point.inputs, chosen, size, programs.eps)
         differences = _only_jumps(programs, point, differences)
         if "kinks" in silent:
             differences = differences._replace(kink=programs.nowhere)
@@ -146,7 +162,9 @@ def measure(programs: Programs, point: Point) -> Evidence:
     )
 
 
-def _look_where_they_differ(rule: Any, by_jax: Any, chosen: np.ndarray) -> tuple[np.ndarray, Any]:
+def _look_where_they_differ(
+    rule: Any, by_jax: Any, chosen: np.ndarray, terms: int
+) -> tuple[np.ndarray, Any]:
     """The coordinates in which to take steps, and where the rule and automatic differentiation
     differ without a step: there nobody knows whether it is a kink, and the others stand for it."""
 
@@ -162,7 +180,7 @@ def _look_where_they_differ(rule: Any, by_jax: Any, chosen: np.ndarray) -> tuple
     disputed = jax.tree.map(apart, rule, by_jax)
     leaves, tree = jax.tree.flatten(disputed)
     if without_a_step().any():
-        chosen = coordinates(disputed, disputed)
+        chosen = coordinates(disputed, terms, disputed)
     ends = np.cumsum([np.size(leaf) for leaf in leaves])[:-1]
     parts = zip(np.split(without_a_step(), ends), leaves, strict=True)
     return chosen, tree.unflatten([part.reshape(np.shape(leaf)) for part, leaf in parts])
@@ -208,7 +226,8 @@ def _joint_kinks(
         lambda doubt: np.where(np.isnan(doubt), 0.0, rng.normal(size=doubt.shape)), doubts
     )
     gaps = programs.along(point.inputs, v)
-    straight = slopes(gaps[None], STEPS[None], np.zeros(1), np.arange(1), size, programs.eps)
+    one = gaps[None], STEPS[None], np.full((1, STEPS.size), size), np.zeros(1), np.arange(1)
+    straight = slopes(*one, size, programs.eps)
     slope, error = float(straight.gradient[0]), float(straight.error[0])
     pairs = jax.tree.map(lambda g, d, v: (g * v, d * np.abs(v)), differences.gradient, doubts, v)
     known = [pair for pair in jax.tree.leaves(pairs) if pair.size]

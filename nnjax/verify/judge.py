@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from nnjax.verify.compare import Difference, difference, largest
+from nnjax.verify.compare import Difference, difference, largest, products, total
 from nnjax.verify.differences import LOST
 from nnjax.verify.evidence import Evidence, Point, measure, says_nothing
 from nnjax.verify.form import misfit
+from nnjax.verify.kinks import at_kinks
 from nnjax.verify.problem import Problem
 from nnjax.verify.programs import Programs
 from nnjax.verify.report import Row
@@ -115,7 +116,7 @@ def _judge_point(evidence: Evidence, usual: Any, point: Point, block: str, low: 
         here = "here" if point.delicate else "on these inputs; pass other `inputs`"
         return form(f"the forward pass is not finite {here}")
     rows = [_row(_Oracle(name, evidence, usual, point), block, low) for name in TOLERANCE]
-    rows += _at_kinks(evidence, usual, point, block)
+    rows += at_kinks(evidence, usual, point, block)
     if all(row.verdict == "cannot judge" for row in rows):
         return form("; ".join(f"{row.oracle}: {row.detail}" for row in rows))
     return rows
@@ -145,10 +146,10 @@ class _Oracle(NamedTuple):
         sizes = jax.tree.map(lambda size, leaf: np.full(np.shape(leaf), size), floor, v)
         # The size of the terms is a second entry, because rounding errors are relative to it if
         # the terms cancel.
-        size = _total(_products(evidence.rule64, v)) or 1.0
+        size = total(products(evidence.rule64, v)) or 1.0
         with np.errstate(invalid="ignore"):  # inf - inf of a wrong rule gives NaN, judged as wrong
-            found = np.array([sum(float(p.sum()) for p in _products(gradient, v)), size])
-        least = np.array([_total(_products(sizes, v)), 0.0])
+            found = np.array([sum(float(p.sum()) for p in products(gradient, v)), size])
+        least = np.array([total(products(sizes, v)), 0.0])
         return difference(found, np.array([float(along), size]), evidence.size, bound, None, least)
 
     def lost_by_jax(self) -> float:
@@ -178,7 +179,7 @@ class _Oracle(NamedTuple):
             return difference(found, expected, evidence.size, 1.0, doubts).error
         v = evidence.said["dot test"][1]
         gaps = jax.tree.map(lambda a, b: np.abs(np.asarray(a, np.float64) - b), found, expected)
-        gap, size = _total(_products(gaps, v)), _total(_products(evidence.rule64, v))
+        gap, size = total(products(gaps, v)), total(products(evidence.rule64, v))
         return gap / (1.01 * size) if size else 0.0
 
     def detail(self, at: Difference, precision: str) -> str:
@@ -272,81 +273,3 @@ def _is_nan(expected: Any, uncertain: Any) -> bool:
         (np.isnan(leaf) & ~np.isnan(doubt)).any()
         for leaf, doubt in zip(leaves, doubts, strict=True)
     )
-
-
-def _products(tree: Any, v: Any) -> list[np.ndarray]:
-    """Entry by entry; 0 where v is left out, whatever the tree holds there."""
-    pairs = zip(jax.tree.leaves(tree), jax.tree.leaves(v), strict=True)
-    return [np.where(b == 0, 0.0, np.asarray(a, np.float64)) * np.asarray(b) for a, b in pairs]
-
-
-def _total(products: list[np.ndarray]) -> float:
-    return sum(float(np.nansum(np.abs(p))) for p in products)
-
-
-def _at_kinks(evidence: Evidence, usual: Any, point: Point, block: str) -> list[Row]:
-    """What the rule takes where the function has no derivative, if there are such places."""
-    differences = evidence.differences
-    if differences is None or not any(leaf.any() for leaf in jax.tree.leaves(differences.kink)):
-        return []
-    least = jax.tree.map(np.minimum, differences.left, differences.right)
-    most = jax.tree.map(np.maximum, differences.left, differences.right)
-    named = jax.tree_util.tree_leaves_with_path(evidence.rule64)
-    margins = jax.tree.map(
-        lambda error, low, high, size: (
-            error + 1e-4 * (high - low) + ULPS * EPS64 * size * abs(point.scale)
-        ),
-        *(differences.error, least, most, usual),
-    )
-
-    def outside(low: Any, high: Any) -> Any:
-        return jax.tree.map(
-            lambda rule, low, high, kink, margin: (
-                kink & ~((low - margin <= rule) & (rule <= high + margin))
-            ),
-            *(evidence.rule64, low, high, differences.kink, margins),
-        )
-
-    wrong = outside(least, most)
-    if any(leaf.any() for leaf in jax.tree.leaves(wrong)):
-        nearby = evidence.nearby()  # each of several outputs may be on another side
-        if nearby:
-            wrong = jax.tree.map(np.logical_and, wrong, outside(*nearby))
-    taken: dict[str, list[str]] = {}
-    mistake = ""
-    for (path, rule), left, right, kink, off, margin in zip(
-        named,
-        *map(
-            jax.tree.leaves,
-            (differences.left, differences.right, differences.kink, wrong, margins),
-        ),
-        strict=True,
-    ):
-        name = jax.tree_util.keystr(path, simple=True, separator=".")
-        for index in map(tuple, np.argwhere(kink)):
-            at = f"{name}[{', '.join(map(str, index))}]" if index else name
-            slope, on_left, on_right = (float(array[index]) for array in (rule, left, right))
-            numbers = f"rule {slope:.6g}, slopes {on_left:.6g} and {on_right:.6g} on either side"
-            if off[index]:
-                mistake = mistake or f"{at}: {numbers} of a kink"
-            side = _side(slope, on_left, on_right, float(margin[index]))
-            taken.setdefault(side, []).append(f"{at}, {numbers}")
-    nan = math.nan
-    if mistake:
-        return [Row(block, point.name, "kinks", nan, nan, "wrong", mistake)]
-    detail = "; ".join(
-        f"{side} at {len(places)} {'kinks' if len(places) > 1 else 'kink'} ({places[0]})"
-        for side, places in taken.items()
-    )
-    return [Row(block, point.name, "kinks", nan, nan, "convention", detail)]
-
-
-def _side(slope: float, left: float, right: float, margin: float) -> str:
-    sides = {
-        "the slope on the left": left,
-        "the slope on the right": right,
-        "the mean of the slopes": (left + right) / 2,
-    }
-    taken = next((n for n, s in sides.items() if abs(slope - s) <= margin), "")
-    between = min(left, right) <= slope <= max(left, right)
-    return taken or ("between the slopes" if between else "a side for each output")

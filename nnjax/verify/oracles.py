@@ -29,9 +29,10 @@ COMPLEX_STEP = 1e-100
 """Its square is far below any rounding error, also of subnormal numbers of float32, so there is no
 truncation error."""
 
-COORDINATES = 2000
-"""Differences and complex steps are taken in every coordinate, or in this many of a larger problem:
-where the rule and automatic differentiation differ, and in random ones."""
+COORDINATES, EVALUATED = 2000, 4_000_000
+"""Differences and complex steps are taken in every coordinate. Of a large problem they are taken
+where the rule and automatic differentiation differ, and in random ones: at most `COORDINATES`, and
+fewer (but a hundred) if so many steps evaluated more numbers than `EVALUATED`."""
 
 
 def by_jax(problem: Problem, inputs: Any) -> Any:
@@ -41,23 +42,22 @@ def by_jax(problem: Problem, inputs: Any) -> Any:
 
 def by_differences(
     problem: Problem, inputs: Any, chosen: jax.Array, middle: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """J(z + s) - J(z) for every chosen coordinate and step s, and the steps; see `differences.py`.
-
-    `middle` are the terms at the inputs.
-    """
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """J(z + s) - J(z) for every chosen coordinate and step s, the steps, and the size of the terms
+    that they change; see `differences.py`. `middle` are the terms at the inputs."""
     flat, tree = ravel_pytree(inputs)
     ahead = jnp.repeat(chosen, STEPS.size), jnp.tile(STEPS, chosen.size)
 
-    def moved(ahead: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+    def moved(ahead: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
         k, step = ahead
         # Subtracted term by term, because rounding errors are relative to the terms.
-        gap = jnp.sum(problem.terms(tree(flat.at[k].add(step))) - middle)
+        gaps = problem.terms(tree(flat.at[k].add(step))) - middle
+        changed = jnp.sum(jnp.where(gaps == 0, 0, jnp.abs(middle)))
         # What is added to a number is the step rounded to that number's last place.
-        return gap, (flat[k] + step) - flat[k]
+        return jnp.sum(gaps), (flat[k] + step) - flat[k], changed
 
-    gaps, steps = jax.lax.map(moved, ahead)
-    return gaps.reshape(-1, STEPS.size), steps.reshape(-1, STEPS.size)
+    gaps, steps, changed = (x.reshape(-1, STEPS.size) for x in jax.lax.map(moved, ahead))
+    return gaps, steps, changed
 
 
 def by_differences_along(problem: Problem, inputs: Any, v: Any) -> jax.Array:
@@ -96,13 +96,14 @@ def along(problem: Problem, inputs: Any, left_out: Any) -> tuple[jax.Array, Any]
     return jax.jvp(lambda inputs: jnp.sum(problem.terms(inputs)), (inputs,), (v,))[1], v
 
 
-def coordinates(inputs: Any, disputed: Any = None) -> np.ndarray:
+def coordinates(inputs: Any, terms: int, disputed: Any = None) -> np.ndarray:
     """All coordinates, or random ones of many: those that are disputed come first."""
     size = sum(np.size(leaf) for leaf in jax.tree.leaves(inputs))
-    if size <= COORDINATES:
+    limit = min(COORDINATES, max(100, EVALUATED // max(size, terms, 1)))
+    if size <= limit:
         return np.arange(size)
     chosen = np.random.default_rng(8).permutation(size)
     if disputed is not None:
         first = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(disputed)])
         chosen = chosen[np.argsort(~first[chosen], kind="stable")]
-    return chosen[:COORDINATES]
+    return chosen[:limit]

@@ -2,7 +2,7 @@
 
 import functools
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,6 +49,9 @@ class Programs:
             self.eps = coarsest(jaxpr)
             # Random numbers of 64 bits are not those of 32 bits rounded.
             self.wide = draws_random_numbers(jaxpr)
+            self.terms_count = jax.eval_shape(terms, self.inputs64).size
+        self.chosen = oracles.coordinates(inputs, self.terms_count)
+        self.some = len(self.chosen) < sum(np.size(leaf) for leaf in jax.tree.leaves(inputs))
         self.problem = problem._replace(terms=plain(terms) if has_custom_rule(jaxpr) else terms)
         with jax.enable_x64(True):
             while True:
@@ -113,29 +116,35 @@ class Programs:
     def nearby(self, inputs: Any) -> tuple[Any, Any]:
         """The least and the largest slope of J in each coordinate next to the inputs, if each
         output is on whichever side of its kinks it likes."""
+        found = self._slopes_nearby(inputs, [None] * NEARBY)
+        both = jax.tree.map(lambda *slopes: np.stack(_ends(np.stack(slopes))), *found)
+        return jax.tree.map(lambda x: x[0], both), jax.tree.map(lambda x: x[1], both)
+
+    def nearby_along(self, inputs: Any, v: Any) -> tuple[float, float]:
+        """The least and the largest slope of J along a direction, in the same sense."""
+        # Of convex and concave outputs, the ends are met a little way ahead and behind.
+        back = jax.tree.map(np.negative, v)
+        found = self._slopes_nearby(inputs, [*[None] * NEARBY, *[v, back] * (NEARBY // 4)])
+        low, high = _ends(np.stack([_along(slopes, v) for slopes in found]))
+        return float(low), float(high)
+
+    def _slopes_nearby(self, inputs: Any, ahead: Sequence[Any]) -> list[Any]:
+        """The slopes of every term at points next to the inputs: random ones, or ahead along a
+        direction."""
         rng = np.random.default_rng(10)
 
-        def slopes() -> Any:
-            near = jax.tree.map(
-                lambda x: x + AWAY * np.maximum(np.abs(x), 1) * rng.normal(size=x.shape),
-                cast(inputs, np.float64),
+        def near(v: Any) -> Any:
+            spread = 1.0 if v is None else 0.01
+            v = jax.tree.map(np.zeros_like, inputs) if v is None else v
+            return jax.tree.map(
+                lambda x, v: (
+                    x + AWAY * np.maximum(np.abs(x), 1) * (v + spread * rng.normal(size=x.shape))
+                ),
+                *(cast(inputs, np.float64), v),
             )
-            with jax.enable_x64(True):
-                return jax.device_get(self._jacobian(near))
 
-        found = [slopes() for _ in range(NEARBY)]
-
-        def ends(*slopes: np.ndarray) -> np.ndarray:
-            low, high = np.min(slopes, axis=0), np.max(slopes, axis=0)
-            # If the slopes between the ends vary, these few points missed the ends; the two sides
-            # of a single kink they meet exactly.
-            margin = 1e-3 * (high - low)
-            between = np.any((low + margin < slopes) & (slopes < high - margin), axis=0)
-            more = np.where(between, WIDER * (high - low), 0.0)
-            return np.stack([(low - more).sum(axis=0), (high + more).sum(axis=0)])
-
-        both = jax.tree.map(ends, *found)
-        return jax.tree.map(lambda x: x[0], both), jax.tree.map(lambda x: x[1], both)
+        with jax.enable_x64(True):
+            return [jax.device_get(self._jacobian(near(v))) for v in ahead]
 
     @functools.cached_property
     def _rule(self) -> Any:
@@ -181,8 +190,7 @@ class Programs:
                         self.silent[name] = _refusal(name, error)
             return self.problem.gradient(inputs, scale), jnp.sum(jnp.abs(middle)), said
 
-        chosen = oracles.coordinates(self.inputs64)
-        arguments = self.inputs64, np.float64(1.0), chosen, self.nowhere
+        arguments = self.inputs64, np.float64(1.0), self.chosen, self.nowhere
         return _compiled(everything).lower(*arguments).compile()
 
     def _leave_out_one(self, error: Exception) -> None:
@@ -192,6 +200,23 @@ class Programs:
         if oracle is None:
             raise error
         self.silent[oracle] = _refusal(oracle, error)
+
+
+def _ends(slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the largest sum over the terms, (points, terms, ...), each at its own point."""
+    low, high = np.min(slopes, axis=0), np.max(slopes, axis=0)
+    # If the slopes between the ends vary, these few points missed the ends; the two sides of a
+    # single kink they meet exactly.
+    margin = 1e-3 * (high - low)
+    between = np.any((low + margin < slopes) & (slopes < high - margin), axis=0)
+    more = np.where(between, WIDER * (high - low), 0.0)
+    return (low - more).sum(axis=0), (high + more).sum(axis=0)
+
+
+def _along(slopes: Any, v: Any) -> np.ndarray:
+    """The slope of every term along a direction."""
+    parts = jax.tree.map(lambda s, v: (s * v).reshape(len(s), -1).sum(axis=1), slopes, v)
+    return np.sum(jax.tree.leaves(parts), axis=0)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """An oracle's own error never counts against a rule: right derivatives where an oracle fails."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -83,6 +84,30 @@ def test_smooth_function_at_a_tie_is_not_excused() -> None:
         lambda z: jnp.maximum(z, 0) + jnp.log1p(jnp.exp(-jnp.abs(z))), np.zeros(3), show=False
     )
     assert {row.oracle for row in report.wrong if not row.options} >= {"central differences"}
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3)])
+def test_slopes_at_a_tie_must_belong_together(shape: tuple[int, ...]) -> None:
+    """One entry may get the slope of a maximum, or all share it, but not each get all of it."""
+
+    def largest(x: Any) -> Any:
+        return x.max(axis=-1)
+
+    def rule(share: Callable[[Any], Any]) -> Any:
+        def backward(x: Any, dy: Any) -> Any:
+            hits = (x == x.max(axis=-1, keepdims=True)).astype(x.dtype)
+            return (dy[..., None] * share(hits),)
+
+        return lambda x: (largest(x), x), backward
+
+    def first(hits: Any) -> Any:
+        return hits * (jnp.cumsum(hits, axis=-1) == 1).astype(hits.dtype)
+
+    x = np.ones(shape)
+    for share in (first, lambda hits: hits / hits.sum(axis=-1, keepdims=True)):
+        nn.verify_function(largest, x, rule=rule(share), show=False).check()
+    wrong = nn.verify_function(largest, x, rule=rule(lambda hits: hits), show=False).wrong
+    assert "do not belong together: along (1, ..., 1) rule" in wrong[0].detail
 
 
 def test_function_that_no_oracle_can_judge_is_wrong() -> None:
