@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from nnjax.calls import recorded
 from nnjax.core import Loss
+from nnjax.layers.parts.precision import wide
 from nnjax.losses.cross_entropy import (
     binary_cross_entropy,
     categorical_cross_entropy,
@@ -68,7 +69,7 @@ def label_smoothing(loss: Loss, amount: float) -> Loss:
 
     def forward(scores: jax.Array, targets: Any) -> tuple[jax.Array, Any]:
         plain, weights = split(targets)
-        t = encode(scores, jnp.asarray(plain), "label_smoothing")
+        t = encode(wide(scores), jnp.asarray(plain), "label_smoothing")
         t = (1 - amount) * t + amount / (scores.shape[-1] if of_classes else 2)
         return loss.forward(scores, t if weights is None else Weighted(t, weights))  # type: ignore[arg-type]
 
