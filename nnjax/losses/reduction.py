@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from nnjax.arrays import as_array
 from nnjax.core import Loss
 from nnjax.layers.parts.precision import wide
 
@@ -97,12 +98,14 @@ def mean_loss(
             raise ValueError(f"{name}: expected scores of a float dtype, got {scores.dtype}")
         plain, weights = split(targets)
         # Half precision overflows at 65504: squares and sums may pass it, the mean need not.
-        t = encode(wide(scores), jnp.asarray(plain), name)
+        t = encode(wide(scores), as_array(plain, f"{name}: targets"), name)
         if weights is None:
             n = math.prod(scores.shape[:-1] if summed else scores.shape)
             J = jnp.sum(cost(wide(scores), t)) / n
             return J.astype(scores.dtype), Residuals(scores, t, None)
-        w = _like_scores(jnp.asarray(weights), scores, summed, name).astype(t.dtype)
+        w = _like_scores(as_array(weights, f"{name}: weights"), scores, summed, name).astype(
+            t.dtype
+        )
         real = w != 0
         # Replace absent examples by harmless values first: 0 * inf would be NaN.
         scores = jnp.where(real, scores, jnp.full_like(scores, 0.5))
@@ -121,6 +124,8 @@ def mean_loss(
             dscores = dscores * share
         return dscores.astype(scores.dtype)
 
+    # `checks.py` follows it to the values that the loss takes.
+    vars(forward)["encode"] = encode
     return Loss(forward, backward)
 
 
@@ -156,7 +161,7 @@ def weighted_mean(values: jax.Array, weights: Any) -> jax.Array:
         return values.mean()
     # Half precision ends at 65504 or counts to 256, which the sum of the weights passes soon.
     v = wide(values)
-    w = jnp.asarray(weights).astype(v.dtype)
+    w = as_array(weights, "weights").astype(v.dtype)
     return (jnp.sum(w * v) / w.sum()).astype(values.dtype)
 
 
