@@ -1,65 +1,125 @@
-"""Parameters on disk, in an `.npz` archive of arrays: no pickle, nothing executable."""
+"""Networks on disk, in an `.npz` archive of arrays: no pickle, nothing executable."""
 
+import json
+import math
 import os
+import stat
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
-from nnjax.core import Params
+from nnjax.core import Layer, Params
+from nnjax.spec import network_of, network_spec, tree_of, tree_spec
+
+DESCRIPTION, CLASSES = "description", "classes"
+"""Members besides the parameters, whose names begin with `[` or `.` or are `params`."""
 
 
-def save(path: str | Path, params: Params) -> None:
-    """Write the parameters of a network to a file.
+class Saved(NamedTuple):
+    """What a file holds; `network` and `classes` are None if they were not saved.
 
-    Each array is stored under its place in the tree (`[0].weights`, `[2].bias`, ...). The file is
-    written under a temporary name and then renamed, so an existing file is complete.
+    Example:
+        >>> Saved(params=(), network=None, classes=None).network is None
+        True
+    """
+
+    params: Params
+    network: Layer | None
+    classes: np.ndarray | None
+
+
+def save(
+    path: str | Path,
+    params: Params,
+    network: Layer | None = None,
+    classes: Sequence[Any] | ArrayLike | None = None,
+) -> None:
+    """Write a network to a file: its parameters, and what else is needed to predict.
+
+    Each array is stored under its place in the tree (`[0].weights`, `[2].bias`, ...), in its dtype.
+    The file is written under a temporary name and then renamed, so an existing file is complete. A
+    symbolic link is followed.
 
     Args:
         path: the file to write, usually ending in `.npz`.
         params: a pytree of arrays.
+        network: the network, stored as the calls that make it; of this library's layers alone.
+        classes: names or numbers of the classes, in the order of the scores.
 
     Raises:
-        ValueError: if a leaf of the tree is not an array of numbers.
-        OSError: if the file cannot be written.
+        ValueError: if a leaf of the tree is not an array of numbers, a part of the network is not
+            of this library, or classes are neither texts nor numbers.
+        OSError: if the file cannot be written; a missing folder, a folder in the place of the file
+            and a device are named.
 
     Example:
         >>> import jax, nnjax as nn, pathlib, tempfile
-        >>> params, _ = nn.dense(2).init(jax.random.key(0), (3,))
+        >>> network = nn.serial(nn.dense(2), nn.softmax())
+        >>> params, _ = network.init(jax.random.key(0), (3,))
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     nn.save(pathlib.Path(folder) / "net.npz", params)
-        ...     loaded = nn.load(pathlib.Path(folder) / "net.npz", like=params)
-        >>> bool((loaded.weights == params.weights).all())
-        True
+        ...     nn.save(pathlib.Path(folder) / "net.npz", params, network, classes=["no", "yes"])
+        ...     loaded = nn.load(pathlib.Path(folder) / "net.npz")
+        >>> loaded.network, loaded.classes.tolist(), loaded.params[0].weights.shape
+        (serial(dense(2), softmax()), ['no', 'yes'], (3, 2))
     """
-    path = Path(path)
     arrays = {name: _storable(name, leaf) for name, leaf in _named(params).items()}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    description: dict[str, Any] = {"params": tree_spec(params, _place)}
+    if network is not None:
+        try:
+            description["network"] = network_spec(network)
+        except ValueError as error:
+            raise ValueError(
+                f"save(network): {error}; without `network` the parameters alone are saved"
+            ) from None
+    arrays[DESCRIPTION] = np.frombuffer(json.dumps(description).encode(), np.uint8)
+    if classes is not None:
+        arrays[CLASSES] = _class_names(classes)
+    target = _target(Path(path))
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
-        temporary.replace(path)
+        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def load(path: str | Path, like: Params) -> Params:
-    """Read parameters that `save` wrote.
+@overload
+def load(path: str | Path) -> Saved: ...
+
+
+@overload
+def load(path: str | Path, like: Params) -> Params: ...
+
+
+def load(path: str | Path, like: Params | None = None) -> Any:
+    """Read what `save` wrote.
+
+    Nothing in the file is executed. Its arrays are read only if they have the size that the file
+    has, so a small file cannot fill the memory.
 
     Args:
         path: the file.
         like: a pytree with the expected tree, shapes and dtypes, usually
-            `network.init(key, in_shape)[0]`. Its values are not used.
+            `network.init(key, in_shape)[0]`. Its values are not used. Without it, the tree is that
+            of the saved parameters, if it has tuples, lists, dicts and this library's parameters
+            only.
 
     Returns:
-        The parameters, with the tree of `like`.
+        With `like` the parameters, with its tree; without it `Saved(params, network, classes)`.
+        Arrays have the saved dtype, in the byte order of the machine; those that JAX would narrow
+        (float64 without `jax_enable_x64`) are NumPy's.
 
     Raises:
         FileNotFoundError: if there is no such file.
+        OSError: if the path is a folder or a device, or the file cannot be read.
         ValueError: if `save` did not write the file, or it does not fit `like`; the message names
             the array.
 
@@ -69,21 +129,48 @@ def load(path: str | Path, like: Params) -> Params:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder) / "net.npz"
         ...     nn.save(path, params)
-        ...     nn.load(path, like=params).bias.shape
-        (2,)
+        ...     nn.load(path, like=params).bias.shape, nn.load(path).params.bias.shape
+        ((2,), (2,))
     """
-    path, expected = Path(path), _named(like)
-    if not path.is_file():
-        raise FileNotFoundError(f"load: no such file: {path}")
+    path = Path(path)
+    arrays = _read(path)
+    described = arrays.pop(DESCRIPTION, None)
+    classes = arrays.pop(CLASSES, None)
+    if like is not None:
+        return _fitted(path, arrays, like)
     try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            arrays = {
-                name.removesuffix(".npy"): np.lib.format.read_array(archive.open(name))
-                for name in archive.namelist()
-            }
-    except (ValueError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"load: {path} is not a file written by nnjax.save ({error})") from None
+        description = {} if described is None else json.loads(described.tobytes())
+        network = description.get("network")
+        saved = Saved(
+            tree_of(description.get("params"), {k: _loaded(v) for k, v in arrays.items()}),
+            None if network is None else network_of(network),
+            classes,
+        )
+    except _BROKEN as error:
+        raise _foreign(path, error) from None
+    if len(jax.tree.leaves(saved.params)) != len(arrays):
+        raise ValueError(
+            f"load: {path} does not describe how its arrays belong together; pass "
+            "like=network.init(key, in_shape)[0]"
+        )
+    return saved
 
+
+# --- parameters and their names -------------------------------------------------------------------
+
+
+def _place(path: Any) -> str:
+    return jax.tree_util.keystr(path) or "params"
+
+
+def _named(params: Params) -> dict[str, Any]:
+    leaves, _ = jax.tree.flatten_with_path(params)
+    return {_place(path): leaf for path, leaf in leaves}
+
+
+def _fitted(path: Path, arrays: dict[str, np.ndarray], like: Params) -> Params:
+    """The arrays in the tree of `like`."""
+    expected = _named(like)
     if set(expected) != set(arrays):
         raise ValueError(
             f"load: {path} does not hold this network: "
@@ -92,28 +179,139 @@ def load(path: str | Path, like: Params) -> Params:
         )
     leaves = []
     for name, leaf in expected.items():
-        array, dtype, shape = arrays[name], jnp.result_type(leaf), getattr(leaf, "shape", ())
-        if array.dtype.names == (dtype.name,):
-            array = array[dtype.name].view(dtype)
+        array, shape = arrays[name], getattr(leaf, "shape", ())
+        dtype = _native(leaf.dtype if hasattr(leaf, "dtype") else jnp.result_type(leaf))
         if (array.shape, array.dtype) != (shape, dtype):
             raise ValueError(
                 f"load: {name} in {path} is {array.dtype}{array.shape}, expected {dtype}{shape}"
             )
-        leaves.append(jnp.asarray(array))
+        leaves.append(_loaded(array))
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
-def _named(params: Params) -> dict[str, Any]:
-    leaves, _ = jax.tree.flatten_with_path(params)
-    return {jax.tree_util.keystr(place) or "params": leaf for place, leaf in leaves}
+def _loaded(array: np.ndarray) -> Any:
+    """An array of JAX, unless that would change its dtype."""
+    return (
+        array if jax.dtypes.canonicalize_dtype(array.dtype) != array.dtype else jnp.asarray(array)
+    )
 
 
 def _storable(name: str, leaf: Any) -> np.ndarray:
     try:
-        array = np.asarray(jnp.asarray(leaf))
+        array = np.asarray(leaf if hasattr(leaf, "dtype") else jnp.asarray(leaf))
+        array = array.astype(_native(array.dtype), copy=False)
+        jnp.asarray(array[:0] if array.ndim else array)
     except (TypeError, ValueError):
         raise ValueError(f"save: {name} is not an array of numbers but {leaf!r}") from None
-    if array.dtype.kind == "V":
+    if array.dtype.isbuiltin == 2:
         # The format does not know bfloat16 and similar dtypes: store the bits, in a field so named.
         return array.view([(array.dtype.name, f"u{array.dtype.itemsize}")])
     return array
+
+
+def _class_names(classes: Any) -> np.ndarray:
+    """Classes as an array of texts or numbers; one of mixed types would change some."""
+    try:
+        items = classes.tolist() if hasattr(classes, "tolist") else list(classes)
+        names = np.asarray(classes)
+        names = np.asarray(items) if names.dtype.kind == "O" else names
+    except (TypeError, ValueError):
+        items, names = None, np.zeros(())
+    if names.ndim != 1 or names.dtype.kind not in "biufSU" or names.tolist() != items:
+        raise ValueError(
+            "save(classes): expected a list of texts, or of numbers, one for each class, got "
+            f"{classes!r}"
+        )
+    return names.astype(_native(names.dtype), copy=False)
+
+
+def _native(dtype: Any) -> np.dtype:
+    """The dtype in the byte order of the machine."""
+    return np.dtype(dtype).newbyteorder("=")
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+_BROKEN = (
+    *(ValueError, TypeError, AttributeError, EOFError, OSError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What NumPy, zipfile and json raise of files that are broken, or of another kind."""
+
+
+def _foreign(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"load: {path} is not a file written by nnjax.save ({error})")
+
+
+def _target(path: Path) -> Path:
+    """The file to write: the end of a symbolic link; an OSError says why it cannot be written."""
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"save: no such folder: {target.parent}; make it first")
+    _check_regular(target, "save")
+    return target
+
+
+def _check_regular(path: Path, what: str) -> None:
+    """Refuse what exists but is no file: opening it may wait forever, replacing it may break it."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(
+            f"{what}: {path} is a folder; expected a file such as net.npz in it"
+        )
+    if not stat.S_ISREG(mode):
+        raise OSError(f"{what}: {path} is a device or a pipe; expected a file such as net.npz")
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an archive, in the byte order of the machine."""
+    _check_regular(path, "load")
+    if not path.exists():
+        end = f", which links to {os.path.realpath(path)}" if path.is_symlink() else ""
+        raise FileNotFoundError(f"load: no such file: {path}{end}")
+    with path.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                _check_sizes(archive, os.fstat(file.fileno()).st_size)
+                return {
+                    member.filename.removesuffix(".npy"): _array(archive, member)
+                    for member in archive.infolist()
+                }
+        except _BROKEN as error:
+            raise _foreign(path, error) from None
+
+
+def _check_sizes(archive: zipfile.ZipFile, length: int) -> None:
+    """Refuse an archive that holds more than it is long; `save` does not compress."""
+    total = sum(member.file_size for member in archive.infolist())
+    if total > length:
+        raise ValueError(f"its arrays would inflate from {length} to {total} bytes")
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    """One array; its size is compared with that of its header before numbers are read."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        if version not in ((1, 0), (2, 0)):
+            raise ValueError(f"{member.filename} has version {version}")
+        read = np.lib.format.read_array_header_1_0
+        shape, _, dtype = (np.lib.format.read_array_header_2_0 if version[0] == 2 else read)(file)
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.hasobject or min(shape, default=0) < 0 or file.tell() + size != member.file_size:
+            raise ValueError(
+                f"{member.filename} has {member.file_size} bytes, but its header describes an "
+                f"array {dtype}{shape}"
+            )
+    with archive.open(member) as file:
+        array = np.lib.format.read_array(file)
+    if dtype.names is not None:
+        name, *more = dtype.names
+        bits = np.dtype(name)  # bfloat16 and similar, see `_storable`
+        if more or not jnp.issubdtype(bits, jnp.number) or bits.itemsize != dtype.itemsize:
+            raise ValueError(f"{member.filename} has the dtype {dtype}")
+        return array[name].view(bits)
+    return array.astype(_native(dtype), copy=False)
