@@ -1,11 +1,7 @@
 """Networks on disk, in an `.npz` archive of arrays: no pickle, nothing executable."""
 
 import json
-import math
 import os
-import stat
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, overload
@@ -16,7 +12,8 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from nnjax.core import Layer, Params
-from nnjax.spec import network_of, network_spec, tree_of, tree_spec
+from nnjax.store.files import BROKEN, foreign, native, read, target
+from nnjax.store.spec import network_of, network_spec, tree_of, tree_spec
 
 DESCRIPTION, CLASSES = "description", "classes"
 """Members besides the parameters, whose names begin with `[` or `.` or are `params`."""
@@ -81,12 +78,12 @@ def save(
     arrays[DESCRIPTION] = np.frombuffer(json.dumps(description).encode(), np.uint8)
     if classes is not None:
         arrays[CLASSES] = _class_names(classes)
-    target = _target(Path(path))
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    end = target(Path(path))
+    temporary = end.with_name(f".{end.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
-        temporary.replace(target)
+        temporary.replace(end)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -133,7 +130,7 @@ def load(path: str | Path, like: Params | None = None) -> Any:
         ((2,), (2,))
     """
     path = Path(path)
-    arrays = _read(path)
+    arrays = read(path)
     described = arrays.pop(DESCRIPTION, None)
     classes = arrays.pop(CLASSES, None)
     if like is not None:
@@ -146,8 +143,8 @@ def load(path: str | Path, like: Params | None = None) -> Any:
             None if network is None else network_of(network),
             classes,
         )
-    except _BROKEN as error:
-        raise _foreign(path, error) from None
+    except BROKEN as error:
+        raise foreign(path, error) from None
     if len(jax.tree.leaves(saved.params)) != len(arrays):
         raise ValueError(
             f"load: {path} does not describe how its arrays belong together; pass "
@@ -180,7 +177,7 @@ def _fitted(path: Path, arrays: dict[str, np.ndarray], like: Params) -> Params:
     leaves = []
     for name, leaf in expected.items():
         array, shape = arrays[name], getattr(leaf, "shape", ())
-        dtype = _native(leaf.dtype if hasattr(leaf, "dtype") else jnp.result_type(leaf))
+        dtype = native(leaf.dtype if hasattr(leaf, "dtype") else jnp.result_type(leaf))
         if (array.shape, array.dtype) != (shape, dtype):
             raise ValueError(
                 f"load: {name} in {path} is {array.dtype}{array.shape}, expected {dtype}{shape}"
@@ -199,7 +196,7 @@ def _loaded(array: np.ndarray) -> Any:
 def _storable(name: str, leaf: Any) -> np.ndarray:
     try:
         array = np.asarray(leaf if hasattr(leaf, "dtype") else jnp.asarray(leaf))
-        array = array.astype(_native(array.dtype), copy=False)
+        array = array.astype(native(array.dtype), copy=False)
         jnp.asarray(array[:0] if array.ndim else array)
     except (TypeError, ValueError):
         raise ValueError(f"save: {name} is not an array of numbers but {leaf!r}") from None
@@ -222,96 +219,4 @@ def _class_names(classes: Any) -> np.ndarray:
             "save(classes): expected a list of texts, or of numbers, one for each class, got "
             f"{classes!r}"
         )
-    return names.astype(_native(names.dtype), copy=False)
-
-
-def _native(dtype: Any) -> np.dtype:
-    """The dtype in the byte order of the machine."""
-    return np.dtype(dtype).newbyteorder("=")
-
-
-# --- files ----------------------------------------------------------------------------------------
-
-
-_BROKEN = (
-    *(ValueError, TypeError, AttributeError, EOFError, OSError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error),
-)
-"""What NumPy, zipfile and json raise of files that are broken, or of another kind."""
-
-
-def _foreign(path: Path, error: Exception) -> ValueError:
-    return ValueError(f"load: {path} is not a file written by nnjax.save ({error})")
-
-
-def _target(path: Path) -> Path:
-    """The file to write: the end of a symbolic link; an OSError says why it cannot be written."""
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"save: no such folder: {target.parent}; make it first")
-    _check_regular(target, "save")
-    return target
-
-
-def _check_regular(path: Path, what: str) -> None:
-    """Refuse what exists but is no file: opening it may wait forever, replacing it may break it."""
-    try:
-        mode = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(
-            f"{what}: {path} is a folder; expected a file such as net.npz in it"
-        )
-    if not stat.S_ISREG(mode):
-        raise OSError(f"{what}: {path} is a device or a pipe; expected a file such as net.npz")
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an archive, in the byte order of the machine."""
-    _check_regular(path, "load")
-    if not path.exists():
-        end = f", which links to {os.path.realpath(path)}" if path.is_symlink() else ""
-        raise FileNotFoundError(f"load: no such file: {path}{end}")
-    with path.open("rb") as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                _check_sizes(archive, os.fstat(file.fileno()).st_size)
-                return {
-                    member.filename.removesuffix(".npy"): _array(archive, member)
-                    for member in archive.infolist()
-                }
-        except _BROKEN as error:
-            raise _foreign(path, error) from None
-
-
-def _check_sizes(archive: zipfile.ZipFile, length: int) -> None:
-    """Refuse an archive that holds more than it is long; `save` does not compress."""
-    total = sum(member.file_size for member in archive.infolist())
-    if total > length:
-        raise ValueError(f"its arrays would inflate from {length} to {total} bytes")
-
-
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    """One array; its size is compared with that of its header before numbers are read."""
-    with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        if version not in ((1, 0), (2, 0)):
-            raise ValueError(f"{member.filename} has version {version}")
-        read = np.lib.format.read_array_header_1_0
-        shape, _, dtype = (np.lib.format.read_array_header_2_0 if version[0] == 2 else read)(file)
-        size = math.prod(shape) * dtype.itemsize
-        if dtype.hasobject or min(shape, default=0) < 0 or file.tell() + size != member.file_size:
-            raise ValueError(
-                f"{member.filename} has {member.file_size} bytes, but its header describes an "
-                f"array {dtype}{shape}"
-            )
-    with archive.open(member) as file:
-        array = np.lib.format.read_array(file)
-    if dtype.names is not None:
-        name, *more = dtype.names
-        bits = np.dtype(name)  # bfloat16 and similar, see `_storable`
-        if more or not jnp.issubdtype(bits, jnp.number) or bits.itemsize != dtype.itemsize:
-            raise ValueError(f"{member.filename} has the dtype {dtype}")
-        return array[name].view(bits)
-    return array.astype(_native(dtype), copy=False)
+    return names.astype(native(names.dtype), copy=False)
