@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from nnjax.arrays import as_array
 from nnjax.calls import recorded
 from nnjax.checks import check_whole
 from nnjax.core import Loss
@@ -137,7 +138,7 @@ def coded_cross_entropy(codes: ArrayLike) -> Loss:
 
     def forward(scores: jax.Array, targets: Any) -> tuple[jax.Array, Any]:
         plain, weights = split(targets)
-        labels = jnp.asarray(plain)
+        labels = as_array(plain, "coded_cross_entropy: labels")
         if not are_labels(scores, labels) or scores.shape[-1] != bits:
             raise ValueError(
                 f"coded_cross_entropy: codes of shape {words.shape} need scores (batch, ..., "
@@ -152,7 +153,7 @@ def coded_cross_entropy(codes: ArrayLike) -> Loss:
             t if weights is None else Weighted(t, weights),  # type: ignore[arg-type]
         )
 
-    # `fit` checks labels: here their number is not the number of scores.
+    # For `losses/checks.py`: here the number of classes is not the number of scores.
     vars(forward)["classes"] = classes
     return Loss(forward, sigmoid_cross_entropy.backward)
 

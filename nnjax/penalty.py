@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from nnjax.calls import recorded
 from nnjax.core import Params, Penalty
 from nnjax.layers.batch_norm import BatchNorm
+from nnjax.layers.parts.precision import wide
 
 
 @recorded
@@ -71,7 +72,9 @@ def l2(strength: float, biases: bool = False) -> Penalty:
         )
 
     def forward(params: Params) -> tuple[jax.Array, Params]:
-        squares = [jnp.sum(leaf**2) for leaf in jax.tree.leaves(learned(params)) if counts(leaf)]
+        squares = [
+            jnp.sum(wide(leaf) ** 2) for leaf in jax.tree.leaves(learned(params)) if counts(leaf)
+        ]
         return strength * sum(squares[1:], squares[0]) if squares else jnp.zeros(()), params
 
     def backward(residuals: Params) -> Params:

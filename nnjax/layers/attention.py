@@ -56,7 +56,8 @@ def attention(heads: int = 1, causal: bool = False, masked: bool = False) -> Lay
     If a key is not allowed, its S is replaced by -inf, so A = 0; then dS = 0 too by its rule, and
     backward needs no mask. A query without any allowed key has no softmax: its weights, output and
     gradients are defined as 0. The largest score of each row is subtracted before exp; this does
-    not change A and avoids overflow. The softmax is computed at least in float32.
+    not change A and avoids overflow. Both passes compute at least in float32, because sums over d
+    overflow half precision.
 
     Args:
         heads: number of parts of the features, each with separate weights.
@@ -99,19 +100,21 @@ def attention(heads: int = 1, causal: bool = False, masked: bool = False) -> Lay
         n, time, channels = x.shape
         features = features_of(channels, x.shape)
         q, k, v = split(x)
-        scores = wide(jnp.einsum("nqhd,nkhd->nhqk", q, k)) / math.sqrt(features // heads)
+        # The sum of a score may overflow half precision before it is divided by √d.
+        scores = jnp.einsum("nqhd,nkhd->nhqk", wide(q), wide(k)) / math.sqrt(features // heads)
         allowed = np.tri(time, dtype=bool)[None, None] if causal else None
         if masked:
             real = (x[..., -1] > 0.5)[:, None, None, :]
             allowed = real if allowed is None else real & allowed
-        weights = _softmax(scores, allowed).astype(x.dtype)
-        y = jnp.einsum("nhqk,nkhd->nqhd", weights, v).reshape(n, time, features)
-        return y, _Residuals(x, weights, y)
+        weights = _softmax(scores, allowed)
+        y = jnp.einsum("nhqk,nkhd->nqhd", weights, wide(v)).reshape(n, time, features)
+        return y.astype(x.dtype), _Residuals(*(a.astype(x.dtype) for a in (x, weights, y)))
 
     def backward(params: Params, residuals: _Residuals, dy: jax.Array) -> tuple[Params, jax.Array]:
-        x, weights, y = residuals
-        q, k, v = split(x)
-        g = dy.reshape(q.shape)
+        x = residuals.x
+        weights, y, g = (wide(a) for a in (residuals.weights, residuals.y, dy))
+        q, k, v = (wide(a) for a in split(x))
+        g = g.reshape(q.shape)
         dv = jnp.einsum("nhqk,nqhd->nkhd", weights, g)
         dweights = jnp.einsum("nqhd,nkhd->nhqk", g, v)
         D = jnp.einsum("nqhd,nqhd->nhq", g, y.reshape(q.shape))[..., None]
@@ -120,7 +123,7 @@ def attention(heads: int = 1, causal: bool = False, masked: bool = False) -> Lay
         dk = jnp.einsum("nhqk,nqhd->nkhd", dscores, q)
         parts = [d.reshape(dy.shape) for d in (dq, dk, dv)]
         if masked:
-            parts.append(jnp.zeros((*dy.shape[:2], 1), dy.dtype))
+            parts.append(jnp.zeros((*dy.shape[:2], 1), g.dtype))
         return (), jnp.concatenate(parts, axis=-1).astype(x.dtype)
 
     def split(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:

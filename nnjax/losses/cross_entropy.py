@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from nnjax.core import Loss
 from nnjax.losses.reduction import documented, mean_loss
-from nnjax.losses.targets import distribution, same_shape
+from nnjax.losses.targets import distribution, probabilities
 
 
 @documented
@@ -114,7 +114,7 @@ def sigmoid_cross_entropy() -> Loss:
         s_of_z, s_of_minus_z = jnp.where(z >= 0, one, decay), jnp.where(z >= 0, decay, one)
         return ((1 - t) * s_of_z - t * s_of_minus_z) / (1 + decay)
 
-    return mean_loss("sigmoid_cross_entropy", same_shape, cost, slope, summed=False)
+    return mean_loss("sigmoid_cross_entropy", probabilities, cost, slope, summed=False)
 
 
 @documented
@@ -203,7 +203,7 @@ def binary_cross_entropy() -> Loss:
     def slope(p: jax.Array, t: jax.Array) -> jax.Array:
         return (1 - t) / _unless(t == 1, 1 - p) - t / _unless(t == 0, p)
 
-    return mean_loss("binary_cross_entropy", same_shape, cost, slope, summed=False)
+    return mean_loss("binary_cross_entropy", probabilities, cost, slope, summed=False)
 
 
 def _unless(term_is_absent: jax.Array, x: jax.Array) -> jax.Array:

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from nnjax.arrays import as_array
 from nnjax.core import Loss
+from nnjax.layers.parts.precision import wide
 
 
 class Weighted(NamedTuple):
@@ -52,7 +54,8 @@ class Weighted(NamedTuple):
 
 
 class Residuals(NamedTuple):
-    """Saved for the backward pass. `share` is w / Σ w, or None without weights."""
+    """Saved for the backward pass: scores, targets in float32 at least, and `share`, which is
+    w / Σ w, or None without weights."""
 
     scores: jax.Array
     targets: jax.Array
@@ -60,7 +63,8 @@ class Residuals(NamedTuple):
 
 
 Encode = Callable[[jax.Array, jax.Array, str], jax.Array]
-"""`(scores, targets, name of the loss) -> t`: checked targets, in shape and dtype of the scores."""
+"""`(scores, targets, name of the loss) -> t`: checked targets, in shape and dtype of the scores,
+which come in float32 at least."""
 
 Elementwise = Callable[[jax.Array, jax.Array], jax.Array]
 """`(scores, t) -> array` of the shape of the scores."""
@@ -93,31 +97,35 @@ def mean_loss(
             # Whole-number scores would truncate fractional targets.
             raise ValueError(f"{name}: expected scores of a float dtype, got {scores.dtype}")
         plain, weights = split(targets)
-        t = encode(scores, jnp.asarray(plain), name)
-        wide = _wide(scores)
+        # Half precision overflows at 65504: squares and sums may pass it, the mean need not.
+        t = encode(wide(scores), as_array(plain, f"{name}: targets"), name)
         if weights is None:
             n = math.prod(scores.shape[:-1] if summed else scores.shape)
-            J = jnp.sum(cost(scores, t), dtype=wide) / n
+            J = jnp.sum(cost(wide(scores), t)) / n
             return J.astype(scores.dtype), Residuals(scores, t, None)
-        w = _like_scores(jnp.asarray(weights), scores, summed, name).astype(wide)
+        w = _like_scores(as_array(weights, f"{name}: weights"), scores, summed, name).astype(
+            t.dtype
+        )
         real = w != 0
         # Replace absent examples by harmless values first: 0 * inf would be NaN.
         scores = jnp.where(real, scores, jnp.full_like(scores, 0.5))
         t = jnp.where(real, t, jnp.zeros_like(t))
         n = w.sum() * (1 if summed else scores.size // max(w.size, 1))
-        J = jnp.sum(w * cost(scores, t).astype(wide)) / n
+        J = jnp.sum(w * cost(wide(scores), t)) / n
         share = jnp.where(real, w / n, jnp.zeros_like(w))
         return J.astype(scores.dtype), Residuals(scores, t, share)
 
     def backward(residuals: Residuals) -> jax.Array:
         scores, t, share = residuals
-        dscores = slope(scores, t).astype(_wide(scores))
+        dscores = slope(wide(scores), t)
         if share is None:
             dscores = dscores / math.prod(scores.shape[:-1] if summed else scores.shape)
         else:
             dscores = dscores * share
         return dscores.astype(scores.dtype)
 
+    # `checks.py` follows it to the values that the loss takes.
+    vars(forward)["encode"] = encode
     return Loss(forward, backward)
 
 
@@ -151,13 +159,10 @@ def weighted_mean(values: jax.Array, weights: Any) -> jax.Array:
     """Mean of an array, weighted unless `weights` is None; NaN if all weights are 0."""
     if weights is None:
         return values.mean()
-    w = jnp.asarray(weights).astype(values.dtype)
-    return jnp.sum(w * values) / w.sum()
-
-
-def _wide(scores: jax.Array) -> Any:
-    """The dtype of sums and of 1/n; half precision overflows at 65504, only that many examples."""
-    return jnp.float32 if scores.dtype.itemsize < 4 else scores.dtype
+    # Half precision ends at 65504 or counts to 256, which the sum of the weights passes soon.
+    v = wide(values)
+    w = as_array(weights, "weights").astype(v.dtype)
+    return (jnp.sum(w * v) / w.sum()).astype(values.dtype)
 
 
 def _like_scores(weights: jax.Array, scores: jax.Array, summed: bool, name: str) -> jax.Array:

@@ -4,10 +4,11 @@ import math
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
+from nnjax.arrays import as_array
 from nnjax.calls import recorded
 from nnjax.core import Loss
+from nnjax.layers.parts.precision import wide
 from nnjax.losses.cross_entropy import (
     binary_cross_entropy,
     categorical_cross_entropy,
@@ -15,7 +16,7 @@ from nnjax.losses.cross_entropy import (
     softmax_cross_entropy,
 )
 from nnjax.losses.reduction import Weighted, split
-from nnjax.losses.targets import distribution, same_shape
+from nnjax.losses.targets import distribution, probabilities
 
 
 @recorded
@@ -57,7 +58,7 @@ def label_smoothing(loss: Loss, amount: float) -> Loss:
     if loss in (softmax_cross_entropy, categorical_cross_entropy):
         encode, of_classes = distribution, True
     elif loss in (sigmoid_cross_entropy, binary_cross_entropy):
-        encode, of_classes = same_shape, False
+        encode, of_classes = probabilities, False
     else:
         raise ValueError(
             "label_smoothing(loss): expected softmax_, categorical_, sigmoid_ or "
@@ -68,8 +69,9 @@ def label_smoothing(loss: Loss, amount: float) -> Loss:
 
     def forward(scores: jax.Array, targets: Any) -> tuple[jax.Array, Any]:
         plain, weights = split(targets)
-        t = encode(scores, jnp.asarray(plain), "label_smoothing")
+        t = encode(wide(scores), as_array(plain, "label_smoothing: targets"), "label_smoothing")
         t = (1 - amount) * t + amount / (scores.shape[-1] if of_classes else 2)
         return loss.forward(scores, t if weights is None else Weighted(t, weights))  # type: ignore[arg-type]
 
+    vars(forward)["encode"] = encode
     return Loss(forward, loss.backward)

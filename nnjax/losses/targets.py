@@ -37,6 +37,11 @@ def same_shape(scores: jax.Array, targets: jax.Array, loss: str) -> jax.Array:
     return targets.astype(scores.dtype)
 
 
+def probabilities(scores: jax.Array, targets: jax.Array, loss: str) -> jax.Array:
+    """Numbers in [0, 1], one for each score; `checks.py` refuses others where values are known."""
+    return same_shape(scores, targets, loss)
+
+
 def signs(scores: jax.Array, targets: jax.Array, loss: str) -> jax.Array:
     """Targets -1 and +1, one for each score; anything else becomes NaN, as unknown labels do.
 
@@ -52,9 +57,13 @@ def are_labels(scores: jax.Array, targets: jax.Array) -> bool:
 
 
 def known(labels: jax.Array, classes: int) -> tuple[jax.Array, jax.Array]:
-    """The labels, and which of them are classes."""
-    labels = labels.astype(jnp.int32)  # their own dtype may not reach `classes`
-    return labels, (labels >= 0) & (labels < classes)
+    """The labels in 32 bits, and which of them are classes.
+
+    Labels of 64 bits are compared before the conversion, which turns 2^32 into 0; narrow ones after
+    it, because their dtype may not reach `classes`.
+    """
+    comparable = labels if labels.dtype.itemsize >= 4 else labels.astype(jnp.int32)
+    return labels.astype(jnp.int32), (comparable >= 0) & (comparable < classes)
 
 
 def hot(scores: jax.Array, targets: jax.Array) -> jax.Array:

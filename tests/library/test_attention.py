@@ -172,6 +172,19 @@ def test_half_precision(dtype: Any) -> None:
     assert y.dtype == dx.dtype == jnp.dtype(dtype)
 
 
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+@pytest.mark.parametrize(("size", "d"), [(40.0, 64), (200.0, 4), (30.0, 128)])
+def test_sums_over_channels_may_pass_the_end_of_half_precision(
+    size: float, d: int, dtype: Any
+) -> None:
+    """Σ_i q_i k_i is above 65504, though the scores, the outputs and the gradients are not."""
+    x = jnp.full((1, 3, 3 * d), size, dtype)
+    y, _, dx = run(attention(), x, jnp.full((1, 3, d), size, dtype))
+    np.testing.assert_array_equal(y.astype(jnp.float32), np.full((1, 3, d), size))
+    expected = np.concatenate([np.zeros((1, 3, 2 * d)), np.full((1, 3, d), size)], axis=-1)
+    np.testing.assert_allclose(dx.astype(jnp.float32), expected, rtol=5e-3)
+
+
 # --- messages -------------------------------------------------------------------------------------
 
 

@@ -127,6 +127,48 @@ def test_half_precision_can_count_its_examples(name: str, weigh: bool) -> None:
     assert np.abs(slopes).max() > 0
 
 
+@pytest.mark.parametrize(
+    ("dtype", "rows", "weights", "expected"),
+    [
+        (jnp.float16, 70_000, lambda right: np.ones(len(right)), 0.5),
+        (jnp.float16, 8, lambda right: np.full(len(right), 3e4), 0.5),
+        (jnp.bfloat16, 2, lambda right: np.where(right, 257, 1), 257 / 258),
+        (jnp.bfloat16, 2, lambda right: np.where(right, 1, 999), 1 / 1000),
+    ],
+)
+def test_accuracy_in_half_precision_can_add_its_weights(
+    dtype: Any, rows: int, weights: Callable[[Any], Any], expected: float
+) -> None:
+    """Every other row is right; the other half of the labels is wrong."""
+    right = np.arange(rows) % 2 == 0
+    scores = jnp.tile(jnp.asarray([[1.0, 0.0]], dtype), (rows, 1))
+    targets: Any = Weighted(jnp.asarray(~right, int), weights(right))
+    found = nn.accuracy(scores, targets)
+    assert (found.dtype, found) == (dtype, jnp.asarray(expected, dtype))
+
+
+@pytest.mark.parametrize("weigh", [False, True])
+def test_squares_in_half_precision_may_pass_its_end(weigh: bool) -> None:
+    """300² is above 65504; the mean of 4 such errors, three of them 0, is not."""
+    scores, targets = np.array([[300], [0], [0], [0]], np.float16), np.zeros((4, 1))
+    given: Any = Weighted(targets, np.ones(4)) if weigh else targets
+    J, slopes = both(mean_squared_error, scores, given)
+    np.testing.assert_allclose(J, 22_500, rtol=1e-3)
+    np.testing.assert_allclose(slopes[:, 0], [150, 0, 0, 0])
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_weights_in_half_precision_keep_their_digits(name: str) -> None:
+    """bfloat16 has no 257: the weight would be rounded to 256."""
+    loss, scores, targets = problem(name, rows=2)
+    scores = np.asarray(jnp.asarray(scores, jnp.bfloat16))
+    weights = np.array([257, 1])
+    J, slopes = both(loss, scores, Weighted(targets, weights))
+    wide = both(loss, scores.astype(np.float64), Weighted(targets, weights))
+    np.testing.assert_allclose(J, wide[0], rtol=4e-3)
+    np.testing.assert_allclose(slopes.astype(float), wide[1], rtol=6e-3, atol=1e-6)
+
+
 # --- training -------------------------------------------------------------------------------------
 
 REAL = np.arange(12) % 3 > 0

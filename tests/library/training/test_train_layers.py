@@ -117,3 +117,10 @@ def test_penalty_leaves_population_statistics_alone() -> None:
     np.testing.assert_allclose(P, 0.3)
     np.testing.assert_allclose(grads.scale, 0.2)
     assert not grads.variance.any()
+
+
+@pytest.mark.parametrize(("value", "rows"), [(300, 1), (1, 70_000)])
+def test_l2_in_half_precision_may_sum_beyond_its_end(value: int, rows: int) -> None:
+    """The sum of the squares is above 65504, but the penalty is not."""
+    P, _ = nn.l2(0.01).forward(jnp.full((rows, 1), value, jnp.float16))
+    np.testing.assert_allclose(float(P), 0.01 * value**2 * rows, rtol=1e-6)
