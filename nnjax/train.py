@@ -11,6 +11,7 @@ from jax.core import Tracer
 from jax.typing import ArrayLike
 from tqdm import tqdm
 
+from nnjax.arrays import as_array
 from nnjax.checks import check_whole
 from nnjax.core import Layer, Loss, Params, Penalty
 from nnjax.epoch import (
@@ -26,8 +27,8 @@ from nnjax.epoch import (
     step_key,
     train_step,
 )
+from nnjax.losses.checks import check_targets
 from nnjax.losses.reduction import split, weighted_mean
-from nnjax.losses.targets import are_labels
 
 Data = tuple[ArrayLike, Any]
 """Inputs (rows, ...) and targets (rows, ...), or a tree of targets such as `Weighted`."""
@@ -195,7 +196,7 @@ def predict(
         >>> nn.predict(nn.dense(2), params, jnp.ones((5, 3)), batch_size=2).shape
         (5, 2)
     """
-    x = _inputs(x)
+    x = as_array(x, "predict: inputs")
     _check_indices(network, params, x)
     if batch_size is None:
         return _forward(network, params, x)
@@ -295,12 +296,13 @@ def _check_augment(
 def _check_data(
     name: str, network: Layer, loss: Loss, params: Params, pair: Data, metric: Metric | None
 ) -> tuple[jax.Array, Any]:
-    try:
-        x = _inputs(pair[0])
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+    x = as_array(pair[0], f"{name}: inputs")
     # A plain list or tuple of numbers becomes an array; other trees keep their structure.
-    targets = jax.tree.map(jnp.asarray, pair[1], is_leaf=lambda node: type(node) in (list, tuple))
+    targets = jax.tree.map(
+        lambda leaf: as_array(leaf, f"{name}: targets"),
+        pair[1],
+        is_leaf=lambda node: type(node) in (list, tuple),
+    )
     lengths = {leaf.shape[:1] for leaf in jax.tree.leaves(targets)}
     if x.ndim < 2 or not len(x) or lengths != {x.shape[:1]}:
         shapes = jax.tree.map(jnp.shape, targets)
@@ -316,29 +318,11 @@ def _check_data(
         _check_indices(network, params, x)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    plain, weights = split(targets)
-    real = None if weights is None else _check_weights(name, np.asarray(weights))
-    if isinstance(plain, jax.Array) and are_labels(scores, plain):
-        labels = np.asarray(plain)
-        # With an output code, the number of classes is not the number of outputs.
-        classes = getattr(loss.forward, "classes", scores.shape[-1])
-        unknown = (labels < 0) | (labels >= classes)
-        wrong = np.argwhere(unknown if real is None else unknown & real)
-        if len(wrong):
-            raise ValueError(
-                f"{name}: labels go from 0 to {classes - 1} for a network with {scores.shape[-1]} "
-                f"outputs, but row {wrong[0][0]} has {labels[tuple(wrong[0])]}"
-            )
+    _, weights = split(targets)
+    if weights is not None:
+        _check_weights(name, np.asarray(weights))
+    check_targets(name, loss, scores, targets)
     return x, targets
-
-
-def _inputs(x: ArrayLike) -> jax.Array:
-    """Inputs as an array; ValueError for indices beyond 32 bits, which JAX would truncate."""
-    if isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.dtype.itemsize > 4 and x.size:
-        if max(-int(x.min()), int(x.max())) >= 2**31:
-            raise ValueError(f"expected indices of at most 2**31 - 1, got {x.min()} to {x.max()}")
-        x = x.astype(np.int32)
-    return jnp.asarray(x)
 
 
 def _check_indices(network: Layer, params: Params, x: jax.Array) -> None:
@@ -359,8 +343,8 @@ def _check_indices(network: Layer, params: Params, x: jax.Array) -> None:
         raise
 
 
-def _check_weights(name: str, weights: np.ndarray) -> np.ndarray:
-    """Which weights are not 0; ValueError for infinite, negative or only zero weights."""
+def _check_weights(name: str, weights: np.ndarray) -> None:
+    """Refuse infinite, negative or only zero weights."""
     wrong = np.argwhere(~(np.isfinite(weights) & (weights >= 0)))
     if len(wrong):
         raise ValueError(
@@ -369,4 +353,3 @@ def _check_weights(name: str, weights: np.ndarray) -> np.ndarray:
         )
     if not weights.any():
         raise ValueError(f"{name}: all weights are 0, so there is nothing to average")
-    return weights != 0

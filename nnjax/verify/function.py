@@ -44,10 +44,11 @@ def verify_function(
 
     for a random r. The oracles and the relative error are those of `verify`: an error is relative
     to the largest entry of the argument's gradient. The oracles see the function without any custom
-    derivative rule inside it. Central differences estimate their error from three step sizes; where another
-    oracle disagrees, what a change of the inputs in the last place does is no mistake. Where an oracle has no
-    digits it abstains and says why. Where the function has a kink, the report says which slope the
-    rule takes ("convention"), and only a slope that none of its sides has is wrong.
+    derivative rule inside it. Central differences estimate their error from three step sizes; where
+    another oracle disagrees, what a change of the inputs in the last place does is no mistake.
+    Where an oracle has no digits it abstains and says why. Where the function has a kink, the
+    report says which slope the rule takes ("convention"), and only a slope that none of its sides
+    has is wrong.
 
     The table has a line for each point: the relative errors in float64 against each oracle ("-" if
     it abstains; the reason is printed once), then the error of the rule in float32. Only "wrong"

@@ -37,12 +37,11 @@ def test_id_out_of_range_is_refused_before_training(wrong: int) -> None:
     settings: Any = {"epochs": 1, "batch_size": 2}
     nn.fit(WORDS, nn.softmax_cross_entropy, optax.sgd(0.1), params, (x, labels), **settings)
     x[3, 2] = wrong
-    said = r"at position \(3, 2\)" if wrong < 2**31 else "at most 2\\*\\*31 - 1"
-    with pytest.raises(ValueError, match=f"data: .*{said}"):
+    with pytest.raises(ValueError, match=r"data: .*at position \(3, 2\)"):
         nn.fit(WORDS, nn.softmax_cross_entropy, optax.sgd(0.1), params, (x, labels), **settings)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=r"at position \(3, 2\)"):
         nn.predict(WORDS, params, x)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=r"at position \(3, 2\)"):
         nn.sweep(
             WORDS,
             nn.softmax_cross_entropy,
