@@ -139,7 +139,7 @@ def test_the_page_shows_every_kind_of_cell(
         runs.append(tmp_path / f"{package}.json")
         verify_field.main(package, runs[-1])
     text = _page(runs, tmp_path)
-    for expected in (">NaN<", "right slope", ">none", "#finding", "Differentiation rule for"):
+    for expected in (">NaN<", ">right<", ">none", "#finding", "Differentiation rule for"):
         assert expected in text
     assert "nobody has checked" not in text
 

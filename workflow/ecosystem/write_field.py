@@ -127,11 +127,12 @@ def side(detail: str) -> str:
     """Which slopes a rule takes at kinks, from the verifier's text.
 
     Example:
-        >>> side("left slope at 3 kinks (x[0], ...); between the slopes at 1 kink (x[2], ...)")
-        'left, between slope'
+        >>> side("the slope on the left at 3 kinks (x[0], ...); between the slopes at 1 kink (...)")
+        'left, between'
     """
-    sides = re.findall(r"(?:^|; )(left|right|mean|between)", detail)
-    return f"{', '.join(dict.fromkeys(sides))} slope"
+    found = r"(?:^|; )(?:the slope on the (left|right)|(?:the )?(mean|between)|a (side) for)"
+    sides = ("".join(groups) for groups in re.findall(found, detail))
+    return ", ".join("each its own" if s == "side" else s for s in dict.fromkeys(sides))
 
 
 def by_reason(left_out: dict[str, str]) -> list[tuple[str, str]]:
