@@ -249,12 +249,13 @@ def _in_low_precision(oracle: _Oracle, bound64: float, low: Any) -> Difference:
         bound = max(bound, oracle.unavoidable(eps))
         error = oracle.off(found, bound, eps)
     delicate = oracle.point.delicate and error.place
-    if delicate and not by_jax <= lost:
-        # Where automatic differentiation has no digits either, a small gradient may be lost.
-        error = oracle.off(found, bound, lost / ULPS)
-        delicate = error.place
+    if delicate:  # where automatic differentiation has no digits either, a rule needs none
+        bound = max(bound, by_jax if by_jax >= 0 else math.inf)
+        error = oracle.off(found, bound, eps)
     # Inputs that are rounded to zero, or beyond the numbers of this precision.
-    if bound > max(NOTHING_LEFT, lost) or (delicate and not evidence.forward_lost() <= lost):
+    if bound > max(NOTHING_LEFT, lost) or (
+        error.place and delicate and not evidence.forward_lost() <= lost
+    ):
         return Difference(math.nan, "", 0.0, 0.0)
     return error
 
