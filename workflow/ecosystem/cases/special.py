@@ -64,7 +64,7 @@ CASES = [
 
 LEFT_OUT = {
     **dict.fromkeys(
-        ("exp1", "expi", "expn"), "its loop, differentiated without the rule, does not end"
+        ("exp1", "expi", "expn"), "its run did not end within the time; the cause was not found"
     ),
     "bernoulli": "takes a whole number",
     "gammasgn": "is 1 or -1",
