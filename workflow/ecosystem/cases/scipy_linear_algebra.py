@@ -83,7 +83,7 @@ CASES = [
     FieldCase(
         PACKAGE,
         "funm",
-        lambda a: linalg.funm(definite(a), jnp.exp).real,
+        lambda a: jnp.asarray(linalg.funm(definite(a), jnp.exp)).real,
         (A,),
         "exp of a aᵀ + I, real part",
     ),
