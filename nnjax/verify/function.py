@@ -7,15 +7,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
-from nnjax.verify import also as on_request
+from nnjax.verify import oracles
 from nnjax.verify.arguments import Function, is_array, is_ids
 from nnjax.verify.checks import check_function, check_points
 from nnjax.verify.compare import difference
 from nnjax.verify.evidence import Point
 from nnjax.verify.form import rule_misfit, same_outputs
 from nnjax.verify.judge import TOLERANCE, judge_points
-from nnjax.verify.plain import has_sizes_of_its_own
+from nnjax.verify.plain import has_sizes_of_its_own, plain
 from nnjax.verify.points import POINTS, delicate_points, merged
 from nnjax.verify.problem import Problem, cast
 from nnjax.verify.report import Report, Row
@@ -188,11 +189,58 @@ def _judge_each(problems: Mapping[str, Problem], block: str, unsuited: dict[str,
     ]
 
 
+# --- on request: problems made from a problem, and judged like any other -------------------------
+
+
+def _second_order(problem: Problem) -> Problem:
+    """J = Σ w ⊙ g with the gradient g and a random w; the rule's gradient is that of the rule.
+
+    The oracles differentiate the gradient by `jax.grad` of the plain forward pass once more.
+    """
+    first = problem._replace(terms=plain(problem.terms))
+    rng = np.random.default_rng(11)
+    w = jax.tree.map(lambda leaf: rng.normal(size=np.shape(leaf)), problem.inputs)
+
+    def weighted(gradient: Any) -> jax.Array:
+        flat = ravel_pytree(gradient)[0]
+        weights = ravel_pytree(cast(jax.tree.map(np.asarray, w), np.float64))[0]
+        return flat * jnp.asarray(weights, jnp.finfo(flat.dtype).dtype)
+
+    def gradient(inputs: Any, scale: Any = 1.0) -> Any:
+        return jax.grad(lambda inputs: weighted(problem.gradient(inputs, scale)).sum())(inputs)
+
+    return Problem(lambda inputs: weighted(oracles.by_jax(first, inputs)), gradient, problem.inputs)
+
+
+def _vmapped(problem: Problem) -> Problem:
+    """The rule under `vmap` over two points, against the plain function at each of them."""
+    inputs = jax.tree.map(lambda leaf: np.stack([leaf, leaf / 2]), problem.inputs)
+
+    def terms(inputs: Any) -> jax.Array:
+        def at(i: int) -> jax.Array:
+            return jnp.ravel(problem.terms(jax.tree.map(lambda leaf: leaf[i], inputs)))
+
+        return jnp.concatenate([at(0), at(1)])
+
+    def gradient(inputs: Any, scale: Any = 1.0) -> Any:
+        return jax.vmap(lambda inputs: problem.gradient(inputs, scale))(inputs)
+
+    return Problem(terms, gradient, inputs)
+
+
+_TRANSFORMED: dict[str, Callable[[Problem], Problem]] = {
+    "second order": _second_order,
+    "vmap": _vmapped,
+}
+
+_LOW = {"bfloat16": jnp.bfloat16, "float16": jnp.float16}
+
+
 def _on_request(
     check: str, function: Function, problem: Problem, block: str, unsuited: dict[str, str]
 ) -> list[Row]:
-    if check in on_request.TRANSFORMED:
-        problem = on_request.TRANSFORMED[check](problem)
+    if check in _TRANSFORMED:
+        problem = _TRANSFORMED[check](problem)
         return judge_points(problem, [Point(check, problem.inputs)], block, unsuited)
     if check == "cotangents":
         count = len(function.outputs())
@@ -214,7 +262,7 @@ def _on_request(
         return [
             Row(block, check, check, at.error, math.nan, "wrong" if detail else "right", detail)
         ]
-    low = on_request.LOW[check]
+    low = _LOW[check]
     inputs = jax.tree.map(lambda leaf: np.asarray(leaf.astype(low), np.float64), problem.inputs)
     problem = problem._replace(inputs=inputs)
     return judge_points(problem, [Point(check, inputs)], block, unsuited, low)
