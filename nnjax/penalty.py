@@ -72,10 +72,12 @@ def l2(strength: float, biases: bool = False) -> Penalty:
         )
 
     def forward(params: Params) -> tuple[jax.Array, Params]:
-        squares = [
-            jnp.sum(wide(leaf) ** 2) for leaf in jax.tree.leaves(learned(params)) if counts(leaf)
-        ]
-        return strength * sum(squares[1:], squares[0]) if squares else jnp.zeros(()), params
+        leaves = [leaf for leaf in jax.tree.leaves(learned(params)) if counts(leaf)]
+        if not leaves:
+            return jnp.zeros(()), params
+        squares = [jnp.sum(wide(leaf) ** 2) for leaf in leaves]
+        widest = max((leaf.dtype for leaf in leaves), key=lambda dtype: jnp.finfo(dtype).bits)
+        return (strength * sum(squares[1:], squares[0])).astype(widest), params
 
     def backward(residuals: Params) -> Params:
         return jax.tree.map(
