@@ -130,7 +130,7 @@ def measure(programs: Programs, point: Point) -> Evidence:
             differences = differences._replace(kink=programs.nowhere)
         by_jax = said.get("jax.grad", differences.gradient)
         left_out = contradicted(differences, by_jax, size)
-        differences = _joint_kinks(programs, point, differences, left_out, size)
+        differences = _joint_kinks(programs, point, differences, by_jax, left_out, size)
         left_out = jax.tree.map(np.logical_or, left_out, unseen)
         said["central differences"] = differences.gradient
         doubts["central differences"] = uncertain(differences, size)
@@ -208,7 +208,12 @@ def _too_small(inputs: Any) -> bool:
 
 
 def _joint_kinks(
-    programs: Programs, point: Point, differences: Differences, left_out: Any, size: float
+    programs: Programs,
+    point: Point,
+    differences: Differences,
+    by_jax: Any,
+    left_out: Any,
+    size: float,
 ) -> Differences:
     """Mark as kinks where autodiff contradicts differences in a function without a derivative.
 
@@ -234,6 +239,9 @@ def _joint_kinks(
     total = sum(float(np.nansum(leaf)) for leaf in known[0::2])
     doubt = sum(float(np.nansum(leaf)) for leaf in known[1::2]) + error
     biggest = sum(float(np.nansum(np.abs(leaf))) for leaf in known[0::2]) + abs(slope)
+    # A function may be flat, as one that rounds: its slopes are then small beside the dispute.
+    claimed = jax.tree.map(lambda slope, v: np.abs(np.where(v == 0, 0.0, slope) * v), by_jax, v)
+    biggest += sum(float(np.nansum(leaf)) for leaf in jax.tree.leaves(claimed))
     smooth = error <= LOST * biggest and not straight.kink[0]
     if smooth and abs(total - slope) <= 10 * doubt + 1e-4 * biggest:
         return differences

@@ -1,4 +1,4 @@
-"""Verify what a name such as `package.module:relu` stands for, as the command line gives it."""
+"""Verify the object that the command line names, such as `package.module:relu`."""
 
 import importlib
 import inspect

@@ -30,7 +30,7 @@ REPORT = json.loads(
 
 @pytest.fixture
 def same_versions() -> None:
-    """The table speaks of certain versions; others may have more functions and fewer mistakes."""
+    """The table is for certain versions; others may have more functions and fewer mistakes."""
     of_table = {name: v for run in REPORT["packages"] for name, v in run["versions"].items()}
     for name in ("jax", "optax"):
         if version(name) != of_table[name]:

@@ -86,6 +86,16 @@ def test_smooth_function_at_a_tie_is_not_excused() -> None:
     assert {row.oracle for row in report.wrong if not row.options} >= {"central differences"}
 
 
+def test_straight_through_is_no_convention() -> None:
+    """A function that rounds is flat where it does not jump; its slope there is no choice."""
+    x = np.array([0.3, 1.7])  # not where it jumps
+    report = nn.verify_function(
+        lambda x: x + jax.lax.stop_gradient(jnp.round(x) - x), x, delicate=False, show=False
+    )
+    assert "central differences" in {row.oracle for row in report.wrong}
+    assert "convention" not in {row.verdict for row in report.rows}
+
+
 @pytest.mark.parametrize("shape", [(3,), (2, 3)])
 def test_slopes_at_a_tie_must_belong_together(shape: tuple[int, ...]) -> None:
     """One entry may get the slope of a maximum, or all share it, but not each get all of it."""

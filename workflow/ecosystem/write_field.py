@@ -101,7 +101,7 @@ def totals(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def notes(line: dict[str, Any]) -> list[tuple[str, str, int | None]]:
-    """What stands below a line: each disagreement, convention and reason once.
+    """What is printed below a line: each disagreement, convention and reason once.
 
     Args:
         line: a function with its cells.
