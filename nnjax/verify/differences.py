@@ -133,9 +133,7 @@ def _at_least_usual(error: np.ndarray, kink: np.ndarray) -> np.ndarray:
 
 def uncertain(differences: Differences, size: float) -> Any:
     """The error in each entry; NaN at kinks, and where no digits are left."""
-    overall = max(map(largest, jax.tree.leaves(differences.gradient)), default=0.0)
-    if overall <= 1e-12 * size:  # a gradient of zero
-        overall = size
+    overall = _overall(differences, size)
 
     def doubt(slope: Any, error: Any, kink: Any) -> Any:
         taken = ~np.isnan(slope)
@@ -154,10 +152,20 @@ def uncertain(differences: Differences, size: float) -> Any:
     return jax.tree.map(doubt, differences.gradient, differences.error, differences.kink)
 
 
+def _overall(differences: Differences, size: float) -> float:
+    """The largest slope; the size of J where the gradient is zero but for rounding.
+
+    softmax(100, 0, 0) is 1 in float64 whatever becomes of its last 3e-44: autodiff says 0 there,
+    the small terms alone say 1e-43, and both are right.
+    """
+    largest_slope = max(map(largest, jax.tree.leaves(differences.gradient)), default=0.0)
+    return size if largest_slope <= 1e-12 * size else largest_slope
+
+
 def contradicted(differences: Differences, by_jax: Any, size: float) -> Any:
     """Where automatic differentiation is not the derivative: at kinks and jumps, and where it
     contradicts differences that have digits, as it does for |z| in a smooth function at z = 0."""
-    overall = max(map(largest, jax.tree.leaves(differences.gradient)), default=0.0)
+    overall = _overall(differences, size)
 
     def apart(slope: Any, doubt: Any, none: Any, other: Any) -> Any:
         with np.errstate(invalid="ignore"):
