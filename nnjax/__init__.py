@@ -31,6 +31,7 @@ from nnjax.layers.norm import GroupNorm, LayerNorm, RMSNorm, group_norm, layer_n
 from nnjax.layers.rnn import RNN, rnn
 from nnjax.layers.shape import flatten, reshape
 from nnjax.layers.softmax import log_softmax, softmax
+from nnjax.loop import Checkpoint
 from nnjax.losses import (
     Weighted,
     binary_cross_entropy,
@@ -62,6 +63,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "BatchNorm",
+    "Checkpoint",
     "Convolution",
     "DataError",
     "Dense",

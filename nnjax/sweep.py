@@ -22,14 +22,17 @@ from nnjax.epoch import (
     State,
     augment_key,
     batch_at,
-    in_batches,
+    completed,
+    fold,
     measure,
     refreshed,
     row_order,
     step_key,
     train_step,
 )
-from nnjax.train import Data, accuracy, check_training
+from nnjax.given import Data, check_measures, check_training
+from nnjax.optimizers import ByContent, begin
+from nnjax.train import accuracy
 
 
 def sweep(
@@ -43,10 +46,14 @@ def sweep(
     epochs: int,
     batch_size: int,
     shuffle: bool = True,
+    drop_last: bool = False,
     validation: Data | None = None,
     metric: Metric | None = accuracy,
+    metrics: Mapping[str, Metric] | None = None,
+    train_metrics: bool = False,
     penalty: Penalty | None = None,
     augment: Augment | None = None,
+    allow_nan: bool = False,
     progress: bool | None = None,
     threads: int | None = None,
 ) -> tuple[Params, History]:
@@ -76,7 +83,8 @@ def sweep(
         seeds: one whole number per seed.
         arms: maps the name of each hyper-parameter to its values in all arms. Bind values that do
             not vary to the optimizer with `functools.partial`.
-        epochs, batch_size, validation, metric, penalty, augment: as in `fit`.
+        epochs, batch_size, drop_last, validation, metric, metrics, train_metrics, penalty, augment,
+            allow_nan: as in `fit`.
         shuffle: whether to draw a new order of the rows for each seed and epoch. False keeps the
             order of the data, so that all replicas share their batches (with `augment`, only those
             of one seed).
@@ -116,17 +124,22 @@ def sweep(
     n_arms, n_seeds = len(next(iter(arms.values()))), len(seeds)
     in_shape = np.shape(data[0])[1:]
     abstract = jax.eval_shape(lambda key: network.init(key, in_shape)[0], jax.random.key(0))
+    measures = check_measures(metric, metrics, train_metrics)
     checked = check_training(
-        network, loss, abstract, data, validation, metric, epochs, batch_size, augment
-    )
+        network, loss, abstract, data, validation, measures, epochs, batch_size, drop_last, augment,
+        allow_nan,
+    )  # fmt: skip
     leaves = jax.tree.leaves(abstract)
     if not leaves:
         raise ValueError("sweep needs a network with parameters")
-    columns = {name: jnp.asarray(values, dtype=leaves[0].dtype) for name, values in arms.items()}
+    columns = {name: _column(values) for name, values in arms.items()}
     # Training does not depend on how the parameters were drawn: networks that differ only in `init`
     # share one compiled program.
     as_trained = network._replace(init=_drawn_before)
-    settings = (as_trained, loss, optimizer, checked.batch_size, metric, penalty, augment)
+    settings = (
+        as_trained, loss, ByContent(optimizer), checked.batch_size, drop_last, measures, penalty,
+        augment,
+    )  # fmt: skip
 
     # Replicas are numbered seed by seed. Random batches are shared only by the arms of a seed.
     sharing = n_arms if shuffle or augment is not None else n_arms * n_seeds
@@ -173,7 +186,13 @@ def sweep(
             replica_first.reshape(n_seeds, n_arms, *replica_first.shape[1:]).swapaxes(0, 1)
         )
 
-    return jax.tree.map(by_arm_and_seed, *trained), jax.tree.map(by_arm_and_seed, *histories)
+    history = completed(jax.tree.map(by_arm_and_seed, *histories))
+    return jax.tree.map(by_arm_and_seed, *trained), history
+
+
+def _column(values: Sequence[float]) -> jax.Array:
+    """The values of a hyper-parameter, which like Python's numbers change no dtype they meet."""
+    return jnp.stack([jnp.asarray(float(value)) for value in values])
 
 
 def _fetched(run: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
@@ -239,10 +258,11 @@ def _sweep_group(
     validation: tuple[jax.Array, Any] | None,
 ) -> tuple[Params, History]:
     """Train replicas that share their batches; the results have the replica axis first."""
-    network, loss, optimizer, batch_size, metric, penalty, augment = settings
+    network, loss, by_content, batch_size, drop_last, measures, penalty, augment = settings
+    optimizer = by_content.value
 
     def start(params: Params, arm: dict[str, jax.Array]) -> State:
-        return State(params, optimizer(**arm).init(params))
+        return State(params, begin(optimizer(**arm), params))
 
     one_state = jax.eval_shape(start, *jax.tree.map(lambda v: v[0], (params, hyperparams)))
     axes = _replica_axes(one_state)
@@ -258,11 +278,13 @@ def _sweep_group(
         return train_step(network, loss, optimizer(**arm), state, x, targets, key, penalty)
 
     def one_measure(state: State, train_loss: jax.Array, arm: dict[str, jax.Array]) -> History:
-        rate = arm.get("learning_rate")
-        return measure(network, loss, metric, state, train_loss, validation, rate)
+        return measure(
+            network, loss, optimizer(**arm), measures, state, train_loss, data, validation,
+            arm.get("learning_rate"),
+        )  # fmt: skip
 
     def run_epoch(states: State, numbered: tuple[jax.Array, jax.Array]) -> tuple[State, History]:
-        epoch, batches = numbered
+        epoch, order = numbered
 
         def step(states: State, numbered: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
             number, rows = numbered
@@ -272,16 +294,13 @@ def _sweep_group(
                 states, step_keys, hyperparams, x, targets
             )
 
-        states, losses = jax.lax.scan(step, states, (jnp.arange(len(batches)), batches))
+        states, losses = fold(step, states, order, batch_size, drop_last)
         states = jax.vmap(
             lambda state: refreshed(network, state, data[0]), in_axes=(axes,), out_axes=axes
         )(states)
-        record = jax.vmap(one_measure, in_axes=(axes, 0, 0))(
-            states, losses.mean(axis=0), hyperparams
-        )
+        record = jax.vmap(one_measure, in_axes=(axes, 0, 0))(states, losses, hyperparams)
         return states, record
 
-    batches = in_batches(orders, batch_size)
-    states, history = jax.lax.scan(run_epoch, states, (jnp.arange(len(batches)), batches))
+    states, history = jax.lax.scan(run_epoch, states, (jnp.arange(len(orders)), orders))
     replica_first = jax.vmap(lambda params: params, in_axes=(axes.params,))(states.params)
     return replica_first, jax.tree.map(lambda h: h.swapaxes(0, 1), history)
