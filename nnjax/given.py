@@ -1,5 +1,6 @@
 """What is given to `fit` and `sweep`, checked and converted before anything is traced."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -111,7 +112,14 @@ def check_key(key: Any, place: str) -> None:
 
 def draws_numbers(network: Layer, params: Params, x: jax.Array) -> bool:
     """Whether the output of a network in training depends on its key, as with dropout."""
-    params, x, key = jax.eval_shape(lambda: (params, x, jax.random.key(0)))
+    leaves, tree = jax.tree.flatten((params, x))
+    return _draws_numbers(network, tree, tuple((v.shape, v.dtype) for v in leaves))
+
+
+@functools.lru_cache(maxsize=256)
+def _draws_numbers(network: Layer, tree: Any, leaves: tuple[tuple[Any, Any], ...]) -> bool:
+    params, x = tree.unflatten([jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in leaves])
+    key = jax.eval_shape(lambda: jax.random.key(0))
     jaxpr = jax.make_jaxpr(lambda p, x, key: network.forward(p, x, key)[0])(params, x, key).jaxpr
     _, used = dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
     return used[-1]
