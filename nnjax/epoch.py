@@ -155,7 +155,8 @@ def completed(history: History) -> History:
         missing = jnp.full_like(loss, jnp.nan)
     else:
         missing = jax.device_put(np.full(loss.shape, np.nan, loss.dtype))
-    return History(*(missing if column is None else column for column in history))
+    is_missing: Callable[[Any], bool] = lambda column: column is None  # noqa: E731
+    return jax.tree.map(lambda c: missing if c is None else c, history, is_leaf=is_missing)
 
 
 def fold(

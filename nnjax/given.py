@@ -51,11 +51,18 @@ def check_training(
     of_training = (
         measures if measures.on_training_data else measures._replace(metric=None, metrics=())
     )
-    arrays = _check_data("data", network, loss, params, data, of_training, allow_nan)
-    held_out = None
-    if validation is not None:
-        held_out = _check_data("validation", network, loss, params, validation, measures, allow_nan)
-    _check_params(network, params, arrays[0], allow_nan)
+    arrays = _as_arrays("data", data)
+    held_out = None if validation is None else _as_arrays("validation", validation)
+    own = _own_params(network, params, arrays[0])
+    # With another tree, layers fail anyhow; with other shapes, they say best what is wrong.
+    if jax.tree.structure(params) != jax.tree.structure(own):
+        _check_places(params, own)
+    _check_data("data", arrays, network, loss, params, of_training, allow_nan)
+    if held_out is not None:
+        _check_data("validation", held_out, network, loss, params, measures, allow_nan)
+    _check_places(params, own)
+    if not allow_nan:
+        _check_finite_params(params)
     rows = len(arrays[0])
     checked = Checked(arrays, held_out, min(int(batch_size), rows))
     if augment is not None:
@@ -138,27 +145,35 @@ def _check_rules(network: Any, loss: Any) -> None:
             )
 
 
-def _check_params(network: Layer, params: Params, x: jax.Array, allow_nan: bool) -> None:
-    """Refuse the parameters of another network, which may fit the inputs all the same."""
+def _own_params(network: Layer, params: Params, x: jax.Array) -> Params:
+    """What `network.init` gives, as shapes; the params themselves if that cannot be known."""
     try:
-        own = jax.eval_shape(lambda key: network.init(key, x.shape[1:])[0], jax.random.key(0))
-    except Exception:
-        own = params
-    given = {jax.tree_util.keystr(p): jnp.shape(v) for p, v in jax.tree.leaves_with_path(params)}
-    wanted = {jax.tree_util.keystr(p): v.shape for p, v in jax.tree.leaves_with_path(own)}
-    if own is not params and given != wanted:
-        place = next(p for p in [*wanted, *given] if given.get(p) != wanted.get(p))
-        raise ValueError(
-            f"params: these are of another network: {place or 'params'} has the shape "
-            f"{given.get(place, 'of nothing')}, but network.init gives "
-            f"{wanted.get(place, 'nothing there')}"
-        )
-    if allow_nan:
+        return jax.eval_shape(lambda key: network.init(key, x.shape[1:])[0], jax.random.key(0))
+    except Exception:  # an `init` of one's own may refuse
+        return params
+
+
+def _check_places(params: Params, own: Params) -> None:
+    """Refuse the parameters of another network, which may fit the inputs all the same."""
+    given, wanted = (
+        {jax.tree_util.keystr(path): jnp.shape(leaf) for path, leaf in jax.tree.leaves_with_path(t)}
+        for t in (params, own)
+    )
+    if given == wanted:
         return
+    place = next(p for p in [*wanted, *given] if given.get(p) != wanted.get(p))
+    raise ValueError(
+        f"params: these are of another network: {place or 'params'} has the shape "
+        f"{given.get(place, 'of nothing')}, but network.init gives "
+        f"{wanted.get(place, 'nothing there')}"
+    )
+
+
+def _check_finite_params(params: Params) -> None:
     for path, leaf in jax.tree.leaves_with_path(params):
         if isinstance(leaf, Tracer | jax.ShapeDtypeStruct):
             return
-        if place := _not_finite(leaf):
+        if (place := _not_finite(leaf)) is not None:
             name = jax.tree_util.keystr(path) or "params"
             raise ValueError(
                 f"params: {name} is {leaf[place]} at {place}; start from network.init, or pass "
@@ -176,7 +191,11 @@ def _check_augment(
 ) -> None:
     """Refuse an augmentation whose batches do not fit the network or the loss."""
     x, targets = jax.tree.map(lambda a: jax.ShapeDtypeStruct((rows, *a.shape[1:]), a.dtype), data)
-    made = jax.eval_shape(augment, jax.random.key(0), x, targets)
+    try:
+        made = jax.eval_shape(augment, jax.random.key(0), x, targets)
+    except (TypeError, ValueError) as error:
+        said = str(error).partition("\n")[0]
+        raise ValueError(f"augment: it fails for a batch of {rows} rows: {said}") from None
     if not (isinstance(made, tuple) and len(made) == 2):
         raise ValueError(f"augment: expected (x, targets) to be returned, got {made!r}")
     if (made[0].shape, made[0].dtype) != (x.shape, x.dtype):
@@ -191,15 +210,8 @@ def _check_augment(
         raise ValueError(f"augment: {error}") from None
 
 
-def _check_data(
-    name: str,
-    network: Layer,
-    loss: Loss,
-    params: Params,
-    pair: Data,
-    measures: Measures,
-    allow_nan: bool,
-) -> tuple[jax.Array, Any]:
+def _as_arrays(name: str, pair: Data) -> tuple[jax.Array, Any]:
+    """Inputs and targets as arrays of as many rows."""
     if not isinstance(pair, tuple | list) or len(pair) not in (2, 3):
         got = f"{len(pair)} elements" if isinstance(pair, tuple | list) else type(pair).__name__
         raise ValueError(
@@ -226,6 +238,19 @@ def _check_data(
             f"{name}: expected inputs (rows, ...) and as many targets, got inputs of shape "
             f"{x.shape} and targets of shape {shapes}"
         )
+    return x, targets
+
+
+def _check_data(
+    name: str,
+    data: tuple[jax.Array, Any],
+    network: Layer,
+    loss: Loss,
+    params: Params,
+    measures: Measures,
+    allow_nan: bool,
+) -> None:
+    x, targets = data
     try:
         scores = jax.eval_shape(lambda p, x: network.forward(p, x)[0], params, x)
         jax.eval_shape(loss.forward, scores, targets)
@@ -250,7 +275,6 @@ def _check_data(
                 f"{name}: labels go from 0 to {classes - 1} for a network with {scores.shape[-1]} "
                 f"outputs, but row {wrong[0][0]} has {labels[tuple(wrong[0])]}"
             )
-    return x, targets
 
 
 def _check_finite(name: str, x: jax.Array, targets: Any, real: np.ndarray | None) -> None:

@@ -143,7 +143,8 @@ def advance(
     differentiates by the hand-derived rules; `grad_fn` is its gradient.
     """
     extra: dict[str, Any] = {}
-    if isinstance(optimizer, optax.GradientTransformationExtraArgs):
+    # A plain transformation takes none; `optax.MultiSteps` is of neither type.
+    if type(optimizer) is not optax.GradientTransformation:
         value_fn = _differentiable(objective)
         extra = {
             "value": J,
@@ -159,12 +160,12 @@ def advance(
     with jax.numpy_dtype_promotion("standard"):
         if _looks_ahead(optimizer):
             slow, inner = state
-            pair = optax.LookaheadParams(params, slow)
+            pair: Any = optax.LookaheadParams(params, slow)
             updates, inner = optimizer.update(grads, inner, pair)
-            params, slow = optax.apply_updates(pair, updates)
-            return params, (slow, inner)
+            pair = optax.apply_updates(pair, updates)
+            return pair.fast, (pair.slow, inner)
         updates, state = optimizer.update(grads, state, params, **extra)
-    return optax.apply_updates(params, updates), state
+        return optax.apply_updates(params, updates), state
 
 
 def _looks_ahead(optimizer: optax.GradientTransformation) -> bool:
@@ -262,6 +263,8 @@ def _walk(value: Any, name: str, inside: tuple[Any, ...]) -> Iterator[tuple[str,
     if isinstance(value, types.FunctionType):
         names = value.__code__.co_freevars
         parts = list(itertools.zip_longest(names, _parts(value), fillvalue=""))
+    elif isinstance(value, types.MethodType):
+        parts = [("", value.__func__), *getattr(value.__self__, "__dict__", {}).items()]
     elif isinstance(value, functools.partial):
         parts = [("", value.func), *(("", part) for part in value.args), *value.keywords.items()]
     elif isinstance(value, dict):

@@ -13,6 +13,7 @@ import numpy as np
 import optax
 from tqdm import tqdm
 
+from nnjax.arms import Part, check_arms, parts
 from nnjax.checks import check_whole
 from nnjax.core import Layer, Loss, Params, Penalty
 from nnjax.epoch import (
@@ -30,7 +31,7 @@ from nnjax.epoch import (
     step_key,
     train_step,
 )
-from nnjax.given import Data, check_measures, check_training
+from nnjax.given import Checked, Data, check_measures, check_training
 from nnjax.optimizers import ByContent, begin
 from nnjax.train import accuracy
 
@@ -42,7 +43,7 @@ def sweep(
     data: Data,
     *,
     seeds: Sequence[int],
-    arms: Mapping[str, Sequence[float]],
+    arms: Mapping[str, Sequence[Any]],
     epochs: int,
     batch_size: int,
     shuffle: bool = True,
@@ -78,7 +79,8 @@ def sweep(
         network: the layer to train.
         loss: the loss on its output.
         optimizer: makes an optax transformation from the hyper-parameters of one arm, which are
-            traced scalars; for instance `optax.adam`.
+            traced scalars; for instance `optax.adam`. A hyper-parameter that cannot be traced, such
+            as `nesterov` or the steps of a schedule, makes one program for each of its values.
         data: inputs (rows, ...) and targets (rows, ...), `Weighted` or not.
         seeds: one whole number per seed.
         arms: maps the name of each hyper-parameter to its values in all arms. Bind values that do
@@ -98,8 +100,9 @@ def sweep(
         (arms, seeds, epochs). A diverged replica is kept, with NaN in its losses.
 
     Raises:
-        ValueError: as `fit`; if there are no seeds, no arms, or arms of unequal length; or if
-            `threads` is not a positive whole number.
+        ValueError: as `fit`; if there are no seeds, no arms, arms of unequal length or not finite,
+            or arms that the optimizer does not take; or if `threads` is not a positive whole
+            number.
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn, optax
@@ -112,48 +115,63 @@ def sweep(
 
     Source: common random numbers: Glasserman & Yao, Management Science 38, 1992.
     """
-    shapes = {name: np.shape(values) for name, values in arms.items()}
-    if len(set(shapes.values())) != 1 or any(len(s) != 1 or not s[0] for s in shapes.values()):
-        raise ValueError(
-            f"sweep needs arms as lists of one common length, got arms of shape {shapes}"
-        )
+    check_arms(optimizer, arms)
     if not len(seeds):
         raise ValueError("sweep needs at least one seed")
     at_once = _cores() if threads is None else threads
     check_whole(at_once, "sweep(threads)")
-    n_arms, n_seeds = len(next(iter(arms.values()))), len(seeds)
+    measures = check_measures(metric, metrics, train_metrics)
     in_shape = np.shape(data[0])[1:]
     abstract = jax.eval_shape(lambda key: network.init(key, in_shape)[0], jax.random.key(0))
-    measures = check_measures(metric, metrics, train_metrics)
     checked = check_training(
         network, loss, abstract, data, validation, measures, epochs, batch_size, drop_last, augment,
         allow_nan,
     )  # fmt: skip
-    leaves = jax.tree.leaves(abstract)
-    if not leaves:
+    if not jax.tree.leaves(abstract):
         raise ValueError("sweep needs a network with parameters")
-    columns = {name: _column(values) for name, values in arms.items()}
+    initial = [jax.device_get(_initial(network, in_shape, jax.random.key(seed))) for seed in seeds]
     # Training does not depend on how the parameters were drawn: networks that differ only in `init`
     # share one compiled program.
     as_trained = network._replace(init=_drawn_before)
-    settings = (
-        as_trained, loss, ByContent(optimizer), checked.batch_size, drop_last, measures, penalty,
-        augment,
-    )  # fmt: skip
+    random = shuffle or augment is not None
+    given = checked, initial, seeds, epochs, shuffle, random, at_once, progress
+    programs, results = parts(optimizer, arms, abstract), []
+    for part in programs:
+        settings = (
+            as_trained, loss, ByContent(part.optimizer), part.learning_rate, checked.batch_size,
+            drop_last, measures, penalty, augment,
+        )  # fmt: skip
+        results.append(_train(settings, part, *given))
+    order = np.argsort([number for part in programs for number in part.numbers])
+    together = jax.tree.map(lambda *leaves: jax.device_put(np.concatenate(leaves)[order]), *results)
+    return together[0], completed(together[1])
 
+
+def _train(
+    settings: tuple[Any, ...],
+    part: Part,
+    checked: Checked,
+    initial: list[Params],
+    seeds: Sequence[int],
+    epochs: int,
+    shuffle: bool,
+    random: bool,
+    at_once: int,
+    progress: bool | None,
+) -> tuple[Params, History]:
+    """Train the arms that share a program; the results have the axes (arms, seeds) first."""
+    n_arms, n_seeds, rows = len(part.numbers), len(seeds), len(checked.data[0])
     # Replicas are numbered seed by seed. Random batches are shared only by the arms of a seed.
-    sharing = n_arms if shuffle or augment is not None else n_arms * n_seeds
-    size = _group_size(sharing, sum(leaf.size * leaf.dtype.itemsize for leaf in leaves))
+    sharing = n_arms if random else n_arms * n_seeds
+    size = _group_size(sharing, sum(leaf.nbytes for leaf in jax.tree.leaves(initial[0])))
     replicas = [(a, s) for s in range(n_seeds) for a in range(n_arms)]
     groups = [replicas[i : i + size] for i in range(0, len(replicas), size)]
     hide = None if progress is None else not progress
-    initial = [jax.device_get(_initial(network, in_shape, jax.random.key(seed))) for seed in seeds]
-    rows = len(checked.data[0])
 
     def arguments(group: list[tuple[int, int]]) -> tuple[Any, ...]:
         arm_index = jnp.array([a for a, _ in group])
         keys = jnp.stack([jax.random.key(seeds[s]) for _, s in group])
-        hyperparams = {name: values[arm_index] for name, values in columns.items()}
+        hyperparams = {name: values[arm_index] for name, values in part.columns.items()}
         params = jax.tree.map(
             lambda *leaves: jnp.asarray(np.stack(leaves)), *(initial[s] for _, s in group)
         )
@@ -178,21 +196,12 @@ def sweep(
             # Fetch the results now: what is finished should not compete with what still runs.
             results += pool.map(functools.partial(_fetched, run), given)
             bar.update(len(given))
-    trained, histories = zip(*results, strict=True)
 
-    def by_arm_and_seed(*leaves: np.ndarray) -> jax.Array:
+    def by_arm_and_seed(*leaves: np.ndarray) -> np.ndarray:
         replica_first = np.concatenate(leaves)
-        return jnp.asarray(
-            replica_first.reshape(n_seeds, n_arms, *replica_first.shape[1:]).swapaxes(0, 1)
-        )
+        return replica_first.reshape(n_seeds, n_arms, *replica_first.shape[1:]).swapaxes(0, 1)
 
-    history = completed(jax.tree.map(by_arm_and_seed, *histories))
-    return jax.tree.map(by_arm_and_seed, *trained), history
-
-
-def _column(values: Sequence[float]) -> jax.Array:
-    """The values of a hyper-parameter, which like Python's numbers change no dtype they meet."""
-    return jnp.stack([jnp.asarray(float(value)) for value in values])
+    return jax.tree.map(by_arm_and_seed, *results)
 
 
 def _fetched(run: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
@@ -258,7 +267,7 @@ def _sweep_group(
     validation: tuple[jax.Array, Any] | None,
 ) -> tuple[Params, History]:
     """Train replicas that share their batches; the results have the replica axis first."""
-    network, loss, by_content, batch_size, drop_last, measures, penalty, augment = settings
+    network, loss, by_content, rate, batch_size, drop_last, measures, penalty, augment = settings
     optimizer = by_content.value
 
     def start(params: Params, arm: dict[str, jax.Array]) -> State:
@@ -278,9 +287,10 @@ def _sweep_group(
         return train_step(network, loss, optimizer(**arm), state, x, targets, key, penalty)
 
     def one_measure(state: State, train_loss: jax.Array, arm: dict[str, jax.Array]) -> History:
+        learning_rate = arm.get("learning_rate", None if rate is None else jnp.asarray(rate))
         return measure(
             network, loss, optimizer(**arm), measures, state, train_loss, data, validation,
-            arm.get("learning_rate"),
+            learning_rate,
         )  # fmt: skip
 
     def run_epoch(states: State, numbered: tuple[jax.Array, jax.Array]) -> tuple[State, History]:
