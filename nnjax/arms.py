@@ -34,14 +34,18 @@ class Part(NamedTuple):
     learning_rate: float | None  # if it is not among what varies
 
 
-def check_arms(optimizer: Any, arms: Mapping[str, Sequence[Any]]) -> None:
-    """Refuse arms of unequal length, numbers that are not finite, and what makes no optimizer."""
+def check_arms(optimizer: Any, arms: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """The arms in Python's numbers; ValueError if they are of unequal length or not finite.
+
+    Also refuses what makes no optimizer from them.
+    """
     shapes = {name: np.shape(values) for name, values in arms.items()}
     if len(set(shapes.values())) != 1 or any(len(s) != 1 or not s[0] for s in shapes.values()):
         raise ValueError(
             f"sweep needs arms as lists of one common length, got arms of shape {shapes}"
         )
-    for name, values in arms.items():
+    plain = {name: [_plain(value) for value in values] for name, values in arms.items()}
+    for name, values in plain.items():
         for i, value in enumerate(values):
             if _is_number(value) and not math.isfinite(value):
                 raise ValueError(f"arms: expected finite numbers, but {name}[{i}] is {value}")
@@ -50,13 +54,14 @@ def check_arms(optimizer: Any, arms: Mapping[str, Sequence[Any]]) -> None:
             "sweep(optimizer): expected a function that makes an optax transformation from an arm, "
             "such as optax.adam; is it called already?"
         )
-    first = {name: values[0] for name, values in arms.items()}
+    first = {name: values[0] for name, values in plain.items()}
     try:
         inspect.signature(optimizer).bind(**first)
     except TypeError as error:
         name = getattr(optimizer, "__name__", repr(optimizer))
         raise ValueError(f"sweep(arms): {name} does not take {list(first)}: {error}") from None
     check_optimizer(optimizer(**first), "sweep(optimizer)")
+    return plain
 
 
 def parts(optimizer: Make, arms: Mapping[str, Sequence[Any]], params: Params) -> list[Part]:
@@ -110,8 +115,13 @@ def _is_traceable(
     return True
 
 
+def _plain(value: Any) -> Any:
+    """A number of NumPy or JAX as one of Python; anything else as it is."""
+    return np.asarray(value).item() if isinstance(value, np.generic | jax.Array) else value
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool | np.bool)
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _column(values: Sequence[float]) -> jax.Array:

@@ -47,12 +47,12 @@ def check_training(
     """Data as arrays and a batch size of at most their rows; ValueError if they do not fit."""
     check_whole(epochs, "epochs")
     check_whole(batch_size, "batch_size")
-    _check_rules(network, loss)
+    check_rules(network, loss)
     of_training = (
         measures if measures.on_training_data else measures._replace(metric=None, metrics=())
     )
-    arrays = _as_arrays("data", data)
-    held_out = None if validation is None else _as_arrays("validation", validation)
+    arrays = as_arrays("data", data)
+    held_out = None if validation is None else as_arrays("validation", validation)
     own = _own_params(network, params, arrays[0])
     # With another tree, layers fail anyhow; with other shapes, they say best what is wrong.
     if jax.tree.structure(params) != jax.tree.structure(own):
@@ -120,7 +120,7 @@ def check_key(key: Any, place: str) -> None:
 def draws_numbers(network: Layer, params: Params, x: jax.Array) -> bool:
     """Whether the output of a network in training depends on its key, as with dropout."""
     leaves, tree = jax.tree.flatten((params, x))
-    return _draws_numbers(network, tree, tuple((v.shape, v.dtype) for v in leaves))
+    return _draws_numbers(network, tree, tuple((jnp.shape(v), jnp.result_type(v)) for v in leaves))
 
 
 @functools.lru_cache(maxsize=256)
@@ -132,7 +132,8 @@ def _draws_numbers(network: Layer, tree: Any, leaves: tuple[tuple[Any, Any], ...
     return used[-1]
 
 
-def _check_rules(network: Any, loss: Any) -> None:
+def check_rules(network: Any, loss: Any) -> None:
+    """Refuse what is no layer and no loss, above all `nn.relu` that was not called."""
     for what, given, roles, example in (
         ("network", network, ("init", "forward", "backward"), "nn.serial(nn.dense(10), nn.relu())"),
         ("loss", loss, ("forward", "backward"), "nn.softmax_cross_entropy"),
@@ -210,7 +211,7 @@ def _check_augment(
         raise ValueError(f"augment: {error}") from None
 
 
-def _as_arrays(name: str, pair: Data) -> tuple[jax.Array, Any]:
+def as_arrays(name: str, pair: Data) -> tuple[jax.Array, Any]:
     """Inputs and targets as arrays of as many rows."""
     if not isinstance(pair, tuple | list) or len(pair) not in (2, 3):
         got = f"{len(pair)} elements" if isinstance(pair, tuple | list) else type(pair).__name__

@@ -31,7 +31,7 @@ from nnjax.epoch import (
     step_key,
     train_step,
 )
-from nnjax.given import Checked, Data, check_measures, check_training
+from nnjax.given import Checked, Data, as_arrays, check_measures, check_rules, check_training
 from nnjax.optimizers import ByContent, begin
 from nnjax.train import accuracy
 
@@ -115,13 +115,15 @@ def sweep(
 
     Source: common random numbers: Glasserman & Yao, Management Science 38, 1992.
     """
-    check_arms(optimizer, arms)
+    arms = check_arms(optimizer, arms)
     if not len(seeds):
         raise ValueError("sweep needs at least one seed")
     at_once = _cores() if threads is None else threads
     check_whole(at_once, "sweep(threads)")
     measures = check_measures(metric, metrics, train_metrics)
-    in_shape = np.shape(data[0])[1:]
+    check_rules(network, loss)
+    data = as_arrays("data", data)
+    in_shape = data[0].shape[1:]
     abstract = jax.eval_shape(lambda key: network.init(key, in_shape)[0], jax.random.key(0))
     checked = check_training(
         network, loss, abstract, data, validation, measures, epochs, batch_size, drop_last, augment,

@@ -109,7 +109,7 @@ def test_line_search_uses_the_rules_and_not_jax_grad() -> None:
 
 def test_lookahead_is_that_of_optax() -> None:
     optimizer = optax.lookahead(optax.sgd(0.5), sync_period=4, slow_step_size=0.5)
-    params = optax.LookaheadParams.init_synced(start())
+    params: Any = optax.LookaheadParams.init_synced(start())
     state = optimizer.init(params)
     gradients = jax.jit(nn.value_and_grad(NETWORK, LOSS))
     for step in range(6):
@@ -130,7 +130,8 @@ def test_update_that_takes_one_argument_gets_one() -> None:
     def update(updates: Any, state: Any, params: Any = None, *, value: Any) -> Any:
         return jax.tree.map(lambda g: -0.1 * value * g, updates), state
 
-    optimizer = optax.GradientTransformationExtraArgs(lambda params: (), update)
+    takes: Any = update
+    optimizer = optax.GradientTransformationExtraArgs(lambda params: (), takes)
     assert_close(fit(optimizer)[0], by_hand(optimizer, value), 1e-10, 1e-12)
 
 
@@ -144,7 +145,7 @@ def test_update_that_takes_one_argument_gets_one() -> None:
         (optax.adam(RISING), [0.2, 0.4, 0.5]),
         (optax.adamw(RISING, weight_decay=0.1), [0.2, 0.4, 0.5]),
         (optax.chain(optax.clip(1.0), optax.sgd(RISING, momentum=0.9)), [0.2, 0.4, 0.5]),
-        (optax.chain(optax.scale_by_adam(), optax.scale_by_schedule(lambda count: -RISING(count))),
+        (optax.chain(optax.scale_by_adam(), optax.scale_by_schedule(lambda count: -1 * RISING(count))),
          [0.2, 0.4, 0.5]),
         (optax.inject_hyperparams(optax.adam)(RISING), [0.2, 0.4, 0.5]),
         (optax.MultiSteps(optax.sgd(RISING), 2), [0.1, 0.2, 0.3]),

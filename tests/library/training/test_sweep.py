@@ -285,6 +285,17 @@ def test_arms_that_cannot_be_traced(optimizer: Any, arms: dict[str, Any]) -> Non
             np.testing.assert_allclose(history.learning_rate[a, s], expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "kind", [np.asarray, jax.numpy.asarray, lambda rates: list(map(np.float64, rates))]
+)
+def test_arms_are_numbers_of_any_kind(kind: Any) -> None:
+    optimizer = functools.partial(optax.sgd, momentum=0.25)
+    with compilations() as compiled:
+        params, _ = replicate(optimizer=optimizer, arms={"learning_rate": kind(RATES)})
+    assert sum("_sweep_group" in name for name in compiled) <= 1, compiled
+    assert_close(params, replicate(optimizer=optimizer)[0], 0, 0)
+
+
 def test_only_arms_that_cannot_be_traced_make_programs() -> None:
     arms = {"learning_rate": [0.1, 0.2, 0.3, 0.4], "nesterov": [True, False, True, False]}
     with compilations() as compiled:
@@ -341,6 +352,8 @@ def test_diverged_replica_stays_in_its_place() -> None:
         ({"arms": {"rate": [0.1]}}, r"sweep\(arms\): .* does not take \['rate'\]"),
         ({"optimizer": optax.sgd(0.1)}, r"sweep\(optimizer\): .*is it called already"),
         ({"optimizer": lambda learning_rate: optax.sgd}, r"sweep\(optimizer\): .*sgd itself"),
+        ({"data": X}, "data: expected .inputs, targets."),
+        ({"network": nn.relu}, "network: expected a layer .*relu itself"),
         ({"epochs": 1.5}, "epochs: expected a positive whole number"),
         ({"data": (X, LABELS + 1)}, "data: labels go from 0 to 1"),
         ({"data": (X[0], LABELS)}, "feature axis|data: "),
