@@ -31,7 +31,6 @@ from nnjax.layers.norm import GroupNorm, LayerNorm, RMSNorm, group_norm, layer_n
 from nnjax.layers.rnn import RNN, rnn
 from nnjax.layers.shape import flatten, reshape
 from nnjax.layers.softmax import log_softmax, softmax
-from nnjax.loop import Checkpoint
 from nnjax.losses import (
     Weighted,
     binary_cross_entropy,
@@ -51,6 +50,7 @@ from nnjax.store import load, save
 from nnjax.summary import Summary, summary
 from nnjax.sweep import sweep
 from nnjax.train import accuracy, fit, predict
+from nnjax.training.loop import Checkpoint
 from nnjax.transformer import transformer_block
 from nnjax.verify import verify
 from nnjax.verify.function import verify_function

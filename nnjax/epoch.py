@@ -17,7 +17,7 @@ from jax.typing import ArrayLike
 
 from nnjax.core import Layer, Loss, Params, Penalty, value_and_grad
 from nnjax.layers.batch_norm import has_batch_norm, population_statistics
-from nnjax.optimizers import advance, rates_of
+from nnjax.training.optimizers import advance, rates_of
 
 Metric = Callable[[jax.Array, Any], jax.Array]
 """`(scores, targets) -> array`, usually a scalar; the axes of an array follow that of the epoch."""

@@ -13,7 +13,6 @@ import numpy as np
 import optax
 from tqdm import tqdm
 
-from nnjax.arms import Part, check_arms, parts
 from nnjax.checks import check_whole
 from nnjax.core import Layer, Loss, Params, Penalty
 from nnjax.epoch import (
@@ -31,9 +30,17 @@ from nnjax.epoch import (
     step_key,
     train_step,
 )
-from nnjax.given import Checked, Data, as_arrays, check_measures, check_rules, check_training
-from nnjax.optimizers import ByContent, begin
 from nnjax.train import accuracy
+from nnjax.training.arms import Part, check_arms, parts
+from nnjax.training.given import (
+    Checked,
+    Data,
+    as_arrays,
+    check_measures,
+    check_rules,
+    check_training,
+)
+from nnjax.training.optimizers import ByContent, begin
 
 
 def sweep(
@@ -121,7 +128,7 @@ def sweep(
     at_once = _cores() if threads is None else threads
     check_whole(at_once, "sweep(threads)")
     measures = check_measures(metric, metrics, train_metrics)
-    check_rules(network, loss)
+    check_rules(network, loss, penalty)
     data = as_arrays("data", data)
     in_shape = data[0].shape[1:]
     abstract = jax.eval_shape(lambda key: network.init(key, in_shape)[0], jax.random.key(0))

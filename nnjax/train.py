@@ -26,19 +26,20 @@ from nnjax.epoch import (
     step_key,
     train_step,
 )
-from nnjax.given import (
+from nnjax.losses.reduction import split, weighted_mean
+from nnjax.training.given import (
     Data,
     check_indices,
     check_key,
     check_measures,
     check_optimizer,
+    check_rules,
     check_training,
     draws_numbers,
     inputs,
 )
-from nnjax.loop import Callback, Checkpoint, Patience, check_patience, run
-from nnjax.losses.reduction import split, weighted_mean
-from nnjax.optimizers import ByContent, begin
+from nnjax.training.loop import Callback, Checkpoint, Patience, check_patience, run
+from nnjax.training.optimizers import ByContent, begin
 
 
 def accuracy(scores: jax.Array, targets: Any) -> jax.Array:
@@ -185,7 +186,10 @@ def fit(
         if needs_key and key is None:
             raise ValueError(f"fit({name}) needs a key, for instance key=jax.random.key(0)")
     check_key(key, "fit(key)")
+    check_rules(network, loss, penalty)
     check_optimizer(optimizer, "fit(optimizer)")
+    if not (callback is None or callable(callback)):
+        raise ValueError(f"fit(callback): expected a function or None, got {callback!r}")
     measures = check_measures(metric, metrics, train_metrics)
     initial = params.params if isinstance(params, Checkpoint) else params
     checked = check_training(

@@ -183,6 +183,13 @@ def test_parameters_of_another_network_are_refused(other: nn.Layer, message: str
         nn.fit(NETWORK, LOSS, SGD, start(other), DATA, epochs=1, batch_size=4)
 
 
+def test_penalty_and_callback_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"penalty: expected .*nn.l2\(1e-4\).*l2 itself; call it"):
+        train(penalty=nn.l2)
+    with pytest.raises(ValueError, match=r"fit\(callback\): expected a function or None, got 3"):
+        train(callback=3)
+
+
 def test_network_with_another_start_trains() -> None:
     """`init` may be anything that cannot be called here: the parameters are given."""
 

@@ -15,7 +15,7 @@ from training_problem import DATA, LABELS, LOSS, NETWORK, X, start
 from trees import assert_close
 
 import nnjax as nn
-from nnjax.optimizers import ByContent
+from nnjax.training.optimizers import ByContent
 
 RISING = optax.linear_schedule(0.1, 0.5, 4)
 
@@ -145,7 +145,7 @@ def test_update_that_takes_one_argument_gets_one() -> None:
         (optax.adam(RISING), [0.2, 0.4, 0.5]),
         (optax.adamw(RISING, weight_decay=0.1), [0.2, 0.4, 0.5]),
         (optax.chain(optax.clip(1.0), optax.sgd(RISING, momentum=0.9)), [0.2, 0.4, 0.5]),
-        (optax.chain(optax.scale_by_adam(), optax.scale_by_schedule(lambda count: -1 * RISING(count))),
+        (optax.chain(optax.scale_by_adam(), optax.scale_by_schedule(lambda n: -1 * RISING(n))),
          [0.2, 0.4, 0.5]),
         (optax.inject_hyperparams(optax.adam)(RISING), [0.2, 0.4, 0.5]),
         (optax.MultiSteps(optax.sgd(RISING), 2), [0.1, 0.2, 0.3]),

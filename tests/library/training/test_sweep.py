@@ -261,12 +261,14 @@ WARM: dict[str, Any] = {"init_value": 0.0, "decay_steps": 9}
          {"rate": [0.1, 0.1, 0.3], "steps": [2, 4, 2]}),
         (lambda learning_rate, steps: optax.adam(optax.exponential_decay(
             learning_rate, steps, 0.5)), {"learning_rate": [0.1, 0.3, 0.2], "steps": [2, 4, 2]}),
+        (lambda learning_rate, at: optax.sgd(optax.piecewise_constant_schedule(
+            learning_rate, {at: 0.1})), {"learning_rate": [0.1, 0.2], "at": [2, 4]}),
         (lambda kind, learning_rate: {"sgd": optax.sgd, "adam": optax.adam}[kind](learning_rate),
          {"kind": ["adam", "sgd", "adam"], "learning_rate": [0.1, 0.2, 0.3]}),
         (lambda learning_rate: optax.sgd(0.1 if learning_rate > 0.1 else learning_rate),
          {"learning_rate": [0.1, 0.05]}),
     ],
-    ids=["nesterov", "peak", "peak and steps", "steps", "kind", "compared"],
+    ids=["nesterov", "peak", "peak and steps", "steps", "hashed", "kind", "compared"],
 )  # fmt: skip
 def test_arms_that_cannot_be_traced(optimizer: Any, arms: dict[str, Any]) -> None:
     """Each replica is what `fit` gives, in the order of the arms."""

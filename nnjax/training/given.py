@@ -16,7 +16,7 @@ from nnjax.core import Layer, Loss, Params
 from nnjax.epoch import Augment, Measures, Metric
 from nnjax.losses.reduction import Weighted, split
 from nnjax.losses.targets import are_labels
-from nnjax.optimizers import not_finite
+from nnjax.training.optimizers import not_finite
 
 Data = tuple[ArrayLike, Any] | tuple[ArrayLike, Any, ArrayLike]
 """Inputs (rows, ...) and targets (rows, ...), or a tree of targets such as `Weighted`; a third
@@ -47,7 +47,6 @@ def check_training(
     """Data as arrays and a batch size of at most their rows; ValueError if they do not fit."""
     check_whole(epochs, "epochs")
     check_whole(batch_size, "batch_size")
-    check_rules(network, loss)
     of_training = (
         measures if measures.on_training_data else measures._replace(metric=None, metrics=())
     )
@@ -132,18 +131,19 @@ def _draws_numbers(network: Layer, tree: Any, leaves: tuple[tuple[Any, Any], ...
     return used[-1]
 
 
-def check_rules(network: Any, loss: Any) -> None:
-    """Refuse what is no layer and no loss, above all `nn.relu` that was not called."""
+def check_rules(network: Any, loss: Any, penalty: Any = None) -> None:
+    """Refuse what is no layer, loss or penalty, above all `nn.relu` that was not called."""
     for what, given, roles, example in (
-        ("network", network, ("init", "forward", "backward"), "nn.serial(nn.dense(10), nn.relu())"),
-        ("loss", loss, ("forward", "backward"), "nn.softmax_cross_entropy"),
+        ("network", network, ("init", "forward", "backward"), "a layer such as nn.dense(10)"),
+        ("loss", loss, ("forward", "backward"), "a loss such as nn.softmax_cross_entropy"),
+        ("penalty", penalty, ("forward", "backward"), "a penalty such as nn.l2(1e-4) or None"),
     ):
+        if given is None and what == "penalty":
+            continue
         if not all(callable(getattr(given, role, None)) for role in roles):
             name = getattr(given, "__name__", repr(given))
-            raise ValueError(
-                f"{what}: expected a {'layer' if what == 'network' else 'loss'} such as {example}, "
-                f"got {f'the function {name} itself; call it' if callable(given) else name}"
-            )
+            got = f"the function {name} itself; call it" if callable(given) else name
+            raise ValueError(f"{what}: expected {example}, got {got}")
 
 
 def _own_params(network: Layer, params: Params, x: jax.Array) -> Params:
@@ -348,8 +348,8 @@ def _array(given: Any, what: str) -> jax.Array:
         least, most = int(array.min()), int(array.max())
         if max(-least, most) >= 2**31:
             raise ValueError(
-                f"{what}: expected indices of at most 2**31 - 1, got {least} to {most}; other "
-                "whole numbers need a float dtype, as astype(float) gives"
+                f"{what}: expected whole numbers of at most 2**31 - 1, got {least} to {most}; "
+                "features beyond need a float dtype, as astype(float) gives"
             )
         array = array.astype(np.int32) if what == "inputs" else array
     return jnp.asarray(array)

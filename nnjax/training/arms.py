@@ -18,8 +18,8 @@ import numpy as np
 import optax
 
 from nnjax.core import Params
-from nnjax.given import check_optimizer
-from nnjax.optimizers import advance, begin
+from nnjax.training.given import check_optimizer
+from nnjax.training.optimizers import advance, begin
 
 Make = Callable[..., optax.GradientTransformation]
 """Makes an optimizer from the hyper-parameters of one arm."""
@@ -110,7 +110,7 @@ def _is_traceable(
 
     try:
         jax.eval_shape(step, varied, params)
-    except jax.errors.JAXTypeError:
+    except TypeError:  # among them all that JAX says where a value must be known
         return False
     return True
 
