@@ -50,6 +50,7 @@ from nnjax.store import load, save
 from nnjax.summary import Summary, summary
 from nnjax.sweep import sweep
 from nnjax.train import accuracy, fit, predict
+from nnjax.training.loop import Checkpoint
 from nnjax.transformer import transformer_block
 from nnjax.verify import verify
 from nnjax.verify.function import verify_function
@@ -62,6 +63,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "BatchNorm",
+    "Checkpoint",
     "Convolution",
     "DataError",
     "Dense",

@@ -46,6 +46,8 @@ texts first, for instance by np.unique(texts, return_inverse=True)[1]
     dtype = array.dtype
     if dtype.kind in "OSU":
         raise ValueError(f"{what}: {_not_numbers(array)}")
+    if dtype.kind == "c":
+        raise ValueError(f"{what}: expected real numbers, got complex ones (dtype {dtype})")
     native = array.astype(dtype.newbyteorder("="), copy=False)
     try:
         kept = jnp.asarray(native)

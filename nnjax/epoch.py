@@ -1,20 +1,23 @@
 """The parts of an epoch, shared by `fit` (one network) and `sweep` (many replicas).
 
 An epoch is a fold over its batches; training is a fold over epochs. A key gives each epoch its own
-order of rows; the last, incomplete batch is dropped. Gradients come from the hand-derived backward
-passes, updates from an `optax.GradientTransformation`.
+order of rows; the last batch has the rows that are left over. Gradients come from the hand-derived
+backward passes, updates from an `optax.GradientTransformation`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from nnjax.core import Layer, Loss, Params, Penalty, value_and_grad
 from nnjax.layers.batch_norm import has_batch_norm, population_statistics
+from nnjax.training.optimizers import advance, rates_of
 
 Metric = Callable[[jax.Array, Any], jax.Array]
 """`(scores, targets) -> array`, usually a scalar; the axes of an array follow that of the epoch."""
@@ -29,26 +32,30 @@ AUGMENT_STREAM = int.from_bytes(b"augm", "big")
 class History(NamedTuple):
     """The record of training after each epoch; the last axis of every array is the epoch.
 
-    `train_loss` is the mean over the batches of the epoch, each before its update. The validation
-    numbers are those of the parameters after the epoch (NaN without validation data).
-    `learning_rate` is the rate at the end of the epoch, read from the optimizer's state. It is NaN
-    unless the optimizer was built with `optax.inject_hyperparams`, which stores the rate there.
+    `train_loss` is the mean over the batches of the epoch, each before its update and counted by
+    its rows. All else is measured after the epoch: the validation numbers (NaN without validation
+    data), and the metrics by name that `fit` was asked for, on the validation data and on the
+    training data. `learning_rate` is the rate of the epoch's last step: that of a schedule, or the
+    rate that `optax.inject_hyperparams` stores in the optimizer's state. It is NaN for a constant
+    rate, which no state contains, and where there are several.
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn, optax
         >>> x, y = jnp.array([[0.0], [1.0]]), jnp.array([[0.0], [2.0]])
         >>> params = nn.Dense(jnp.array([[1.0]]), jnp.array([0.0]))
-        >>> optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=0.5)
+        >>> optimizer = optax.sgd(optax.exponential_decay(0.5, 1, 0.5))
         >>> params, history = nn.fit(nn.dense(1), nn.mean_squared_error, optimizer, params, (x, y),
         ...                          epochs=2, batch_size=2, metric=None)
         >>> print(history.train_loss, history.learning_rate)
-        [0.5   0.125] [0.5 0.5]
+        [0.5   0.125] [0.5  0.25]
     """
 
     train_loss: jax.Array
     validation_loss: jax.Array
     validation_accuracy: jax.Array
     learning_rate: jax.Array
+    validation_metrics: Mapping[str, jax.Array] = {}
+    train_metrics: Mapping[str, jax.Array] = {}
 
 
 class State(NamedTuple):
@@ -69,12 +76,12 @@ def train_step(
     penalty: Penalty | None = None,
 ) -> tuple[State, jax.Array]:
     """One update from one batch; also returns the loss before it, including the penalty."""
-    J, grads = value_and_grad(network, loss, penalty)(state.params, x, targets, key)
-    # optax multiplies its whole-number step count by hyper-parameters, which strict promotion (for
-    # which this library is written) refuses where they are traced.
-    with jax.numpy_dtype_promotion("standard"):
-        updates, optimizer_state = optimizer.update(grads, state.optimizer, state.params)
-    return State(optax.apply_updates(state.params, updates), optimizer_state), J
+    objective = value_and_grad(network, loss, penalty)
+    J, grads = objective(state.params, x, targets, key)
+    params, optimizer_state = advance(
+        optimizer, grads, state.optimizer, state.params, J, lambda p: objective(p, x, targets, key)
+    )
+    return State(params, optimizer_state), J
 
 
 def refreshed(network: Layer, state: State, x: jax.Array) -> State:
@@ -87,39 +94,107 @@ def refreshed(network: Layer, state: State, x: jax.Array) -> State:
     return state._replace(params=population_statistics(network, state.params, x))
 
 
+class Measures(NamedTuple):
+    """What is measured after each epoch, and on which data."""
+
+    metric: Metric | None
+    metrics: tuple[tuple[str, Metric], ...] = ()
+    on_training_data: bool = False
+
+
 def measure(
     network: Layer,
     loss: Loss,
-    metric: Metric | None,
+    optimizer: optax.GradientTransformation,
+    measures: Measures,
     state: State,
     train_loss: jax.Array,
+    data: tuple[jax.Array, Any],
     validation: tuple[jax.Array, Any] | None,
     learning_rate: jax.Array | None = None,
 ) -> History:
-    """The entry in the history for the parameters after an epoch.
+    """The entry in the history for the parameters after an epoch; None for what is not measured.
 
-    `learning_rate` is recorded if the optimizer's state does not contain the rate.
+    `learning_rate` is recorded if neither the optimizer nor its state knows better.
     """
-    missing = jnp.full_like(train_loss, jnp.nan)
-    validation_loss = validation_accuracy = missing
+    validation_loss = validation_accuracy = None
+    validation_metrics, train_metrics = {}, {}
     if validation is not None:
         x, targets = validation
         scores = network.forward(state.params, x)[0]
         validation_loss = loss.forward(scores, targets)[0]
-        validation_accuracy = missing if metric is None else metric(scores, targets)
-    # The state also holds a schedule beside its rate; with several rates none is recorded.
-    found = optax.tree_utils.tree_get_all_with_path(state.optimizer, "learning_rate")
-    rates = [value for _, value in found if isinstance(value, jax.Array)] or [learning_rate]
-    rate = rates[0] if len(rates) == 1 and rates[0] is not None else missing
-    return History(train_loss, validation_loss, validation_accuracy, rate.astype(train_loss.dtype))
+        if measures.metric is not None:
+            validation_accuracy = measures.metric(scores, targets)
+        validation_metrics = {name: f(scores, targets) for name, f in measures.metrics}
+    if measures.on_training_data:
+        x, targets = data
+        scores = network.forward(state.params, x)[0]
+        named = dict(measures.metrics)
+        if measures.metric is not None:
+            named = {"accuracy": measures.metric} | named
+        train_metrics = {name: f(scores, targets) for name, f in named.items()}
+    rates = rates_of(optimizer, state.optimizer) or [learning_rate]
+    rate = rates[0] if len(rates) == 1 else None
+    return History(
+        train_loss,
+        validation_loss,  # pyright: ignore[reportArgumentType]
+        validation_accuracy,  # pyright: ignore[reportArgumentType]
+        None if rate is None else rate.astype(train_loss.dtype),  # pyright: ignore[reportArgumentType]
+        validation_metrics,
+        train_metrics,
+    )
+
+
+def completed(history: History) -> History:
+    """The history with NaN for what was not measured.
+
+    Not inside a compiled program: `jax_debug_nans` would take the NaN for a fault.
+    """
+    loss = history.train_loss
+    if isinstance(loss, Tracer):
+        missing = jnp.full_like(loss, jnp.nan)
+    else:
+        missing = jax.device_put(np.full(loss.shape, np.nan, loss.dtype))
+    is_missing: Callable[[Any], bool] = lambda column: column is None  # noqa: E731
+    return jax.tree.map(lambda c: missing if c is None else c, history, is_leaf=is_missing)
+
+
+def fold(
+    step: Callable[[Any, tuple[jax.Array, jax.Array]], tuple[Any, jax.Array]],
+    state: Any,
+    order: jax.Array,
+    batch_size: int,
+    drop_last: bool,
+) -> tuple[Any, jax.Array]:
+    """All steps of an epoch, and the mean of their losses, each counted by its rows.
+
+    Args:
+        step: from a state and (number of the batch, its rows) to the next state and the loss.
+        state: before the epoch.
+        order: the rows in their order, (rows,).
+        batch_size: at most the number of rows.
+        drop_last: whether the rows left over after the last whole batch are left out.
+    """
+    batches = in_batches(order, batch_size)
+    state, losses = jax.lax.scan(step, state, (jnp.arange(len(batches)), batches))
+    rest = order[batches.size :]
+    if drop_last or not len(rest):
+        return state, losses.mean(axis=0)
+    state, last = step(state, (jnp.array(len(batches)), rest))
+    share = len(rest) / len(order)
+    return state, (1 - share) * losses.mean(axis=0) + share * last
+
+
+def epoch_order(rows: int, shuffle: bool, key: jax.Array | None, epoch: ArrayLike) -> jax.Array:
+    """The rows in the order of an epoch: their own, or a random one."""
+    return row_order(rows, key, epoch) if shuffle and key is not None else jnp.arange(rows)
 
 
 def batch_rows(
     rows: int, batch_size: int, shuffle: bool, key: jax.Array | None, epoch: ArrayLike
 ) -> jax.Array:
     """Row numbers of the whole batches of an epoch, (batches, batch_size)."""
-    order = row_order(rows, key, epoch) if shuffle and key is not None else jnp.arange(rows)
-    return in_batches(order, batch_size)
+    return in_batches(epoch_order(rows, shuffle, key, epoch), batch_size)
 
 
 def row_order(rows: int, key: jax.Array, epoch: ArrayLike) -> jax.Array:

@@ -22,14 +22,25 @@ from nnjax.epoch import (
     State,
     augment_key,
     batch_at,
-    in_batches,
+    completed,
+    fold,
     measure,
     refreshed,
     row_order,
     step_key,
     train_step,
 )
-from nnjax.train import Data, accuracy, check_training
+from nnjax.train import accuracy
+from nnjax.training.arms import Part, check_arms, parts
+from nnjax.training.given import (
+    Checked,
+    Data,
+    as_arrays,
+    check_measures,
+    check_rules,
+    check_training,
+)
+from nnjax.training.optimizers import ByContent, begin
 
 
 def sweep(
@@ -39,14 +50,18 @@ def sweep(
     data: Data,
     *,
     seeds: Sequence[int],
-    arms: Mapping[str, Sequence[float]],
+    arms: Mapping[str, Sequence[Any]],
     epochs: int,
     batch_size: int,
     shuffle: bool = True,
+    drop_last: bool = False,
     validation: Data | None = None,
     metric: Metric | None = accuracy,
+    metrics: Mapping[str, Metric] | None = None,
+    train_metrics: bool = False,
     penalty: Penalty | None = None,
     augment: Augment | None = None,
+    allow_nan: bool = False,
     progress: bool | None = None,
     threads: int | None = None,
 ) -> tuple[Params, History]:
@@ -71,12 +86,14 @@ def sweep(
         network: the layer to train.
         loss: the loss on its output.
         optimizer: makes an optax transformation from the hyper-parameters of one arm, which are
-            traced scalars; for instance `optax.adam`.
+            traced scalars; for instance `optax.adam`. A hyper-parameter that cannot be traced, such
+            as `nesterov` or the steps of a schedule, makes one program for each of its values.
         data: inputs (rows, ...) and targets (rows, ...), `Weighted` or not.
         seeds: one whole number per seed.
         arms: maps the name of each hyper-parameter to its values in all arms. Bind values that do
             not vary to the optimizer with `functools.partial`.
-        epochs, batch_size, validation, metric, penalty, augment: as in `fit`.
+        epochs, batch_size, drop_last, validation, metric, metrics, train_metrics, penalty, augment,
+            allow_nan: as in `fit`.
         shuffle: whether to draw a new order of the rows for each seed and epoch. False keeps the
             order of the data, so that all replicas share their batches (with `augment`, only those
             of one seed).
@@ -90,8 +107,9 @@ def sweep(
         (arms, seeds, epochs). A diverged replica is kept, with NaN in its losses.
 
     Raises:
-        ValueError: as `fit`; if there are no seeds, no arms, or arms of unequal length; or if
-            `threads` is not a positive whole number.
+        ValueError: as `fit`; if there are no seeds, no arms, arms of unequal length or not finite,
+            or arms that the optimizer does not take; or if `threads` is not a positive whole
+            number.
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn, optax
@@ -104,43 +122,65 @@ def sweep(
 
     Source: common random numbers: Glasserman & Yao, Management Science 38, 1992.
     """
-    shapes = {name: np.shape(values) for name, values in arms.items()}
-    if len(set(shapes.values())) != 1 or any(len(s) != 1 or not s[0] for s in shapes.values()):
-        raise ValueError(
-            f"sweep needs arms as lists of one common length, got arms of shape {shapes}"
-        )
+    arms = check_arms(optimizer, arms)
     if not len(seeds):
         raise ValueError("sweep needs at least one seed")
     at_once = _cores() if threads is None else threads
     check_whole(at_once, "sweep(threads)")
-    n_arms, n_seeds = len(next(iter(arms.values()))), len(seeds)
-    in_shape = np.shape(data[0])[1:]
+    measures = check_measures(metric, metrics, train_metrics)
+    check_rules(network, loss, penalty)
+    data = as_arrays("data", data)
+    in_shape = data[0].shape[1:]
     abstract = jax.eval_shape(lambda key: network.init(key, in_shape)[0], jax.random.key(0))
     checked = check_training(
-        network, loss, abstract, data, validation, metric, epochs, batch_size, augment
-    )
-    leaves = jax.tree.leaves(abstract)
-    if not leaves:
+        network, loss, abstract, data, validation, measures, epochs, batch_size, drop_last, augment,
+        allow_nan,
+    )  # fmt: skip
+    if not jax.tree.leaves(abstract):
         raise ValueError("sweep needs a network with parameters")
-    columns = {name: jnp.asarray(values, dtype=leaves[0].dtype) for name, values in arms.items()}
+    initial = [jax.device_get(_initial(network, in_shape, jax.random.key(seed))) for seed in seeds]
     # Training does not depend on how the parameters were drawn: networks that differ only in `init`
     # share one compiled program.
     as_trained = network._replace(init=_drawn_before)
-    settings = (as_trained, loss, optimizer, checked.batch_size, metric, penalty, augment)
+    random = shuffle or augment is not None
+    given = checked, initial, seeds, epochs, shuffle, random, at_once, progress
+    programs, results = parts(optimizer, arms, abstract), []
+    for part in programs:
+        settings = (
+            as_trained, loss, ByContent(part.optimizer), part.learning_rate, checked.batch_size,
+            drop_last, measures, penalty, augment,
+        )  # fmt: skip
+        results.append(_train(settings, part, *given))
+    order = np.argsort([number for part in programs for number in part.numbers])
+    together = jax.tree.map(lambda *leaves: jax.device_put(np.concatenate(leaves)[order]), *results)
+    return together[0], completed(together[1])
 
+
+def _train(
+    settings: tuple[Any, ...],
+    part: Part,
+    checked: Checked,
+    initial: list[Params],
+    seeds: Sequence[int],
+    epochs: int,
+    shuffle: bool,
+    random: bool,
+    at_once: int,
+    progress: bool | None,
+) -> tuple[Params, History]:
+    """Train the arms that share a program; the results have the axes (arms, seeds) first."""
+    n_arms, n_seeds, rows = len(part.numbers), len(seeds), len(checked.data[0])
     # Replicas are numbered seed by seed. Random batches are shared only by the arms of a seed.
-    sharing = n_arms if shuffle or augment is not None else n_arms * n_seeds
-    size = _group_size(sharing, sum(leaf.size * leaf.dtype.itemsize for leaf in leaves))
+    sharing = n_arms if random else n_arms * n_seeds
+    size = _group_size(sharing, sum(leaf.nbytes for leaf in jax.tree.leaves(initial[0])))
     replicas = [(a, s) for s in range(n_seeds) for a in range(n_arms)]
     groups = [replicas[i : i + size] for i in range(0, len(replicas), size)]
     hide = None if progress is None else not progress
-    initial = [jax.device_get(_initial(network, in_shape, jax.random.key(seed))) for seed in seeds]
-    rows = len(checked.data[0])
 
     def arguments(group: list[tuple[int, int]]) -> tuple[Any, ...]:
         arm_index = jnp.array([a for a, _ in group])
         keys = jnp.stack([jax.random.key(seeds[s]) for _, s in group])
-        hyperparams = {name: values[arm_index] for name, values in columns.items()}
+        hyperparams = {name: values[arm_index] for name, values in part.columns.items()}
         params = jax.tree.map(
             lambda *leaves: jnp.asarray(np.stack(leaves)), *(initial[s] for _, s in group)
         )
@@ -165,15 +205,12 @@ def sweep(
             # Fetch the results now: what is finished should not compete with what still runs.
             results += pool.map(functools.partial(_fetched, run), given)
             bar.update(len(given))
-    trained, histories = zip(*results, strict=True)
 
-    def by_arm_and_seed(*leaves: np.ndarray) -> jax.Array:
+    def by_arm_and_seed(*leaves: np.ndarray) -> np.ndarray:
         replica_first = np.concatenate(leaves)
-        return jnp.asarray(
-            replica_first.reshape(n_seeds, n_arms, *replica_first.shape[1:]).swapaxes(0, 1)
-        )
+        return replica_first.reshape(n_seeds, n_arms, *replica_first.shape[1:]).swapaxes(0, 1)
 
-    return jax.tree.map(by_arm_and_seed, *trained), jax.tree.map(by_arm_and_seed, *histories)
+    return jax.tree.map(by_arm_and_seed, *results)
 
 
 def _fetched(run: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
@@ -239,10 +276,11 @@ def _sweep_group(
     validation: tuple[jax.Array, Any] | None,
 ) -> tuple[Params, History]:
     """Train replicas that share their batches; the results have the replica axis first."""
-    network, loss, optimizer, batch_size, metric, penalty, augment = settings
+    network, loss, by_content, rate, batch_size, drop_last, measures, penalty, augment = settings
+    optimizer = by_content.value
 
     def start(params: Params, arm: dict[str, jax.Array]) -> State:
-        return State(params, optimizer(**arm).init(params))
+        return State(params, begin(optimizer(**arm), params))
 
     one_state = jax.eval_shape(start, *jax.tree.map(lambda v: v[0], (params, hyperparams)))
     axes = _replica_axes(one_state)
@@ -258,11 +296,14 @@ def _sweep_group(
         return train_step(network, loss, optimizer(**arm), state, x, targets, key, penalty)
 
     def one_measure(state: State, train_loss: jax.Array, arm: dict[str, jax.Array]) -> History:
-        rate = arm.get("learning_rate")
-        return measure(network, loss, metric, state, train_loss, validation, rate)
+        learning_rate = arm.get("learning_rate", None if rate is None else jnp.asarray(rate))
+        return measure(
+            network, loss, optimizer(**arm), measures, state, train_loss, data, validation,
+            learning_rate,
+        )  # fmt: skip
 
     def run_epoch(states: State, numbered: tuple[jax.Array, jax.Array]) -> tuple[State, History]:
-        epoch, batches = numbered
+        epoch, order = numbered
 
         def step(states: State, numbered: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
             number, rows = numbered
@@ -272,16 +313,13 @@ def _sweep_group(
                 states, step_keys, hyperparams, x, targets
             )
 
-        states, losses = jax.lax.scan(step, states, (jnp.arange(len(batches)), batches))
+        states, losses = fold(step, states, order, batch_size, drop_last)
         states = jax.vmap(
             lambda state: refreshed(network, state, data[0]), in_axes=(axes,), out_axes=axes
         )(states)
-        record = jax.vmap(one_measure, in_axes=(axes, 0, 0))(
-            states, losses.mean(axis=0), hyperparams
-        )
+        record = jax.vmap(one_measure, in_axes=(axes, 0, 0))(states, losses, hyperparams)
         return states, record
 
-    batches = in_batches(orders, batch_size)
-    states, history = jax.lax.scan(run_epoch, states, (jnp.arange(len(batches)), batches))
+    states, history = jax.lax.scan(run_epoch, states, (jnp.arange(len(orders)), orders))
     replica_first = jax.vmap(lambda params: params, in_axes=(axes.params,))(states.params)
     return replica_first, jax.tree.map(lambda h: h.swapaxes(0, 1), history)

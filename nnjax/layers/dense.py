@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from nnjax.calls import recorded
 from nnjax.checks import check_whole
 from nnjax.core import Layer, Shape
-from nnjax.initializers import Initializer, normal, zeros
+from nnjax.initializers import Initializer, glorot, zeros
 from nnjax.layers.parts.precision import as_dtype_of
 
 
@@ -45,7 +45,11 @@ def dense(n_out: int, init: Initializer | None = None, bias: Initializer | None 
 
     Args:
         n_out: number of outputs (units).
-        init: initialiser of the weights; default normal with standard deviation 0.01.
+        init: initialiser of the weights; default `glorot()`. It keeps the size of signals and of
+            error signals through layers whose activation is near the identity or unknown, as here,
+            and is the default of the recurrent and attention layers, and of Keras. A convolution is
+            nearly always followed by ReLU and defaults to `he()`, which is better for a deep
+            network of dense layers with ReLU too.
         bias: initialiser of the bias; default zeros.
 
     Returns:
@@ -71,7 +75,7 @@ def dense(n_out: int, init: Initializer | None = None, bias: Initializer | None 
     Nature 323, 1986; Goodfellow, Bengio & Courville, Deep Learning, 2016, section 6.5.
     """
     check_whole(n_out, "dense(n_out)")
-    init_weights = normal(0.01) if init is None else init
+    init_weights = glorot() if init is None else init
     init_bias = zeros() if bias is None else bias
 
     def forward(

@@ -102,6 +102,7 @@ def test_the_batches_and_the_start_are_those_of_fit() -> None:
         epochs=2,
         batch_size=32,
         key=fit_key,
+        drop_last=True,
     )
     *_, last = train.jax_steps(given, given.network, nn.softmax_cross_entropy)
     for ours, theirs in zip(last, jax.tree.leaves(params), strict=True):

@@ -26,7 +26,7 @@ def nnjax() -> None:
     params, _ = network.init(jax.random.key(0), (FEATURES,))
     params, _ = nn.fit(
         network, nn.softmax_cross_entropy, optax.adam(RATE), params, examples(), epochs=1,
-        batch_size=BATCH, key=jax.random.key(1), progress=False,
+        batch_size=BATCH, drop_last=True, key=jax.random.key(1), progress=False,
     )  # fmt: skip
     jax.block_until_ready(params)
 

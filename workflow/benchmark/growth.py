@@ -45,7 +45,7 @@ def point(size: str, value: int) -> Row:
         nn.sweep(
             network, nn.softmax_cross_entropy, optax.adam, (x, labels),
             seeds=list(range(at["replicas"])), arms={"learning_rate": [1e-3]}, epochs=EPOCHS,
-            batch_size=BATCH, metric=None, progress=False,
+            batch_size=BATCH, drop_last=True, metric=None, progress=False,
         )  # fmt: skip
 
     before = peak_memory()

@@ -97,6 +97,7 @@ def measure(threads: int) -> list[dict[str, Any]]:
                 arms=case.arms,
                 epochs=case.epochs,
                 batch_size=case.batch_size,
+                drop_last=True,
                 shuffle=case.shuffle,
                 validation=held_out,
                 progress=False,

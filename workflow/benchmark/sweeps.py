@@ -33,7 +33,8 @@ def ours(units: int, rates: list[float], seeds: int, data: Any) -> Callable[[], 
     network = nn.serial(nn.dense(units), nn.relu(), nn.dense(CLASSES))
     return lambda: nn.sweep(
         network, nn.softmax_cross_entropy, optax.adam, data, seeds=list(range(seeds)),
-        arms={"learning_rate": rates}, epochs=1, batch_size=BATCH, metric=None, progress=False,
+        arms={"learning_rate": rates}, epochs=1, batch_size=BATCH, drop_last=True, metric=None,
+        progress=False,
     )  # fmt: skip
 
 

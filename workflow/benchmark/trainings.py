@@ -36,7 +36,7 @@ def fitted(network: nn.Layer, batch_size: int, data: Data, epochs: int = 1) -> R
         nonlocal params
         params, _ = nn.fit(
             network, nn.softmax_cross_entropy, optimizer, params, given, epochs=epochs,
-            batch_size=batch_size, key=key, metric=None, progress=False,
+            batch_size=batch_size, drop_last=True, key=key, metric=None, progress=False,
         )  # fmt: skip
         jax.block_until_ready(params)
 

@@ -2,6 +2,7 @@
 
 from nnjax.combine import Join, parallel, residual, serial
 from nnjax.core import Layer
+from nnjax.initializers import normal
 from nnjax.layers.activations import relu, sigmoid, tanh
 from nnjax.layers.dense import dense
 from nnjax.share import shared
@@ -105,6 +106,10 @@ LAYERS = [
         batch=1,
     ),
     LayerCase(
-        "shared", "at init", shared(serial(dense(3), tanh(), dense(3)), (0, 2)), (3,), at_init=True
+        "shared",
+        "at init",
+        shared(serial(dense(3, normal(0.01)), tanh(), dense(3, normal(0.01))), (0, 2)),
+        (3,),
+        at_init=True,
     ),
 ]

@@ -1,5 +1,6 @@
 """`sweep` against `fit`: every replica is what training it alone gives."""
 
+import functools
 import importlib
 from typing import Any
 
@@ -183,6 +184,149 @@ def test_sweep_records_the_rate_of_the_state_not_of_the_arm() -> None:
     np.testing.assert_allclose(history.learning_rate[:, 0, 0], np.array(RATES) / 2)
 
 
+def of_fit(network: nn.Layer, optimizer: Any, seed: int, **settings: Any) -> Any:
+    """The replica of a seed, trained alone."""
+    init_key, fit_key = jax.random.split(jax.random.key(seed))
+    given: dict[str, Any] = {"epochs": 3, "batch_size": 4, "key": fit_key}
+    params, _ = network.init(init_key, (3,))
+    return nn.fit(network, LOSS, optimizer, params, DATA, **(given | settings))
+
+
+def test_arms_keep_their_digits_whatever_the_parameters_are() -> None:
+    """In bfloat16, 0.999 is 1, with which Adam divides by 0; of a whole number, 0.5 would be 0."""
+    network = nn.dense(2, lambda key, shape: jax.random.normal(key, shape, "bfloat16"),
+                       lambda key, shape: jax.numpy.zeros(shape, "bfloat16"))  # fmt: skip
+    x = X.astype("bfloat16")
+    data = (x, LABELS)
+    params, history = nn.sweep(
+        network, LOSS, optax.adam, data, seeds=[3], epochs=3, batch_size=4,
+        arms={"learning_rate": [0.1, 0.1], "b2": [0.999, 0.5]},
+    )  # fmt: skip
+    assert params.weights.dtype == "bfloat16"
+    init_key, fit_key = jax.random.split(jax.random.key(3))
+    for arm, b2 in enumerate((0.999, 0.5)):
+        alone, record = nn.fit(
+            network, LOSS, optax.adam(0.1, b2=b2), network.init(init_key, (3,))[0], data, epochs=3,
+            batch_size=4, key=fit_key,
+        )  # fmt: skip
+        for found, expected in (
+            (params.weights[arm, 0], alone.weights),
+            (history.train_loss[arm, 0], record.train_loss),
+        ):
+            assert np.isfinite(found).all()
+            np.testing.assert_allclose(
+                np.asarray(found, float), np.asarray(expected, float), rtol=0.03, atol=0.01
+            )
+
+
+def test_first_parameter_may_be_a_whole_number() -> None:
+    counter = nn.Layer(
+        lambda key, in_shape: (jax.numpy.zeros((), "int32"), in_shape),
+        lambda params, x, key=None: (x, ()),
+        lambda params, residuals, dy: (jax.numpy.zeros((), "int32"), dy),
+    )
+    network = nn.serial(counter, nn.dense(2))
+    params, _ = nn.sweep(
+        network, LOSS, optax.sgd, DATA, seeds=[3], arms={"learning_rate": [0.5]}, epochs=3,
+        batch_size=4,
+    )  # fmt: skip
+    alone, _ = of_fit(network, optax.sgd(0.5), 3)
+    np.testing.assert_allclose(params[1].weights[0, 0], alone[1].weights, rtol=1e-12)
+
+
+def test_sweep_records_the_rate_of_the_last_step() -> None:
+    """Three steps an epoch: 8 rows in batches of 4, and the last with 2."""
+
+    def falling(learning_rate: Any) -> optax.GradientTransformation:
+        return optax.sgd(optax.exponential_decay(learning_rate, 1, 0.5))
+
+    _, history = replicate(optimizer=falling)
+    expected = np.array(RATES)[:, None] * 0.5 ** np.array([2, 5, 8])
+    for seed in range(len(SEEDS)):
+        np.testing.assert_allclose(history.learning_rate[:, seed], expected, rtol=1e-6)
+
+
+WARM: dict[str, Any] = {"init_value": 0.0, "decay_steps": 9}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "arms"),
+    [
+        (optax.sgd, {"learning_rate": [0.1, 0.2, 0.1], "momentum": [0.5, 0.9, 0.9],
+                     "nesterov": [True, False, True]}),
+        (lambda rate: optax.sgd(optax.warmup_cosine_decay_schedule(
+            peak_value=rate, warmup_steps=2, **WARM)), {"rate": [0.1, 0.3]}),
+        (lambda rate, steps: optax.adam(optax.warmup_cosine_decay_schedule(
+            peak_value=rate, warmup_steps=steps, **WARM)),
+         {"rate": [0.1, 0.1, 0.3], "steps": [2, 4, 2]}),
+        (lambda learning_rate, steps: optax.adam(optax.exponential_decay(
+            learning_rate, steps, 0.5)), {"learning_rate": [0.1, 0.3, 0.2], "steps": [2, 4, 2]}),
+        (lambda learning_rate, at: optax.sgd(optax.piecewise_constant_schedule(
+            learning_rate, {at: 0.1})), {"learning_rate": [0.1, 0.2], "at": [2, 4]}),
+        (lambda kind, learning_rate: {"sgd": optax.sgd, "adam": optax.adam}[kind](learning_rate),
+         {"kind": ["adam", "sgd", "adam"], "learning_rate": [0.1, 0.2, 0.3]}),
+        (lambda learning_rate: optax.sgd(0.1 if learning_rate > 0.1 else learning_rate),
+         {"learning_rate": [0.1, 0.05]}),
+    ],
+    ids=["nesterov", "peak", "peak and steps", "steps", "hashed", "kind", "compared"],
+)  # fmt: skip
+def test_arms_that_cannot_be_traced(optimizer: Any, arms: dict[str, Any]) -> None:
+    """Each replica is what `fit` gives, in the order of the arms."""
+    params, history = replicate(optimizer=optimizer, arms=arms, validation=HELD_OUT)
+    count = len(next(iter(arms.values())))
+    assert history.train_loss.shape == (count, 2, 3)
+    for a in range(count):
+        arm = {name: values[a] for name, values in arms.items()}
+        for s, seed in enumerate(SEEDS):
+            alone, record = of_fit(NETWORK, optimizer(**arm), seed, validation=HELD_OUT)
+            assert_close(jax.tree.map(lambda p: p[a, s], params), alone, 1e-6, 1e-8)  # noqa: B023
+            np.testing.assert_allclose(history.train_loss[a, s], record.train_loss, rtol=1e-6)
+            expected = np.asarray(record.learning_rate)
+            if np.isnan(expected).any():
+                expected = np.full(3, arm["learning_rate"])
+            np.testing.assert_allclose(history.learning_rate[a, s], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "kind", [np.asarray, jax.numpy.asarray, lambda rates: list(map(np.float64, rates))]
+)
+def test_arms_are_numbers_of_any_kind(kind: Any) -> None:
+    optimizer = functools.partial(optax.sgd, momentum=0.25)
+    with compilations() as compiled:
+        params, _ = replicate(optimizer=optimizer, arms={"learning_rate": kind(RATES)})
+    assert sum("_sweep_group" in name for name in compiled) <= 1, compiled
+    assert_close(params, replicate(optimizer=optimizer)[0], 0, 0)
+
+
+def test_only_arms_that_cannot_be_traced_make_programs() -> None:
+    arms = {"learning_rate": [0.1, 0.2, 0.3, 0.4], "nesterov": [True, False, True, False]}
+    with compilations() as compiled:
+        replicate(optimizer=functools.partial(optax.sgd, momentum=0.25), arms=arms)
+    assert sum("_sweep_group" in name for name in compiled) == 2, compiled
+
+
+def test_sweep_measures_more_metrics() -> None:
+    settings: dict[str, Any] = {
+        "metrics": {"mean": lambda scores, labels: scores.mean(axis=0)},
+        "train_metrics": True,
+        "validation": HELD_OUT,
+    }
+    _, history = replicate(**settings)
+    _, record = of_fit(NETWORK, MOMENTUM(RATES[1]), SEEDS[0], **settings)
+    found = jax.tree.map(lambda column: column[1, 0], history._replace(learning_rate=()))
+    assert_close(found, record._replace(learning_rate=()), 1e-10, 1e-12)
+
+
+def test_second_sweep_compiles_nothing() -> None:
+    for optimizer in (optax.adamw, lambda learning_rate: optax.adamw(learning_rate, 0.3)):
+        replicate(optimizer=optimizer)
+    with compilations() as compiled:
+        replicate(optimizer=optax.adamw)
+        for _ in range(2):
+            replicate(optimizer=functools.partial(optax.adamw, b1=0.75))
+    assert sum("_sweep_group" in name for name in compiled) == 1, compiled
+
+
 def test_diverged_replica_stays_in_its_place() -> None:
     network = nn.serial(nn.dense(3), nn.dense(2))
     _, history = replicate(
@@ -206,6 +350,12 @@ def test_diverged_replica_stays_in_its_place() -> None:
         ({"arms": {"learning_rate": []}}, r"arms.*'learning_rate': \(0,\)"),
         ({"arms": {"learning_rate": [0.1], "momentum": [0.1, 0.2]}}, r"'momentum': \(2,\)"),
         ({"arms": {"learning_rate": 0.1}}, "arms"),
+        ({"arms": {"learning_rate": [0.1, np.nan]}}, r"learning_rate\[1\] is nan"),
+        ({"arms": {"rate": [0.1]}}, r"sweep\(arms\): .* does not take \['rate'\]"),
+        ({"optimizer": optax.sgd(0.1)}, r"sweep\(optimizer\): .*is it called already"),
+        ({"optimizer": lambda learning_rate: optax.sgd}, r"sweep\(optimizer\): .*sgd itself"),
+        ({"data": X}, "data: expected .inputs, targets."),
+        ({"network": nn.relu}, "network: expected a layer .*relu itself"),
         ({"epochs": 1.5}, "epochs: expected a positive whole number"),
         ({"data": (X, LABELS + 1)}, "data: labels go from 0 to 1"),
         ({"data": (X[0], LABELS)}, "feature axis|data: "),

@@ -102,6 +102,7 @@ def networks(
         arms={"learning_rate": [settings.learning_rate]},
         epochs=settings.epochs,
         batch_size=settings.batch_size,
+        drop_last=True,
         metric=None,
         augment=hiding(hidden) if hidden else None,
     )

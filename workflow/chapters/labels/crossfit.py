@@ -106,6 +106,7 @@ def crossfit(
             arms={"learning_rate": rates},
             epochs=settings.epochs,
             batch_size=settings.batch_size or len(fold.train),
+            drop_last=True,
             shuffle=False,
         )
         loss = np.asarray(history.train_loss)

@@ -118,6 +118,7 @@ def trained(x: np.ndarray, labels: np.ndarray, settings: Training) -> pl.DataFra
                 arms={"learning_rate": rates},
                 epochs=settings.epochs,
                 batch_size=settings.batch_size,
+                drop_last=True,
                 shuffle=False,
                 validation=(x, labels),
             )

@@ -89,7 +89,11 @@ def _scores(frequencies: np.ndarray) -> nn.Layer:
     """
     known = np.maximum(frequencies, 1.0)
     bias = np.log(known / known.sum())
-    return nn.dense(len(bias), bias=lambda key, shape: jnp.asarray(bias, jnp.result_type(float)))
+    return nn.dense(
+        len(bias),
+        nn.initializers.normal(0.01),
+        bias=lambda key, shape: jnp.asarray(bias, jnp.result_type(float)),
+    )
 
 
 def batches(tokens: int, model: Model, rows: int, seed: int) -> Iterator[np.ndarray]:

@@ -69,8 +69,9 @@ def adapted(training: Training, digits_times: int, origin: Path) -> Training:
 
 def perceptron(settings: Perceptron) -> nn.Layer:
     """One hidden layer with LeakyReLU, and ten scores."""
-    hidden = nn.dense(settings.hidden_units), nn.leaky_relu(settings.slope)
-    return nn.serial(nn.flatten(), *hidden, nn.dense(CLASSES))
+    weights = nn.initializers.normal(0.01)
+    hidden = nn.dense(settings.hidden_units, weights), nn.leaky_relu(settings.slope)
+    return nn.serial(nn.flatten(), *hidden, nn.dense(CLASSES, weights))
 
 
 def convolutional(settings: Convolutional) -> nn.Layer:

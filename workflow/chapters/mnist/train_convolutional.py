@@ -44,6 +44,7 @@ def train(
             (data.x_train, data.y_train),
             epochs=training.epochs,
             batch_size=training.batch_size,
+            drop_last=True,
             validation=(data.x_test, data.y_test),
         )
         scores = np.asarray(nn.predict(network, params, data.x_test, batch_size=1000))

@@ -50,6 +50,7 @@ def train(
         arms={"learning_rate": [training.learning_rate]},
         epochs=epochs,
         batch_size=batch_size,
+        drop_last=True,
         # In the order of the file: all seeds see the same batch and share its products.
         shuffle=False,
         validation=(data.x_test, targets[1]),

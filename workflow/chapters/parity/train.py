@@ -128,6 +128,7 @@ def jax_hits(
         arms={name: [value] for name, value in task.hyperparams.items()},
         epochs=program.epochs,
         batch_size=program.batch_size,
+        drop_last=True,
         shuffle=task.shuffle,
     )
     replicas = [jax.tree.map(lambda leaf, s=s: leaf[0, s], params) for s in range(seeds)]

@@ -22,9 +22,10 @@ def networks(settings: Settings) -> dict[str, nn.Layer]:
         of filters, then flatten and dense. Both end in one score for each class.
     """
     mlp, cnn, classes = settings.networks.mlp, settings.networks.cnn, settings.classes
-    hidden = nn.dense(mlp.hidden_units), nn.relu()
+    weights = nn.initializers.normal(0.01)
+    hidden = nn.dense(mlp.hidden_units, weights), nn.relu()
     return {
-        "mlp": nn.serial(nn.flatten(), *hidden, nn.dense(classes)),
+        "mlp": nn.serial(nn.flatten(), *hidden, nn.dense(classes, weights)),
         "cnn": convolutional(cnn.filters, cnn.kernel, cnn.pool, classes),
     }
 

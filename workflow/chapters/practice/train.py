@@ -119,6 +119,7 @@ def train_arm(name: str, arm: Arm, rows: Rows, metric: Any, seeds: int) -> list[
         arms={"learning_rate": [arm.learning_rate]},
         epochs=arm.epochs,
         batch_size=batch,
+        drop_last=True,
         # All seeds get the same batches: their first layers are then one matrix product.
         shuffle=False,
         validation=(rows.x_measured, rows.labels_measured),

@@ -126,6 +126,7 @@ def probabilities(
         arms={"learning_rate": [recipe.learning_rate]},
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
+        drop_last=True,
         shuffle=recipe.shuffle,
         augment=augmentation(recipe, training),
         metric=None,

@@ -68,6 +68,7 @@ def network_hits(program: Program, momentum: float, train: Pair, held_out: Pair)
         arms={"learning_rate": program.arms.learning_rate[:1], "momentum": [momentum]},
         epochs=program.epochs,
         batch_size=program.batch_size,
+        drop_last=True,
         shuffle=program.shuffle,
     )
     replicas = [jax.tree.map(lambda leaf, s=s: leaf[0, s], params) for s in range(program.seeds)]

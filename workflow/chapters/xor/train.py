@@ -55,6 +55,7 @@ def main(
                 arms=columns,
                 epochs=epochs,
                 batch_size=4,
+                drop_last=True,
                 shuffle=False,
             )
             scores = jax.vmap(jax.vmap(lambda p, n=network: n.forward(p, x)[0]))(params)

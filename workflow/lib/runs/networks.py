@@ -78,4 +78,4 @@ def convolutional(filters: list[int], kernel: int, pool: int, outputs: int) -> n
         for count in filters
         for layer in (nn.conv2d(count, kernel), nn.relu(), nn.max_pool(pool))
     ]
-    return nn.serial(*stages, nn.flatten(), nn.dense(outputs))
+    return nn.serial(*stages, nn.flatten(), nn.dense(outputs, nn.initializers.normal(0.01)))

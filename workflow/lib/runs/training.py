@@ -114,6 +114,7 @@ def train(
         arms=arms,
         epochs=program.epochs,
         batch_size=program.batch_size,
+        drop_last=True,
         shuffle=program.shuffle,
         validation=split.measured,
         metric=hits,
