@@ -1,5 +1,8 @@
 """Neural networks in JAX whose backward passes are derived by hand and checked by machine."""
 
+import importlib
+import typing
+
 from nnjax import augment, codes, initializers
 from nnjax.combine import parallel, residual, serial
 from nnjax.core import Layer, Loss, Penalty, value_and_grad
@@ -56,6 +59,11 @@ from nnjax.verify import verify
 from nnjax.verify.function import verify_function
 from nnjax.verify.report import Report
 
+if typing.TYPE_CHECKING:
+    from nnjax.estimators.classifier import Classifier
+    from nnjax.estimators.regressor import Regressor
+    from nnjax.training.plot import plot_history
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -64,6 +72,7 @@ __all__ = [
     "RNN",
     "BatchNorm",
     "Checkpoint",
+    "Classifier",
     "Convolution",
     "DataError",
     "Dense",
@@ -76,6 +85,7 @@ __all__ = [
     "Penalty",
     "PositionEmbedding",
     "RMSNorm",
+    "Regressor",
     "Report",
     "Summary",
     "Weighted",
@@ -119,6 +129,7 @@ __all__ = [
     "multi_head_attention",
     "multiclass_hinge",
     "parallel",
+    "plot_history",
     "population_statistics",
     "position_embedding",
     "predict",
@@ -144,3 +155,20 @@ __all__ = [
     "verify",
     "verify_function",
 ]
+
+_ON_FIRST_USE = {
+    "Classifier": "nnjax.estimators.classifier",
+    "Regressor": "nnjax.estimators.regressor",
+    "plot_history": "nnjax.training.plot",
+}
+"""What is imported on first use, since it needs scikit-learn or matplotlib, which load slowly."""
+
+
+def __getattr__(name: str) -> typing.Any:
+    if name not in _ON_FIRST_USE:
+        raise AttributeError(f"module 'nnjax' has no attribute {name!r}")
+    return getattr(importlib.import_module(_ON_FIRST_USE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ON_FIRST_USE})

@@ -84,6 +84,10 @@ class Call:
                 shown.append(f"{name}={_text(value)}")
         return f"{self.function.__name__}({', '.join(shown)})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the call: what was made are closures, which pickle refuses."""
+        return _again, (self.function, self.arguments.args, self.arguments.kwargs)
+
 
 class Made:
     """A function that equals another if equal calls made both, in the same role.
@@ -110,6 +114,28 @@ class Made:
 
     def __repr__(self) -> str:
         return f"{self.call!r}.{self.role}" if self.role else repr(self.call)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _part, (self.call, self.role)
+
+
+def _again(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    """A call read from a pickle."""
+    arguments = inspect.signature(function).bind(*args, **kwargs)
+    arguments.apply_defaults()
+    return Call(function, arguments)
+
+
+@functools.lru_cache(maxsize=256)  # a layer has three functions, each of which contains its parts
+def _part(call: Call, role: str) -> Made:
+    """A function read from a pickle: of what the call makes, the one in that role."""
+    made = _made(call)
+    return getattr(made, role) if role else made
+
+
+@functools.lru_cache(maxsize=256)
+def _made(call: Call) -> Any:
+    return call.function(*call.arguments.args, **call.arguments.kwargs)
 
 
 def call_of(made: object) -> Call | None:

@@ -87,6 +87,18 @@ class Loss(_Loss):
     def __repr__(self) -> str:
         return getattr(self, "__name__", "") or text_of(self)
 
+    def __reduce__(self) -> Any:
+        """Pickle a loss of the library by its name: its functions are closures."""
+        name = getattr(self, "__name__", "")
+        return (_by_name, (name,)) if name else (Loss, tuple(self))
+
+
+def _by_name(name: str) -> Loss:
+    """A loss read from a pickle."""
+    import nnjax  # the package imports this module
+
+    return getattr(nnjax, name)
+
 
 class Penalty(NamedTuple):
     """A scalar function of the parameters alone, as two pure functions.

@@ -20,16 +20,17 @@ DESCRIPTION, CLASSES = "description", "classes"
 
 
 class Saved(NamedTuple):
-    """What a file holds; `network` and `classes` are None if they were not saved.
+    """What a file holds; `network`, `classes` and `about` are None if they were not saved.
 
     Example:
-        >>> Saved(params=(), network=None, classes=None).network is None
+        >>> Saved(params=(), network=None, classes=None).about is None
         True
     """
 
     params: Params
     network: Layer | None
     classes: np.ndarray | None
+    about: Any = None
 
 
 def save(
@@ -37,6 +38,7 @@ def save(
     params: Params,
     network: Layer | None = None,
     classes: Sequence[Any] | ArrayLike | None = None,
+    about: Any = None,
 ) -> None:
     """Write a network to a file: its parameters, and what else is needed to predict.
 
@@ -49,10 +51,11 @@ def save(
         params: a pytree of arrays.
         network: the network, stored as the calls that make it; of this library's layers alone.
         classes: names or numbers of the classes, in the order of the scores.
+        about: anything else to keep, of dicts, lists, texts and numbers: columns, units, a source.
 
     Raises:
         ValueError: if a leaf of the tree is not an array of numbers, a part of the network is not
-            of this library, or classes are neither texts nor numbers.
+            of this library, classes are neither texts nor numbers, or `about` is of other things.
         OSError: if the file cannot be written; a missing folder, a folder in the place of the file
             and a device are named.
 
@@ -75,7 +78,15 @@ def save(
             raise ValueError(
                 f"save(network): {error}; without `network` the parameters alone are saved"
             ) from None
-    arrays[DESCRIPTION] = np.frombuffer(json.dumps(description).encode(), np.uint8)
+    if about is not None:
+        description["about"] = about
+    try:
+        text = json.dumps(description)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"save(about): expected dicts, lists, texts and numbers; {error}"
+        ) from None
+    arrays[DESCRIPTION] = np.frombuffer(text.encode(), np.uint8)
     if classes is not None:
         arrays[CLASSES] = _class_names(classes)
     end = target(Path(path))
@@ -110,9 +121,9 @@ def load(path: str | Path, like: Params | None = None) -> Any:
             only.
 
     Returns:
-        With `like` the parameters, with its tree; without it `Saved(params, network, classes)`.
-        Arrays have the saved dtype, in the byte order of the machine; those that JAX would narrow
-        (float64 without `jax_enable_x64`) are NumPy's.
+        With `like` the parameters, with its tree; without it what was saved, as `Saved(params,
+        network, classes, about)`. Arrays have the saved dtype, in the byte order of the machine;
+        those that JAX would narrow (float64 without `jax_enable_x64`) are NumPy's.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -142,6 +153,7 @@ def load(path: str | Path, like: Params | None = None) -> Any:
             tree_of(description.get("params"), {k: _loaded(v) for k, v in arrays.items()}),
             None if network is None else network_of(network),
             classes,
+            description.get("about"),
         )
     except BROKEN as error:
         raise foreign(path, error) from None

@@ -1,8 +1,8 @@
-"""Networks and parameters as plain data (numbers, text, lists, dicts) that JSON can hold, and back.
+"""Networks, losses and parameters as plain data (numbers, text, lists, dicts), and back.
 
-Only what this library offers is made again: its layers, initialisers and parameters, found by name
-among the public ones. Nothing is evaluated, so a file from a stranger can make a network and
-nothing else.
+JSON can hold the data. Only what this library offers is made again: its layers, losses,
+initialisers and parameters, found by name among the public ones. Nothing is evaluated, so a file
+from a stranger can make a network and nothing else.
 """
 
 import inspect
@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from nnjax.calls import Made, call_of
-from nnjax.core import Layer
+from nnjax.core import Layer, Loss
 from nnjax.initializers import Initializer
 
 
@@ -37,7 +37,7 @@ def network_spec(network: Layer) -> Any:
     """
     if not isinstance(network, Layer):
         raise ValueError(f"expected a network, got {network!r}")
-    return _plain(network)
+    return plain(network)
 
 
 def network_of(spec: Any) -> Layer:
@@ -57,7 +57,7 @@ def network_of(spec: Any) -> Layer:
         Traceback (most recent call last):
         ValueError: no layer or initialiser of nnjax is called 'system'
     """
-    network = _made(spec)
+    network = made(spec)
     if not isinstance(network, Layer):
         raise ValueError(f"expected the description of a network, got {spec!r}")
     return network
@@ -148,36 +148,70 @@ class _UnknownError(Exception):
     """A container that is not of this library."""
 
 
-def _plain(value: Any) -> Any:
-    """An argument of a call as plain data."""
+def plain(value: Any) -> Any:
+    """What a call of this library takes, as plain data.
+
+    Args:
+        value: None, a number, text, a layer, a loss or an initialiser of the library, or a tuple or
+            list of such.
+
+    Returns:
+        Plain data for `made`.
+
+    Raises:
+        ValueError: if the value is of another kind, naming it.
+
+    Example:
+        >>> import nnjax as nn
+        >>> plain((3, nn.hinge))
+        {'tuple': [3, {'loss': 'hinge'}]}
+    """
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.bool | np.integer | np.floating):
         return value.item()
+    if isinstance(value, Loss) and _losses().get(repr(value)) is value:
+        return {"loss": repr(value)}
     if type(value) in (tuple, list):
-        return {type(value).__name__: [_plain(item) for item in value]}
+        return {type(value).__name__: [plain(item) for item in value]}
     call = value.call if isinstance(value, Made) else call_of(value)
     name = next((name for name, make in _makers().items() if call and make is call.function), None)
     if call is None or name is None:
         raise ValueError(f"{value!r} is not made by a function of nnjax")
     arguments = call.arguments.arguments
-    return {"call": name, "arguments": {key: _plain(arg) for key, arg in arguments.items()}}
+    return {"call": name, "arguments": {key: plain(arg) for key, arg in arguments.items()}}
 
 
-def _made(spec: Any) -> Any:
-    """What the plain data of `_plain` describe."""
+def made(spec: Any) -> Any:
+    """What the plain data of `plain` describe.
+
+    Args:
+        spec: plain data.
+
+    Returns:
+        The value; it equals the one described.
+
+    Raises:
+        ValueError: if the data describe nothing of this library.
+
+    Example:
+        >>> made({"loss": "hinge"}), made({"tuple": [1, {"call": "relu", "arguments": {}}]})
+        (hinge, (1, relu()))
+    """
     match spec:
+        case {"loss": str(name)} if name in _losses():
+            return _losses()[name]
         case None | bool() | int() | float() | str():
             return spec
         case {"tuple": list(items)}:
-            return tuple(map(_made, items))
+            return tuple(map(made, items))
         case {"list": list(items)}:
-            return list(map(_made, items))
+            return list(map(made, items))
         case {"call": str(name), "arguments": dict(arguments)}:
             make = _makers().get(name)
             if make is None:
                 raise ValueError(f"no layer or initialiser of nnjax is called {name!r}")
-            given = OrderedDict((key, _made(value)) for key, value in arguments.items())
+            given = OrderedDict((key, made(value)) for key, value in arguments.items())
             signature = inspect.signature(make)
             if not set(given) <= set(signature.parameters):
                 raise ValueError(f"{name} has no arguments {sorted(given)}")
@@ -189,28 +223,35 @@ def _made(spec: Any) -> Any:
     raise ValueError(f"expected the description of a network, got {spec!r}")
 
 
-def _makers() -> dict[str, Callable[..., Any]]:
-    """The public functions that make a layer or an initialiser, by name."""
+def _public() -> dict[str, Any]:
+    """What the library offers, but for what is imported on first use: no layer is."""
     import nnjax  # the package imports this module
 
-    public = {name: getattr(nnjax, name) for name in nnjax.__all__}
-    public |= {f"initializers.{name}": f for name, f in vars(nnjax.initializers).items()}
+    return {name: value for name, value in vars(nnjax).items() if name in nnjax.__all__}
+
+
+def _makers() -> dict[str, Callable[..., Any]]:
+    """The public functions that make a layer, a loss or an initialiser, by name."""
+    public = _public()
+    public |= {f"initializers.{name}": f for name, f in vars(public["initializers"]).items()}
     return {
         name: value
         for name, value in public.items()
         if inspect.isfunction(value)
-        and inspect.signature(value).return_annotation in (Layer, Initializer)
+        and inspect.signature(value).return_annotation in (Layer, Loss, Initializer)
     }
+
+
+def _losses() -> dict[str, Loss]:
+    """The losses that no function makes, by name."""
+    return {name: value for name, value in _public().items() if isinstance(value, Loss)}
 
 
 def _parameters() -> dict[str, Any]:
     """The public NamedTuples that hold the parameters of a layer, by name."""
-    import nnjax
-
-    public = {name: getattr(nnjax, name) for name in nnjax.__all__}
     return {
         name: value
-        for name, value in public.items()
+        for name, value in _public().items()
         if inspect.isclass(value)
         and issubclass(value, tuple)
         and set(inspect.get_annotations(value).values()) == {jax.Array}

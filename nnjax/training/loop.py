@@ -95,6 +95,7 @@ def run(
     """Train from a checkpoint to the given number of epochs, or until something ends it sooner."""
     reached = State(start.params, start.optimizer_state), int(start.epoch)
     records: list[History] = []
+    so_far = start.history, 0  # the history, and how many of the records are in it
     best, stopped = start.best, _is_stale(patience, start.history)
 
     # For tqdm, disable=None means "only in a terminal"; delay keeps short runs quiet.
@@ -111,7 +112,8 @@ def run(
                     _show(bar, records[-2])
                 if patience.epochs is None and callback is None:
                     continue
-                history = _history(start.history, records)
+                so_far = _history(so_far[0], records[so_far[1] :]), len(records)
+                history = so_far[0]
                 if patience.epochs is not None:
                     best = state.params if _is_best(patience, history) else best
                     stopped = _is_stale(patience, history)
@@ -126,14 +128,14 @@ def run(
             message = f"fit: interrupted; returned after {reached[1]} of {epochs} epochs"
             tqdm.write(message, file=sys.stderr)
     state, epoch = reached
-    history = _history(start.history, records[: epoch - int(start.epoch)])
+    history = _history(so_far[0], records[so_far[1] : epoch - int(start.epoch)])
     return state.params if patience.epochs is None or best is None else best, history
 
 
 def _is_best(patience: Patience, history: History) -> bool:
     """Whether no epoch before the last was as good; NaN is never best."""
     worth = patience.worth(history)
-    return worth[-1] > max(worth[:-1], default=-np.inf)
+    return worth[-1] > worth[:-1].max(initial=-np.inf)
 
 
 def _is_stale(patience: Patience, history: History | None) -> bool:

@@ -200,7 +200,11 @@ def _keywords(update: Any) -> set[str]:
     own = inspect.signature(update).parameters.values()
     if all(argument.kind is not inspect.Parameter.VAR_KEYWORD for argument in own):
         return {argument.name for argument in own}
-    codes = [part.__code__ for part in _functions(update)]
+    functions = list(_functions(update))
+    if any(part.__module__ == optax.inject_hyperparams.__module__ for part in functions):
+        # It makes the updates anew in every step; those of line searches allow no further names.
+        return {"value", "grad", "value_fn"}
+    codes = [part.__code__ for part in functions]
     return {
         name
         for code in codes

@@ -109,7 +109,7 @@ def test_predicts_in_another_process(tmp_path: Path) -> None:
         expected = nn.predict(network, params, x)
     program = """if True:
         import nnjax as nn, numpy as np, sys
-        params, network, classes = nn.load(sys.argv[1])
+        params, network, classes, _ = nn.load(sys.argv[1])
         scores = nn.predict(network, params, np.ones((1, 3), np.float32))
         print(np.asarray(scores).tobytes().hex(), classes[scores.argmax(-1)])
     """

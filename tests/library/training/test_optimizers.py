@@ -80,12 +80,17 @@ SAM = optax.chain(optax.contrib.normalize(), optax.sgd(0.05))
         (optax.contrib.momo(), value),
         (optax.lbfgs(), everything),
         (optax.lbfgs(linesearch=BACKTRACKING), everything),
+        (optax.inject_hyperparams(lambda memory_size: optax.lbfgs())(memory_size=3), everything),
+        (optax.inject_hyperparams(optax.polyak_sgd)(max_learning_rate=0.5), value),
         (optax.contrib.sophia(0.05), objective),
         (optax.contrib.sam(optax.sgd(0.1), SAM, opaque_mode=True), gradient),
         (optax.contrib.schedule_free_sgd(0.1), lambda *_: {}),
         (optax.MultiSteps(optax.adam(0.1), 2), lambda *_: {}),
     ],
-    ids=["polyak", "plateau", "momo", "lbfgs", "backtracking", "sophia", "sam", "free", "multi"],
+    ids=[
+        *("polyak", "plateau", "momo", "lbfgs", "backtracking", "injected lbfgs"),
+        *("injected polyak", "sophia", "sam", "free", "multi"),
+    ],
 )
 def test_transformation_gets_the_arguments_it_takes(optimizer: Any, extra: Any) -> None:
     assert_close(fit(optimizer)[0], by_hand(optimizer, extra), 1e-7, 1e-9)

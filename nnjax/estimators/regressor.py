@@ -1,0 +1,124 @@
+"""A regressor with the interface of scikit-learn."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from nnjax.estimators.base import Estimator, Rows
+from nnjax.losses import mean_squared_error
+
+
+class Regressor(RegressorMixin, Estimator):
+    """A network as a scikit-learn regressor: `fit`, `predict`, `score` (R²), files.
+
+        y = std_y network(x̂) + mean_y,    x̂ = (x - mean) / std
+
+    It takes arrays and data frames, and one target or several. It is trained by `nn.fit`, on
+    standardised inputs and targets, in whose units `loss` and `history_` are; in float64, or in
+    float32 if the rows are float32, which takes half the time. The same data and `random_state`
+    give the same numbers.
+
+    Args:
+        network: from one row to a number for each target, including the last layer; default: see
+            `hidden`. With a network, rows may be of any shape.
+        hidden: units of the hidden layers, each followed by ReLU; default (100,), and () for linear
+            regression.
+        loss: default `mean_squared_error`.
+        optimizer: name of an optax optimizer, or a function of the learning rate such as
+            `optax.adam`.
+        learning_rate: step size, or a schedule of optax.
+        epochs: passes over the rows, at most.
+        batch_size: rows in a batch.
+        l2: factor of the penalty l2/2 Σ weights², as in `nn.l2`.
+        patience: after how many epochs without a smaller validation loss to stop, with the best
+            parameters; None: never.
+        validation_fraction: share of the rows that decide if there is a `patience` and `fit` gets
+            no `validation`.
+        standardize: whether to give inputs and targets mean 0 and standard deviation 1 over the
+            training rows.
+        random_state: seed of the initial parameters, the order of the rows and dropout; None for
+            another in every fit.
+        progress: whether to show a progress bar; None: in a terminal.
+
+    Attributes:
+        network_: the network that takes rows as they are given and predicts in the units of the
+            targets, with its parameters `params_`.
+        history_: the `History` of training.
+        n_features_in_: columns of the rows; `feature_names_in_` has their names, if they have any.
+
+    Raises:
+        ValueError: if data or settings do not fit; in `fit`, before training.
+
+    Example:
+        >>> import nnjax as nn
+        >>> from sklearn.datasets import load_diabetes
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> model = nn.Regressor(hidden=(), epochs=50, learning_rate=0.01).fit(X, y)
+        >>> bool(model.score(X, y) > 0.4), model.predict(X[:2]).shape
+        (True, (2,))
+
+    Source: interface: Buitinck et al., API design for machine learning software, 2013.
+    """
+
+    _default_loss = mean_squared_error
+    _metric = None
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, validation: Any = None) -> Self:
+        """Train from the beginning.
+
+        Args:
+            X: rows (rows, features), or of the shape that `network` takes.
+            y: targets (rows,) or (rows, targets).
+            sample_weight: a weight for each row, at least 0; default 1. A weight of 0 leaves the
+                row out.
+            validation: (X, y) to measure on after each epoch, and to decide by with `patience`.
+
+        Returns:
+            The estimator.
+        """
+        rows = self._with_targets(X, y, sample_weight, reset=True)
+        held_out = None
+        if validation is not None:
+            held_x, held_y = validation
+            held_out = self._with_targets(held_x, held_y, None, reset=False)
+        self._begin(rows, rows.targets.shape[1], held_out, self.epochs, self.patience)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train for one epoch more, on these rows.
+
+        Args:
+            X: rows.
+            y: targets.
+            sample_weight: as in `fit`.
+
+        Returns:
+            The estimator.
+        """
+        first = not hasattr(self, "params_")
+        rows = self._with_targets(X, y, sample_weight, reset=first)
+        if first:
+            self._begin(rows, rows.targets.shape[1], None, epochs=1, patience=None)
+        else:
+            self._go_on(rows)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The predicted targets, of the shape that `fit` was given."""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if self._one_dimensional else outputs
+
+    def __sklearn_tags__(self) -> Any:
+        """Several targets are allowed."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _with_targets(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
+        x, y, weights = self._rows(
+            X, y, sample_weight, reset=reset, multi_output=True, y_numeric=True
+        )
+        if reset:
+            self._one_dimensional = y.ndim == 1
+        return Rows(x, np.asarray(y, np.float64).reshape(len(x), -1), weights)

@@ -1,0 +1,73 @@
+"""Standardisation of inputs and targets, as the first and the last layer of the trained network.
+
+    x̂ = (x - mean) / std        y = std ŷ + mean
+
+Both are layers of the library whose parameters are set from the data, not trained: a batch
+normalisation in evaluation and a dense layer with a diagonal matrix. So the network takes rows and
+gives predictions in the units of the data, in a file too.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from nnjax.combine import serial
+from nnjax.core import Layer, Params
+from nnjax.layers.batch_norm import BatchNorm, batch_norm
+from nnjax.layers.dense import Dense, dense
+from nnjax.train import predict
+
+EPS = 1e-5
+"""The first layer divides by √(variance + EPS); with variance 1, its scale makes up for that."""
+
+
+class Scaling(NamedTuple):
+    """The first layer's parameters, and the last one's or None."""
+
+    inputs: BatchNorm
+    outputs: Dense | None = None
+
+    def network(self, inner: Layer, params: Params) -> tuple[Layer, Params]:
+        """A network trained on standardised data, as one for the data."""
+        if self.outputs is None:
+            return serial(batch_norm(EPS), inner), (self.inputs, params)
+        last = dense(len(self.outputs.bias))
+        return serial(batch_norm(EPS), inner, last), (self.inputs, params, self.outputs)
+
+    def standardised(self, x: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Data as the inner network is trained on them."""
+        x = np.asarray(predict(batch_norm(EPS), self.inputs, x))
+        if self.outputs is None:
+            return x, targets
+        std, mean = np.diag(np.asarray(self.outputs.weights)), np.asarray(self.outputs.bias)
+        return x, ((targets - mean) / std).astype(x.dtype)
+
+
+def scaling(x: np.ndarray, weights: np.ndarray | None, targets: np.ndarray | None) -> Scaling:
+    """The scaling of data, each feature (and each output) by itself.
+
+    Args:
+        x: inputs (rows, ..., features).
+        weights: of the rows (rows,), or None.
+        targets: numbers (rows, outputs), or None for classes.
+    """
+    mean, std = _moments(x, weights)
+    ones, zeros = np.ones_like(mean), np.zeros_like(mean)
+    scale = math.sqrt(1 + EPS) / std
+    inputs = BatchNorm(*(array.astype(x.dtype) for array in (scale, zeros, mean, ones)))  # pyright: ignore[reportArgumentType]
+    if targets is None:
+        return Scaling(inputs)
+    mean, std = _moments(targets, weights)
+    outputs = Dense(np.diag(std).astype(x.dtype), mean.astype(x.dtype))  # pyright: ignore[reportArgumentType]
+    return Scaling(inputs, outputs)
+
+
+def _moments(array: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each feature; 1 for one that is constant."""
+    wide = array.astype(np.float64, order="C")  # sums of one order, however the rows are stored
+    over = tuple(range(1, array.ndim - 1))  # positions, as of images
+    mean = np.average(wide.mean(axis=over), axis=0, weights=weights)
+    variance = np.average(((wide - mean) ** 2).mean(axis=over), axis=0, weights=weights)
+    varies = np.ptp(array, axis=(0, *over)) > 0
+    return mean, np.where(varies, np.sqrt(variance), 1.0)
