@@ -33,6 +33,7 @@ include: "workflow/rules/report.smk"
 include: "workflow/rulebook/rules.smk"
 include: "workflow/benchmark/rules.smk"
 include: "workflow/ecosystem/rules.smk"
+include: "workflow/table/rules.smk"
 
 
 # Snakemake lets every script import from the folders of all included files. A script finds its own

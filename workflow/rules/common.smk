@@ -10,6 +10,7 @@ from workflow.lib import chapters, made, settings
 from workflow.lib.start import command, environment, lock, progress, reasons
 from workflow.lib.study import Study
 from workflow.lib.verdicts import RULE_TEXTS
+from workflow.table.settings import asked
 from workflow.lib.digest import code_digest, texts_digest
 
 # Without links: the digest of code names files relative to the folder in which they really are.
@@ -37,6 +38,7 @@ try:
         [Path("workflow/config/study.yaml"), *workflow.config_settings.configfiles],
         workflow.config_settings.config_args or [],
     )
+    TABLE = asked(config)
     STUDY = settings.checked(
         Study, {key: config[key] for key in config if key in Study.model_fields}, ""
     )

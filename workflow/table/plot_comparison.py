@@ -1,0 +1,63 @@
+"""Every model on the test rows, with its interval; the chosen network and the baselines apart."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from workflow.lib import job, style
+
+LOOKS = {"network": (style.ORANGE, "s"), "baseline": (style.BLUE, "o")}
+
+
+def main(comparison: Path, summary: Path, about: Path, svg: Path, png: Path) -> None:
+    """Draw one mark and its interval per model, the best on top.
+
+    Args:
+        comparison: CSV as `summarise.main` writes it.
+        summary: JSON beside it.
+        about: what is known of the table.
+        svg: vector file to write.
+        png: raster file to write.
+    """
+    rows = pl.read_csv(comparison, infer_schema_length=None).sort("value")
+    said, known = (json.loads(path.read_text(encoding="utf-8")) for path in (summary, about))
+    footer = (
+        f"{known['file']}, {known['test_rows']} test rows. Bars: 95 % over {said['what']} (of "
+        "networks, and over seeds). Filled square: the network that cross-validation chose."
+    )
+    page = style.Page(
+        8.2, 1.4 + 0.3 * rows.height, f"Models on the test rows of {known['file']}", footer
+    )
+    measure = "test accuracy (%)" if said["measure"] == "accuracy" else "R² on the test rows"
+    scale = 100 if said["measure"] == "accuracy" else 1
+    style.render(page, lambda figure: draw(figure, rows, measure, scale), svg, png)
+
+
+def draw(figure: Figure, rows: pl.DataFrame, measure: str, scale: float) -> None:
+    """The marks, from the worst up.
+
+    Args:
+        figure: receives one axes.
+        rows: one per model.
+        measure: the name of the x axis.
+        scale: factor of all values.
+    """
+    axes = figure.add_subplot()
+    for place, row in enumerate(rows.iter_rows(named=True)):
+        colour, marker = LOOKS[row["kind"]]
+        axes.hlines(place, scale * row["lo"], scale * row["hi"], color=colour, linewidth=1.3)
+        face = colour if row["chosen"] or row["kind"] == "baseline" else "white"
+        axes.plot(
+            scale * row["value"], place, marker, color=colour, markerfacecolor=face, markersize=6
+        )
+    axes.set_yticks(range(rows.height), rows["name"].to_list())
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(measure)
+    # A model worse than a constant must not make the others one point.
+    if scale == 1:
+        axes.set_xlim(left=max(axes.get_xlim()[0], -0.5))
+
+
+job.run(main, globals().get("snakemake"))

@@ -1,0 +1,203 @@
+# The same study on a table of one's own: not part of the study, asked for by name
+# (`snakemake --cores 8 table --config table=my.csv target=label`).
+TABLE_FIGURES = ["comparison", "tuning", "outcome", "rows", "importance"]
+
+if TABLE is None:
+    if workflow.is_main_process and "table" in parse_args(sys.argv[1:])[1].targets:
+        raise SystemExit(
+            "Name the table and the column to predict: "
+            "snakemake --cores 8 table --config table=my.csv target=label"
+        )
+else:
+    TABLE_RESULTS, TABLE_REPORTS = (
+        f"results/table/{TABLE.name}",
+        f"reports/table/{TABLE.name}",
+    )
+    TABLE_LOGS = f"logs/table/{TABLE.name}"
+    TABLE_ROWS = dict(
+        rows=f"{TABLE_RESULTS}/rows.parquet", about=f"{TABLE_RESULTS}/about.json"
+    )
+
+    def of_table(script):
+        return code_digest(f"workflow/table/{script}.py")
+
+    rule read_table:
+        input:
+            [os.path.abspath(PROJECT / TABLE.file)] if TABLE.is_file else [],
+        output:
+            **TABLE_ROWS,
+        log:
+            f"{TABLE_LOGS}/read.log",
+        conda:
+            ENV
+        params:
+            table=TABLE.model_dump(),
+            code=of_table("read"),
+        script:
+            "read.py"
+
+    rule tune_table:
+        input:
+            **TABLE_ROWS,
+        output:
+            chosen=f"{TABLE_RESULTS}/chosen.parquet",
+        log:
+            f"{TABLE_LOGS}/tune.log",
+        conda:
+            ENV
+        threads: 1
+        params:
+            table=TABLE.model_dump(),
+            code=of_table("tune"),
+            versions=PEER_VERSIONS,
+        script:
+            "tune.py"
+
+    rule fit_table_baselines:
+        input:
+            **TABLE_ROWS,
+        output:
+            predictions=f"{TABLE_RESULTS}/baselines.json",
+        log:
+            f"{TABLE_LOGS}/fit_baselines.log",
+        conda:
+            ENV
+        threads: 1
+        params:
+            table=TABLE.model_dump(),
+            code=of_table("fit_baselines"),
+            versions=PEER_VERSIONS,
+        script:
+            "fit_baselines.py"
+
+    rule refit_table:
+        input:
+            **TABLE_ROWS,
+            chosen=rules.tune_table.output.chosen,
+        output:
+            predictions=f"{TABLE_RESULTS}/networks.parquet",
+        log:
+            f"{TABLE_LOGS}/refit.log",
+        conda:
+            ENV
+        threads: 1
+        params:
+            table=TABLE.model_dump(),
+            code=of_table("refit"),
+            versions=VERSIONS,
+        script:
+            "refit.py"
+
+    rule keep_table_model:
+        input:
+            **TABLE_ROWS,
+            chosen=rules.tune_table.output.chosen,
+        output:
+            model=f"{TABLE_REPORTS}/model.npz",
+        log:
+            f"{TABLE_LOGS}/keep.log",
+        conda:
+            ENV
+        threads: 1
+        params:
+            table=TABLE.model_dump(),
+            code=of_table("keep"),
+            versions=PEER_VERSIONS,
+        script:
+            "keep.py"
+
+    rule explore_table:
+        input:
+            **TABLE_ROWS,
+            chosen=rules.tune_table.output.chosen,
+        output:
+            found=f"{TABLE_RESULTS}/explored.parquet",
+        log:
+            f"{TABLE_LOGS}/explore.log",
+        conda:
+            ENV
+        threads: 1
+        params:
+            table=TABLE.model_dump(),
+            code=of_table("explore"),
+            versions=PEER_VERSIONS,
+        script:
+            "explore.py"
+
+    rule summarise_table:
+        input:
+            **TABLE_ROWS,
+            chosen=rules.tune_table.output.chosen,
+            networks=rules.refit_table.output.predictions,
+            baselines=rules.fit_table_baselines.output.predictions,
+            found=rules.explore_table.output.found,
+        output:
+            comparison=f"{TABLE_REPORTS}/comparison.csv",
+            curve=f"{TABLE_REPORTS}/rows.csv",
+            importance=f"{TABLE_REPORTS}/importance.csv",
+            numbers=f"{TABLE_REPORTS}/numbers.json",
+            summary=f"{TABLE_RESULTS}/summary.json",
+        log:
+            f"{TABLE_LOGS}/summarise.log",
+        conda:
+            ENV
+        params:
+            table=TABLE.model_dump(),
+            ledger=STUDY.ledger.model_dump(),
+            code=of_table("summarise"),
+        script:
+            "summarise.py"
+
+    rule plot_table:
+        input:
+            **TABLE_ROWS,
+            chosen=rules.tune_table.output.chosen,
+            networks=rules.refit_table.output.predictions,
+            comparison=rules.summarise_table.output.comparison,
+            curve=rules.summarise_table.output.curve,
+            importance=rules.summarise_table.output.importance,
+            summary=rules.summarise_table.output.summary,
+        output:
+            svg=f"{TABLE_REPORTS}/{{table_figure}}.svg",
+            png=f"{TABLE_REPORTS}/{{table_figure}}.png",
+        log:
+            f"{TABLE_LOGS}/plot_{{table_figure}}.log",
+        wildcard_constraints:
+            table_figure="|".join(TABLE_FIGURES),
+        conda:
+            ENV
+        params:
+            code=lambda wildcards: of_table(f"plot_{wildcards.table_figure}"),
+        script:
+            "plot_{wildcards.table_figure}.py"
+
+    rule write_table:
+        input:
+            about=TABLE_ROWS["about"],
+            comparison=rules.summarise_table.output.comparison,
+            numbers=rules.summarise_table.output.numbers,
+            summary=rules.summarise_table.output.summary,
+            figures=expand(f"{TABLE_REPORTS}/{{figure}}.svg", figure=TABLE_FIGURES),
+            template=of_project("workflow/table/table.html"),
+            shared=[
+                of_project("workflow/report/base.html"),
+                of_project("workflow/report/page.css"),
+            ],
+        output:
+            output=f"{TABLE_REPORTS}/index.html",
+        log:
+            f"{TABLE_LOGS}/write.log",
+        conda:
+            ENV
+        params:
+            table=TABLE.model_dump(),
+            study=STUDY.study,
+            code=of_table("write_table"),
+        script:
+            "write_table.py"
+
+    rule table:
+        input:
+            rules.write_table.output,
+            rules.keep_table_model.output,
+        localrule: True

@@ -1,0 +1,83 @@
+"""What is asked of a table of one's own, and the settings of its study."""
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from workflow.lib.settings import (
+    Count,
+    Fraction,
+    Name,
+    Rate,
+    SettingsError,
+    Strict,
+    checked,
+    merged,
+    read,
+)
+
+ASKED = ("target", "groups", "test", "task")
+"""Keys of the command line beside `table`."""
+
+
+class Table(Strict):
+    """A table, what is asked of it, and how the networks are trained."""
+
+    file: Name = Field(description="a file, or sklearn:NAME")
+    target: Name = Field(description="the column to predict")
+    groups: str | None = Field(
+        default=None, description="column that says which rows belong together"
+    )
+    test: str | None = Field(default=None, description="column of the test part, or COLUMN=VALUE")
+    task: Literal["classification", "regression"] | None = None
+    folds: int = Field(ge=2, le=20)
+    test_share: float = Field(gt=0, lt=1, description="between 0 and 1")
+    seeds: Count
+    refit_seeds: int = Field(ge=2, description="a whole number from 2")
+    epochs: Count
+    batch_rows: Count
+    hidden_units: list[Count] = Field(min_length=1)
+    optimizers: dict[Literal["adam", "rmsprop", "adagrad", "momentum", "sgd"], list[Rate]] = Field(
+        min_length=1
+    )
+    shares: list[Fraction]
+    repeats: Count
+
+    @property
+    def name(self) -> str:
+        """Of the folder of the results: the file without its ending."""
+        stem = self.file.removeprefix("sklearn:").rsplit("/", 1)[-1]
+        stem = re.sub(
+            r"(\.(csv|tsv|txt|parquet|arff|data))?(\.gz)?$", "", stem, flags=re.IGNORECASE
+        )
+        return re.sub(r"[^\w.-]+", "_", stem) or "table"
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the table is a file, not a set of scikit-learn."""
+        return not self.file.startswith("sklearn:")
+
+
+def asked(config: dict[str, Any]) -> Table | None:
+    """The table that the command line or a file of settings asks for; takes its keys from `config`.
+
+    Raises:
+        SettingsError: if `target` is missing, or a key has no use.
+    """
+    given = {key: config.pop(key) for key in ("table", *ASKED) if key in config}
+    if not given:
+        return None
+    table = given.pop("table", None)
+    if table is None:
+        key = next(iter(given))
+        raise SettingsError(f"  {key}: belongs to a table; give --config table=FILE {key}=...")
+    section = {"file": str(table)} if not isinstance(table, dict) else table
+    over = {key: value if value is None else str(value) for key, value in given.items()}
+    if "target" not in over | section:
+        raise SettingsError("  target: is missing; name the column to predict: target=COLUMN")
+    base = read(Path(__file__).parent / "settings.yaml")
+    if config["study"] == "quick":
+        base = merged(base, read(Path(__file__).parent / "quick.yaml"))
+    return checked(Table, merged(base, section | over), "table")

@@ -1,0 +1,80 @@
+"""Choose width, learning rate, optimizer's rate and epochs of the networks by cross-validation."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from workflow.lib import job
+from workflow.lib.runs.folds import of_one_shape
+from workflow.lib.tables import write_parquet
+from workflow.table.networks import trained
+from workflow.table.rows import encoded, folds, stored
+from workflow.table.settings import Table
+
+
+def trials(train: Any, table: Table, hidden_units: int, optimizer: str) -> list[dict[str, Any]]:
+    """One row per learning rate: its best epoch, with accuracy and loss over folds and seeds."""
+    rates = table.optimizers[optimizer]  # pyright: ignore[reportArgumentType]
+    losses, values = [], []
+    parts = folds(train, table.folds)
+    for (rows, held_out), (_, real) in zip(of_one_shape(parts), parts, strict=True):
+        # A fold that is short of held-out rows repeats some, which count nothing.
+        weights = (np.arange(len(held_out)) < len(real)).astype(np.float32)
+        known, others = train.where(rows), train.where(held_out)
+        _, history = trained(
+            encoded(known, others), known, others, hidden_units, optimizer, rates, table.seeds,
+            table.epochs, table.batch_rows, weights,
+        )  # fmt: skip
+        losses.append(history.validation_loss)
+        values.append(history.validation_accuracy)
+    loss, value = np.asarray(losses), np.asarray(values)  # (folds, rates, seeds, epochs)
+    found = []
+    for i, rate in enumerate(rates):
+        # A diverged replica has NaN, which is never the best.
+        mean = loss[:, i].mean(axis=(0, 1))
+        epoch = int(np.nan_to_num(mean, nan=np.inf).argmin())
+        # Amounts are standardised, so R² is 1 - loss.
+        value_there = (1 - loss if train.is_regression else value)[:, i, :, epoch]
+        found.append(
+            {
+                "hidden_units": hidden_units,
+                "optimizer": optimizer,
+                "learning_rate": rate,
+                "epochs": epoch + 1,
+                "loss": float(mean[epoch]),
+                "mean": float(value_there.mean()),
+                "sd": float(value_there.std(ddof=1)),
+                "n": value_there.size,
+                "diverged": int((~np.isfinite(loss[:, i, :, -1])).sum()),
+            }
+        )
+    return found
+
+
+def main(rows: Path, about: Path, table: Table, chosen: Path) -> None:
+    """Try all widths with Adam (or the first optimizer), then the others at the best width.
+
+    Args:
+        rows: the table's rows.
+        about: what is known of them.
+        table: the settings.
+        chosen: Parquet to write, one row per trial, with `best` for the best of its optimizer
+            and of the networks without a hidden layer.
+    """
+    train, _ = stored(rows, about)
+    first, *others = table.optimizers
+    found = [
+        row for units in [0, *table.hidden_units] for row in trials(train, table, units, first)
+    ]
+    deep = [row for row in found if row["hidden_units"]]
+    width = min(deep, key=lambda row: row["loss"])["hidden_units"]
+    found += [row for name in others for row in trials(train, table, width, name)]
+    frame = pl.DataFrame(found)
+    linear = pl.col("hidden_units") == 0
+    best = pl.col("loss") == pl.col("loss").min().over("optimizer", linear)
+    write_parquet(frame.with_columns(best=best), chosen)
+
+
+job.run(main, globals().get("snakemake"))
