@@ -1,0 +1,36 @@
+"""Tables of anyone: read a file, choose target and groups, encode columns, predict new rows.
+
+It is imported on its own, `from nnjax import tables`, since polars and scikit-learn load slowly.
+"""
+
+from nnjax.tables.columns import (
+    Categorical,
+    Columns,
+    Encoded,
+    Numeric,
+    encode,
+    feature_names,
+    learn,
+    made,
+    plain,
+)
+from nnjax.tables.errors import TableError
+from nnjax.tables.files import read_table
+from nnjax.tables.problem import Finding, Problem, problem
+
+__all__ = [
+    "Categorical",
+    "Columns",
+    "Encoded",
+    "Finding",
+    "Numeric",
+    "Problem",
+    "TableError",
+    "encode",
+    "feature_names",
+    "learn",
+    "made",
+    "plain",
+    "problem",
+    "read_table",
+]

@@ -1,0 +1,42 @@
+"""The exception of tables, and the words that its messages share."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class TableError(ValueError):
+    """An unusable table: one sentence says what is wrong, where, what was expected, what to do.
+
+    Example:
+        >>> from nnjax import tables
+        >>> try:
+        ...     tables.read_table("sklearn:irsi")
+        ... except tables.TableError as error:
+        ...     print(error)
+        sklearn:irsi: no such table in scikit-learn; did you mean iris?
+    """
+
+
+def listed(names: Iterable[object], most: int = 5) -> str:
+    """Some names in a sentence, the first of many.
+
+    Example:
+        >>> listed(["a", "b", "c"], most=2)
+        "'a', 'b' and 1 more"
+    """
+    shown = [repr(name) for name in names]
+    more = len(shown) - most
+    return ", ".join(shown[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def near(name: str, names: Iterable[str]) -> list[str]:
+    """Names like a wrong one, without regard to case.
+
+    Example:
+        >>> near("Speces", ["species", "petal width"])
+        ['species']
+    """
+    by_key: dict[str, str] = {}
+    for known in names:
+        by_key.setdefault(known.casefold(), known)
+    return [by_key[key] for key in difflib.get_close_matches(name.casefold(), by_key, 3, 0.6)]

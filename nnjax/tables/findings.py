@@ -1,0 +1,170 @@
+"""What a reader has to know of a table before training: duplicates, gaps, leaks, imbalance."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from nnjax.tables.columns import Categorical, Columns
+
+IMBALANCE = 3.0
+"""Classes are called unbalanced if the largest is so many times the smallest."""
+
+LINEAR = 1 - 1e-9
+"""A column that correlates more with the target is the target in other units."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something found in a table.
+
+    Args:
+        what: was found.
+        where: the column, or what else.
+        count: of rows, values or columns.
+        done: what was done about it.
+
+    Example:
+        >>> print(Finding("missing values", "age", 3, "filled by the median"))
+        missing values, age: 3; filled by the median
+    """
+
+    what: str
+    where: str
+    count: int
+    done: str
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.what}, {self.where}: {self.count}; {self.done}"
+
+
+def about_rows(frame: pl.DataFrame, test: np.ndarray | None) -> list[Finding]:
+    """Rows that are equal in all columns, also between training and test rows.
+
+    Args:
+        frame: the table, without the column that says which rows are test rows.
+        test: which rows are test rows, or None.
+
+    Returns:
+        The findings.
+
+    Example:
+        >>> frame = pl.DataFrame({"a": [1, 1, 2, 1]})
+        >>> for finding in about_rows(frame, np.array([False, False, False, True])):
+        ...     print(finding)
+        rows, equal in all columns: 2; kept
+        test rows, equal to a training row: 1; kept, though they are no test
+    """
+    comparable = frame.select(pl.exclude(pl.Object))
+    hashes = comparable.hash_rows(seed=0)
+    found: list[Finding] = []
+    more = len(hashes) - hashes.n_unique()
+    if more:
+        found.append(Finding("rows", "equal in all columns", more, "kept"))
+    if test is not None:
+        both = hashes.filter(test).is_in(hashes.filter(~test).unique().implode()).sum()
+        if both:
+            done = "kept, though they are no test"
+            found.append(Finding("test rows", "equal to a training row", int(both), done))
+    return found
+
+
+def about_columns(
+    features: pl.DataFrame,
+    columns: Columns,
+    target: str,
+    y: np.ndarray,
+    is_class: bool,
+    groups: str | None,
+    by_group: np.ndarray | None,
+) -> list[Finding]:
+    """What is left out, missing, one-to-one with target or groups, and the classes.
+
+    Args:
+        features: the columns of features.
+        columns: what was learnt of the training rows.
+        target: the name of the target.
+        y: the target.
+        is_class: whether it has classes.
+        groups: the name of the groups, or None.
+        by_group: the group of each row, or None.
+
+    Returns:
+        The findings.
+    """
+    rows = features.height
+    found = [
+        Finding(f"left out ({reason})", name, rows, "no feature")
+        for name, reason in columns.left_out.items()
+    ]
+    for column in columns.used:
+        missing = features[column.name].null_count()
+        if features[column.name].dtype.is_float():
+            missing += int(features[column.name].is_nan().sum())
+        if missing:
+            done = (
+                "a category of their own"
+                if isinstance(column, Categorical)
+                else "filled by the median of the training rows"
+            )
+            found.append(Finding("missing values", column.name, missing, done))
+    kept = "kept; leave the column out if it is not known before the target"
+    for name in _one_to_one(features, y) if is_class else _linear(features, y):
+        found.append(Finding(f"determines the target {target}", name, rows, kept))
+    if by_group is not None:
+        for name in _one_to_one(features, by_group):
+            done = "kept; leave the column out if groups are to be unknown"
+            found.append(Finding(f"determines the group {groups}", name, rows, done))
+    if is_class:
+        found += _about_classes(target, y)
+    return found
+
+
+def _about_classes(target: str, y: np.ndarray) -> list[Finding]:
+    names, counts = np.unique(y, return_counts=True)
+    shown = ", ".join(f"{n} {c}" for n, c in list(zip(names, counts, strict=True))[:20])
+    found = [
+        Finding(
+            f"classes ({shown}{', ...' if len(names) > 20 else ''})", target, len(names), "kept"
+        )
+    ]
+    if counts.max() >= IMBALANCE * counts.min():
+        largest, smallest = names[counts.argmax()], names[counts.argmin()]
+        found.append(
+            Finding(
+                f"unbalanced classes (the smallest is {smallest}, the largest {largest})",
+                target,
+                int(counts.min()),
+                f"kept; who answers {largest} is right in {counts.max() / len(y):.1%} of the rows",
+            )
+        )
+    return found
+
+
+def _one_to_one(features: pl.DataFrame, labels: np.ndarray) -> list[str]:
+    """Columns with a value for each label, and a label for each value."""
+    given = pl.Series("labels", labels.tolist())
+    count = given.n_unique()
+    if count == len(given):
+        return []
+    return [
+        series.name
+        for series in features
+        if not series.dtype.is_nested()
+        and series.n_unique() == count
+        and pl.DataFrame([series.alias("values"), given]).n_unique() == count
+    ]
+
+
+def _linear(features: pl.DataFrame, y: np.ndarray) -> list[str]:
+    """Columns of numbers that are the target in other units."""
+    found = []
+    for series in features:
+        if series.dtype.is_numeric() and not series.null_count():
+            x = series.cast(pl.Float64).to_numpy()
+            spread = x.std() * y.std()
+            r = ((x - x.mean()) * (y - y.mean())).mean() / spread if spread > 0 else 0.0
+            if abs(r) > LINEAR:
+                found.append(series.name)
+    return found

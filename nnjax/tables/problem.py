@@ -1,0 +1,255 @@
+"""What is to be predicted from a table: target, groups and test rows, checked before training."""
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from nnjax.tables.columns import as_text, learn
+from nnjax.tables.errors import TableError, listed
+from nnjax.tables.findings import Finding, about_columns, about_rows
+from nnjax.tables.named import find_column
+
+FEWEST_ROWS = 10
+MOST_VALUES = 20
+"""A target of whole numbers has classes if there are at most so many."""
+
+_CLASSIFICATION, _REGRESSION = "classification", "regression"
+TASKS = (_CLASSIFICATION, _REGRESSION)
+
+_TRAIN, _TEST = {"0", "false", "train"}, {"1", "true", "test"}
+
+
+class Problem(NamedTuple):
+    """A table as a task: rows, what is known of them, and what was found.
+
+    Args:
+        task: "classification" or "regression".
+        target: the name of its column.
+        features: all columns but target, groups and test, for `learn` and `encode`.
+        y: classes as texts, or float64 numbers, (rows,).
+        classes: the classes, sorted; () in regression.
+        groups: the group of each row as text, (rows,), or None.
+        test: which rows are test rows, (rows,), or None.
+        findings: what a reader has to know before training.
+    """
+
+    task: str
+    target: str
+    features: pl.DataFrame
+    y: np.ndarray
+    classes: tuple[str, ...]
+    groups: np.ndarray | None
+    test: np.ndarray | None
+    findings: list[Finding]
+
+    @property
+    def training(self) -> np.ndarray:
+        """Which rows are training rows, (rows,); all, if no test rows are known."""
+        return np.ones(len(self.y), bool) if self.test is None else ~self.test
+
+
+def problem(
+    frame: pl.DataFrame,
+    target: str,
+    *,
+    groups: str | None = None,
+    test: str | None = None,
+    task: str | None = None,
+    folds: int = 5,
+) -> Problem:
+    """Choose target, groups and test rows of a table, and check that they make a task.
+
+    Args:
+        frame: the table.
+        target: the column to predict.
+        groups: a column whose rows belong together, such as a person; None: rows are independent.
+        test: a column that says which rows are test rows (0 and 1, true and false, train and test),
+            or `COLUMN=VALUE`, such as `fold=5`; None: not decided here.
+        task: "classification" or "regression". By default a target of texts, booleans or at most
+            20 different whole numbers has classes.
+        folds: of the cross-validation that each class and the groups must suffice for.
+
+    Returns:
+        The task, without the rows that lack target or group.
+
+    Raises:
+        TableError: if the table makes no such task: a name that it does not have, one class, a
+            class of fewer training rows than folds, too many classes, a class for each group, fewer
+            groups than folds, fewer than 10 rows, no usable column.
+
+    Example:
+        >>> from nnjax import tables
+        >>> task = tables.problem(tables.read_table("sklearn:iris"), "target")
+        >>> task.task, task.classes, task.features.width
+        ('classification', ('setosa', 'versicolor', 'virginica'), 4)
+        >>> print(task.findings[0])
+        rows, equal in all columns: 1; kept
+    """
+    find_column(frame, target, "target")
+    if groups is not None:
+        find_column(frame, groups, "groups")
+    if task not in (None, *TASKS):
+        raise TableError(f"task: expected {' or '.join(TASKS)}, got {task!r}")
+    test_column = None if test is None else _test_column(frame, test)
+    roles = [name for name in (target, groups, test_column) if name is not None]
+    if len({*roles}) < len(roles):
+        raise TableError(
+            f"target, groups and test have to be different columns, got {listed(roles)}"
+        )
+    findings: list[Finding] = []
+    frame = _with_values(frame, [name for name in (target, groups) if name], findings)
+    if frame.height < FEWEST_ROWS:
+        raise TableError(
+            f"{frame.height} rows with a value of {target!r}; expected at least {FEWEST_ROWS}"
+        )
+    is_test = None if test is None else _test_rows(frame, test)
+    task = task or _task(frame[target])
+    is_class = task == _CLASSIFICATION
+    y = _classes(frame[target]) if is_class else _numbers(frame[target])
+    training = np.ones(frame.height, bool) if is_test is None else ~is_test
+    by_group = None if groups is None else as_text(frame[groups]).to_numpy().astype(str)
+    if is_class:
+        _check_classes(target, y, training, folds)
+    if by_group is not None and groups is not None:
+        _check_groups(groups, by_group[training], y[training] if is_class else None, folds)
+    features = frame.drop(roles)
+    columns = learn(features.filter(training))
+    findings += about_rows(frame.drop([test_column] if test_column else []), is_test)
+    if by_group is not None and groups is not None and is_test is not None:
+        both = set(by_group[training]) & set(by_group[~training])
+        if both:
+            done = "kept; a test row is not independent of its group's training rows"
+            findings.append(Finding("groups in training and test rows", groups, len(both), done))
+    findings += about_columns(features, columns, target, y, is_class, groups, by_group)
+    names = tuple(map(str, np.unique(y))) if is_class else ()
+    return Problem(task, target, features, y, names, by_group, is_test, findings)
+
+
+def _with_values(frame: pl.DataFrame, names: list[str], findings: list[Finding]) -> pl.DataFrame:
+    """The rows that have a value in these columns."""
+    for name in names:
+        series = frame[name].fill_nan(None) if frame[name].dtype.is_float() else frame[name]
+        missing = series.is_null()
+        if missing.any():
+            count = int(missing.sum())
+            findings.append(Finding("rows without a value", name, count, "left out"))
+            frame = frame.filter(~missing)
+    return frame
+
+
+# --- test rows ------------------------------------------------------------------------------------
+
+
+def _test_column(frame: pl.DataFrame, test: str) -> str:
+    """The column of `COLUMN` or `COLUMN=VALUE`."""
+    name, equals, _ = test.rpartition("=")
+    if test in frame.columns or not equals:
+        return find_column(frame, test, "test")
+    return find_column(frame, name, "test")
+
+
+def _test_rows(frame: pl.DataFrame, test: str) -> np.ndarray:
+    name, _, value = ("", "", "") if test in frame.columns else test.rpartition("=")
+    if name:
+        series = as_text(frame[name])
+        found = (series == value).fill_null(False)
+        if not found.any():
+            some = series.drop_nulls().unique(maintain_order=True).to_list()
+            raise TableError(
+                f"test: no row has {value!r} in the column {name!r}; it has {listed(some)}"
+            )
+    else:
+        series = as_text(frame[test]).str.strip_chars().str.to_lowercase()
+        wrong = ~series.is_in([*_TRAIN, *_TEST]).fill_null(False)
+        if wrong.any():
+            row = wrong.arg_true()[0]
+            raise TableError(
+                f"test: {frame[test][row]!r} in row {row + 1} of the column {test!r}; expected 0 "
+                "or 1, true or false, train or test, or give COLUMN=VALUE"
+            )
+        found = series.is_in([*_TEST])
+    if found.all() or not found.any():
+        raise TableError(
+            f"test: {test} makes {'all' if found.all() else 'none'} of the {frame.height} rows "
+            "test rows; expected some"
+        )
+    return found.to_numpy().astype(bool)
+
+
+# --- targets --------------------------------------------------------------------------------------
+
+
+def _task(series: pl.Series) -> str:
+    if series.dtype.is_float() and not (series == series.round()).all():
+        return _REGRESSION
+    if series.dtype.is_temporal():
+        return _REGRESSION
+    few = series.n_unique() <= MOST_VALUES
+    return _REGRESSION if series.dtype.is_numeric() and not few else _CLASSIFICATION
+
+
+def _classes(series: pl.Series) -> np.ndarray:
+    if series.dtype.is_nested():
+        raise TableError(f"target {series.name!r} has values of the type {series.dtype}")
+    return as_text(series).to_numpy().astype(str)
+
+
+def _numbers(series: pl.Series) -> np.ndarray:
+    if not series.dtype.is_numeric():
+        numbers = series.cast(pl.String).cast(pl.Float64, strict=False)
+        row = numbers.is_null().arg_true()
+        shown = f", row {row[0] + 1}: {series[row[0]]!r}" if len(row) else ""
+        raise TableError(
+            f"target {series.name!r}{shown}; expected numbers for a regression, or give the task "
+            "classification"
+        )
+    numbers = series.cast(pl.Float64).to_numpy()
+    if not np.isfinite(numbers).all():
+        row = int(np.argmin(np.isfinite(numbers)))
+        raise TableError(
+            f"target {series.name!r}, row {row + 1}: {numbers[row]}; expected finite numbers"
+        )
+    if np.ptp(numbers) == 0:
+        raise TableError(f"target {series.name!r} is {numbers[0]:g} in all rows; nothing to learn")
+    return numbers
+
+
+def _check_classes(target: str, y: np.ndarray, training: np.ndarray, folds: int) -> None:
+    names = np.unique(y)
+    if len(names) == 1:
+        raise TableError(
+            f"target {target!r} has one class, {str(names[0])!r}; expected at least two"
+        )
+    if 3 * len(names) > len(y):
+        raise TableError(
+            f"target {target!r} has {len(names)} classes in {len(y)} rows, more than a third; "
+            "choose another target, or give the task regression if it has numbers"
+        )
+    counts = {str(name): int((y[training] == name).sum()) for name in names}
+    few = {name: count for name, count in counts.items() if count < folds}
+    if few:
+        shown = ", ".join(f"{name!r} {count}" for name, count in list(few.items())[:5])
+        more = f" and {len(few) - 5} more" if len(few) > 5 else ""
+        raise TableError(
+            f"target {target!r} has classes of fewer training rows than the {folds} folds: "
+            f"{shown}{more}; leave them out, join them, or use fewer folds"
+        )
+
+
+def _check_groups(name: str, groups: np.ndarray, y: np.ndarray | None, folds: int) -> None:
+    """Refuse groups of which a fold would have none, or that keep classes apart."""
+    count = len(np.unique(groups))
+    if count < folds:
+        raise TableError(
+            f"groups {name!r}: {count} groups in the training rows, expected at least {folds}, one "
+            "for each fold; use fewer folds"
+        )
+    if y is None:
+        return
+    of_class = {str(c): len(np.unique(groups[y == c])) for c in np.unique(y)}
+    if max(of_class.values()) == 1:
+        raise TableError(
+            f"groups {name!r}: each class is in one group only, so a class that is held out with "
+            "its group cannot be learnt; choose other groups, or none"
+        )

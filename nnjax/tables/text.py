@@ -1,0 +1,184 @@
+"""Tables written as text: the separator, the columns' names, the fields, and the columns' types."""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+
+import polars as pl
+
+from nnjax.tables.errors import TableError, listed
+
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "?", "-")
+LOOKED_AT = 50
+"""Rows from which the separator is found."""
+
+
+def read(where: str, content: str, as_text: Collection[str] = ()) -> pl.DataFrame:
+    """Read a table with separators.
+
+    Args:
+        where: the file's name, for messages.
+        content: its text, with lines that end in \\n.
+        as_text: names of columns that stay as they are written.
+
+    Returns:
+        The table.
+
+    Raises:
+        TableError: if names are missing or double, or a row has another number of fields.
+
+    Example:
+        >>> read("a.csv", "x,y\\n1,a\\n2,b\\n").rows()
+        [(1, 'a'), (2, 'b')]
+    """
+    separator = _separator(content)
+    names = header(where, next(_rows(where, content, separator))[1])
+    table = fields(where, content, separator, names)
+    if not table.height:
+        raise TableError(f"{where} has column names and no rows; expected at least one row")
+    return typed(table, as_text, decimal_comma=separator == ";")
+
+
+def header(where: str, given: Sequence[str]) -> list[str]:
+    """The names of the columns; one without a name is called by its number."""
+    names = [name.strip() or f"column {i}" for i, name in enumerate(given, 1)]
+    double = [name for name, count in Counter(names).items() if count > 1]
+    if double:
+        places = [i for i, name in enumerate(names, 1) if name == double[0]]
+        raise TableError(
+            f"{where}, line 1: {listed(double)} names more than one column (columns "
+            f"{', '.join(map(str, places))}); expected different names, so rename them, or add a "
+            "line of names if the file has none"
+        )
+    return names
+
+
+def fields(where: str, content: str, separator: str, names: Sequence[str]) -> pl.DataFrame:
+    """The fields of the rows below the header, as texts."""
+    rows = io.BytesIO(_without_empty_lines(where, content, separator).encode())
+    try:
+        table = pl.read_csv(rows, separator=separator, infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        _check_lengths(where, content, separator, len(names))
+        raise TableError(f"{where} cannot be read: {str(error).splitlines()[0]}") from None
+    # polars fills short rows with nulls.
+    if table.width != len(names) or table[:, -1].has_nulls():
+        _check_lengths(where, content, separator, len(names))
+    table.columns = list(names)
+    return table
+
+
+def typed(
+    table: pl.DataFrame, as_text: Collection[str] = (), *, decimal_comma: bool = False
+) -> pl.DataFrame:
+    """Texts as what they stand for, column by column; missing values as null.
+
+    Example:
+        >>> typed(pl.DataFrame({"a": ["1", "NA"], "b": ["x", "?"]})).rows()
+        [(1, 'x'), (None, None)]
+    """
+    stripped = table.select(pl.all().str.strip_chars().replace(list(MISSING), None))
+    return pl.DataFrame(
+        [column if column.name in as_text else _typed(column, decimal_comma) for column in stripped]
+    )
+
+
+def _typed(column: pl.Series, decimal_comma: bool) -> pl.Series:
+    """One column as the first type that all of its values have."""
+    present = column.drop_nulls()
+    if not len(present):
+        return column
+    for convert in (*_CONVERSIONS, *([_decimal_comma] if decimal_comma else [])):
+        # The first values decide most types: a long column of texts is not converted in vain.
+        if not convert(present.head(20)).has_nulls() and not convert(present).has_nulls():
+            return convert(column)
+    return column
+
+
+def _whole(column: pl.Series) -> pl.Series:
+    return column.cast(pl.Int64, strict=False)
+
+
+def _number(column: pl.Series) -> pl.Series:
+    return column.cast(pl.Float64, strict=False)
+
+
+def _decimal_comma(column: pl.Series) -> pl.Series:
+    return _number(column.str.replace(",", ".", literal=True))
+
+
+def _boolean(column: pl.Series) -> pl.Series:
+    known = {"true": True, "false": False}
+    lower = column.str.to_lowercase()
+    return lower.replace_strict(known, default=None, return_dtype=pl.Boolean)
+
+
+def _date(column: pl.Series) -> pl.Series:
+    return column.str.to_date("%Y-%m-%d", strict=False)
+
+
+def _moment(column: pl.Series) -> pl.Series:
+    spaced = column.str.replace("T", " ", literal=True)
+    return spaced.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False)
+
+
+_CONVERSIONS = (_whole, _number, _boolean, _date, _moment)
+
+
+# --- rows and their lengths -----------------------------------------------------------------------
+
+
+def _rows(where: str, content: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Line number and fields of each row, without empty lines."""
+    reader = csv.reader(io.StringIO(content), delimiter=separator, strict=True)
+    line = 1
+    try:
+        for row in reader:
+            if row:
+                yield line, row
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise TableError(
+            f"{where}, line {line}: {error}; expected fields separated by "
+            f"{SEPARATORS[separator]}, and quotes in pairs"
+        ) from None
+
+
+def _separator(content: str) -> str:
+    """The separator that gives the first rows the same number of fields, and most of them."""
+    head = "\n".join(content.split("\n", LOOKED_AT)[:LOOKED_AT])
+    best, separator = (0.0, 1), ","
+    for candidate in SEPARATORS:
+        lengths = [len(row) for row in csv.reader(io.StringIO(head), delimiter=candidate) if row]
+        if lengths and lengths[0] > 1:
+            rank = (lengths.count(lengths[0]) / len(lengths), lengths[0])
+            if rank > best:
+                best, separator = rank, candidate
+    return separator
+
+
+def _without_empty_lines(where: str, content: str, separator: str) -> str:
+    """The text without empty lines, of which polars makes rows of nulls."""
+    content = content.strip("\n")
+    if "\n\n" not in content:
+        return content
+    if '"' not in content:
+        return re.sub("\n+", "\n", content)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter=separator, lineterminator="\n")
+    writer.writerows(row for _, row in _rows(where, content, separator))
+    return buffer.getvalue()
+
+
+def _check_lengths(where: str, content: str, separator: str, expected: int) -> None:
+    """Refuse the first row that has another number of fields than the header."""
+    for line, row in _rows(where, content, separator):
+        if len(row) != expected:
+            raise TableError(
+                f"{where}, line {line}: {len(row)} fields, expected {expected} as in the header, "
+                f"separated by {SEPARATORS[separator]}; mend the line, or quote fields that "
+                "contain the separator"
+            )
