@@ -15,6 +15,7 @@ MOST_VALUES = 20
 """A target of whole numbers has classes if there are at most so many."""
 
 _CLASSIFICATION, _REGRESSION = "classification", "regression"
+ROW = "row of the table, from 0"
 TASKS = (_CLASSIFICATION, _REGRESSION)
 
 _TRAIN, _TEST = {"0", "false", "train"}, {"1", "true", "test"}
@@ -32,6 +33,7 @@ class Problem(NamedTuple):
         groups: the group of each row as text, (rows,), or None.
         test: which rows are test rows, (rows,), or None.
         findings: what a reader has to know before training.
+        rows: the numbers of the rows in the table, from 0, (rows,).
     """
 
     task: str
@@ -42,6 +44,7 @@ class Problem(NamedTuple):
     groups: np.ndarray | None
     test: np.ndarray | None
     findings: list[Finding]
+    rows: np.ndarray
 
     @property
     def training(self) -> np.ndarray:
@@ -98,11 +101,13 @@ def problem(
             f"target, groups and test have to be different columns, got {listed(roles)}"
         )
     findings: list[Finding] = []
+    frame = frame.with_row_index(ROW)
     frame = _with_values(frame, [name for name in (target, groups) if name], findings)
     if frame.height < FEWEST_ROWS:
         raise TableError(
             f"{frame.height} rows with a value of {target!r}; expected at least {FEWEST_ROWS}"
         )
+    rows, frame = frame[ROW].to_numpy(), frame.drop(ROW)
     is_test = None if test is None else _test_rows(frame, test)
     task = task or _task(frame[target])
     is_class = task == _CLASSIFICATION
@@ -123,7 +128,7 @@ def problem(
             findings.append(Finding("groups in training and test rows", groups, len(both), done))
     findings += about_columns(features, columns, target, y, is_class, groups, by_group)
     names = tuple(map(str, np.unique(y))) if is_class else ()
-    return Problem(task, target, features, y, names, by_group, is_test, findings)
+    return Problem(task, target, features, y, names, by_group, is_test, findings, rows)
 
 
 def _with_values(frame: pl.DataFrame, names: list[str], findings: list[Finding]) -> pl.DataFrame:

@@ -1,12 +1,14 @@
 """Tune scikit-learn's models on the folds of the training rows, and predict the test rows."""
 
 import json
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+from tqdm import tqdm
 
 from workflow.lib import job
 from workflow.lib.runs.classifiers import points, words
@@ -46,8 +48,8 @@ def main(rows: Path, about: Path, table: Table, predictions: Path) -> None:
     train, test = stored(rows, about)
     parts = folds(train, table.folds)
     smallest = min(len(known) for known, _ in parts)
-    found = {}
-    for name, (make, grid) in models(train.is_regression, len(train.y)).items():
+    every, found = models(train.is_regression, len(train.y)), {}
+    for name, (make, grid) in tqdm(every.items(), desc="baselines", file=sys.stderr):
         grid = {
             key: [v for v in values if key != "n_neighbors" or v <= smallest]
             for key, values in grid.items()

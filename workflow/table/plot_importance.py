@@ -44,7 +44,7 @@ def main(importance: Path, about: Path, svg: Path, png: Path) -> None:
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("R² lost" if regression else "accuracy lost (points)")
 
-    page = style.Page(6.6, 1.5 + 0.24 * rows.height, "Columns that the network uses", footer)
+    page = style.Page(8.2, 1.5 + 0.24 * rows.height, "Columns that the network uses", footer)
     style.render(page, draw, svg, png)
 
 

@@ -40,7 +40,7 @@ def main(curve: Path, about: Path, svg: Path, png: Path) -> None:
         axes.set_xlabel("training rows")
         axes.set_ylabel("R² on the test rows" if regression else "test accuracy (%)")
 
-    style.render(style.Page(5.6, 3.6, "More rows, more accuracy?", footer), draw, svg, png)
+    style.render(style.Page(8.2, 3.4, "More rows, more accuracy?", footer), draw, svg, png)
 
 
 job.run(main, globals().get("snakemake"))

@@ -13,7 +13,7 @@ from nnjax import tables
 from workflow.lib import job
 from workflow.lib.runs.folds import SPLIT_SEED
 from workflow.lib.tables import write_parquet, write_text
-from workflow.table.rows import GROUP, TARGET, TEST
+from workflow.table.rows import GROUP, NUMBER, TARGET, TEST
 from workflow.table.settings import Table
 
 
@@ -53,7 +53,7 @@ def main(table: Table, rows: Path, about: Path) -> None:
     classes = [str(name) for name in problem.classes] if is_class else None
     y = np.unique(problem.y, return_inverse=True)[1] if is_class else problem.y
     test = split(problem, table.test_share) if problem.test is None else problem.test
-    own = {TARGET: y, TEST: test}
+    own = {TARGET: y, TEST: test, NUMBER: problem.rows}
     if problem.groups is not None:
         own[GROUP] = problem.groups
     write_parquet(problem.features.with_columns(**{k: pl.Series(v) for k, v in own.items()}), rows)

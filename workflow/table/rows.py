@@ -11,22 +11,27 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 from nnjax import tables
 from workflow.lib.runs.folds import SPLIT_SEED, Fold
 
-TARGET, GROUP, TEST = "target of the study", "group of the study", "test row of the study"
+TARGET, GROUP = "target of the study", "group of the study"
+TEST, NUMBER = "test row of the study", "row number of the study"
 """Columns that the job which reads the table adds."""
 
 
 class Rows(NamedTuple):
-    """Rows of a table: columns to predict from, targets (class numbers, or amounts), groups."""
+    """Rows of a table: columns to predict from, targets (class numbers, or amounts), groups.
+
+    `numbers` are those of the rows in the table, from 0.
+    """
 
     frame: pl.DataFrame
     y: np.ndarray
     groups: np.ndarray | None
     classes: list[str] | None
+    numbers: np.ndarray
 
     def where(self, chosen: np.ndarray) -> "Rows":
         """Some of the rows, by number."""
         groups = None if self.groups is None else self.groups[chosen]
-        return Rows(self.frame[chosen], self.y[chosen], groups, self.classes)
+        return Rows(self.frame[chosen], self.y[chosen], groups, self.classes, self.numbers[chosen])
 
     @property
     def is_regression(self) -> bool:
@@ -44,12 +49,13 @@ class Encoded(NamedTuple):
 def stored(path: Path, about: Path) -> tuple[Rows, Rows]:
     """The training rows and the test rows."""
     found, described = pl.read_parquet(path), json.loads(about.read_text(encoding="utf-8"))
-    own = [name for name in (TARGET, GROUP, TEST) if name in found.columns]
+    own = [name for name in (TARGET, GROUP, TEST, NUMBER) if name in found.columns]
     rows = Rows(
         found.drop(own),
         found[TARGET].to_numpy(),
         found[GROUP].to_numpy() if GROUP in found.columns else None,
         described["classes"],
+        found[NUMBER].to_numpy(),
     )
     test = found[TEST].to_numpy()
     return rows.where(np.flatnonzero(~test)), rows.where(np.flatnonzero(test))

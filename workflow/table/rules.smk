@@ -1,6 +1,6 @@
 # The same study on a table of one's own: not part of the study, asked for by name
 # (`snakemake --cores 8 table --config table=my.csv target=label`).
-TABLE_FIGURES = ["comparison", "tuning", "outcome", "rows", "importance"]
+TABLE_FIGURES = ["comparison", "tuning", "epochs", "outcome", "rows", "importance"]
 
 if TABLE is None:
     if workflow.is_main_process and "table" in parse_args(sys.argv[1:])[1].targets:

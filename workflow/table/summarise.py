@@ -188,7 +188,8 @@ def main(
     check = Check(what="better than the best baseline", rule="more", published="k")
     deciding = content["difference_to_best_baseline"]
     verdict = judge(deciding, check, ledger)
-    hardest = np.argsort(values[main_key].mean(axis=0), kind="stable")[:10]
+    mean = values[main_key].mean(axis=0)
+    hardest = [i for i in np.argsort(mean, kind="stable")[:10] if mean[i] < 1]
     write_text(
         json.dumps(
             {
@@ -203,7 +204,7 @@ def main(
                 "needed": power.needed(deciding, check, ledger),
                 "hardest": [
                     {
-                        "row": int(i),
+                        "row": int(test.numbers[i]) + 1,
                         "target": _named(test, test.y[i]),
                         "score": float(values[main_key][:, i].mean()),
                         "predicted": _named(test, _usual(every[main_key]["predicted"][:, i])),

@@ -1,20 +1,22 @@
 """Choose width, learning rate, optimizer's rate and epochs of the networks by cross-validation."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from tqdm import tqdm
 
 from workflow.lib import job
 from workflow.lib.runs.folds import of_one_shape
 from workflow.lib.tables import write_parquet
 from workflow.table.networks import trained
-from workflow.table.rows import encoded, folds, stored
+from workflow.table.rows import Rows, encoded, folds, stored
 from workflow.table.settings import Table
 
 
-def trials(train: Any, table: Table, hidden_units: int, optimizer: str) -> list[dict[str, Any]]:
+def trials(train: Rows, table: Table, hidden_units: int, optimizer: str) -> list[dict[str, Any]]:
     """One row per learning rate: its best epoch, with accuracy and loss over folds and seeds."""
     rates = table.optimizers[optimizer]  # pyright: ignore[reportArgumentType]
     losses, values = [], []
@@ -35,8 +37,7 @@ def trials(train: Any, table: Table, hidden_units: int, optimizer: str) -> list[
         # A diverged replica has NaN, which is never the best.
         mean = loss[:, i].mean(axis=(0, 1))
         epoch = int(np.nan_to_num(mean, nan=np.inf).argmin())
-        # Amounts are standardised, so R² is 1 - loss.
-        value_there = (1 - loss if train.is_regression else value)[:, i, :, epoch]
+        there = values_of(train, loss, value)[:, i, :, epoch]
         found.append(
             {
                 "hidden_units": hidden_units,
@@ -44,13 +45,20 @@ def trials(train: Any, table: Table, hidden_units: int, optimizer: str) -> list[
                 "learning_rate": rate,
                 "epochs": epoch + 1,
                 "loss": float(mean[epoch]),
-                "mean": float(value_there.mean()),
-                "sd": float(value_there.std(ddof=1)),
-                "n": value_there.size,
+                "mean": float(there.mean()),
+                "sd": float(there.std(ddof=1)),
+                "n": there.size,
+                "losses": mean.tolist(),
+                "values": values_of(train, loss, value)[:, i].mean(axis=(0, 1)).tolist(),
                 "diverged": int((~np.isfinite(loss[:, i, :, -1])).sum()),
             }
         )
     return found
+
+
+def values_of(train: Rows, loss: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Accuracy, or R²: amounts are standardised, so it is 1 - loss."""
+    return 1 - loss if train.is_regression else value
 
 
 def main(rows: Path, about: Path, table: Table, chosen: Path) -> None:
@@ -60,17 +68,23 @@ def main(rows: Path, about: Path, table: Table, chosen: Path) -> None:
         rows: the table's rows.
         about: what is known of them.
         table: the settings.
-        chosen: Parquet to write, one row per trial, with `best` for the best of its optimizer
-            and of the networks without a hidden layer.
+        chosen: Parquet to write, one row per trial, with the held-out loss and value of each epoch,
+            and `best` for the best of its optimizer and of the networks without a hidden layer.
     """
     train, _ = stored(rows, about)
     first, *others = table.optimizers
-    found = [
-        row for units in [0, *table.hidden_units] for row in trials(train, table, units, first)
-    ]
-    deep = [row for row in found if row["hidden_units"]]
-    width = min(deep, key=lambda row: row["loss"])["hidden_units"]
-    found += [row for name in others for row in trials(train, table, width, name)]
+    widths = [0, *table.hidden_units]
+    with tqdm(total=len(widths) + len(others), desc="networks", file=sys.stderr) as bar:
+
+        def tried(hidden_units: int, optimizer: str) -> list[dict[str, Any]]:
+            rows = trials(train, table, hidden_units, optimizer)
+            bar.update()
+            return rows
+
+        found = [row for units in widths for row in tried(units, first)]
+        deep = [row for row in found if row["hidden_units"]]
+        width = min(deep, key=lambda row: row["loss"])["hidden_units"]
+        found += [row for name in others for row in tried(width, name)]
     frame = pl.DataFrame(found)
     linear = pl.col("hidden_units") == 0
     best = pl.col("loss") == pl.col("loss").min().over("optimizer", linear)

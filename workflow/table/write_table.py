@@ -13,6 +13,7 @@ from workflow.table.settings import Table
 ALT = {
     "comparison": "Test accuracy of every model, with its interval",
     "outcome": "Confusion matrix and calibration, or predictions and errors, of the chosen network",
+    "epochs": "Held-out loss and accuracy of the best trials, by epoch",
     "rows": "Accuracy over the number of training rows",
     "importance": "Accuracy lost if a column is permuted",
     "tuning": "Held-out accuracy of every trial of the networks",
