@@ -7,7 +7,6 @@ from nnjax import augment, codes, initializers
 from nnjax.combine import parallel, residual, serial
 from nnjax.core import Layer, Loss, Penalty, value_and_grad
 from nnjax.datasets.errors import DataError
-from nnjax.differentiable import differentiable
 from nnjax.epoch import History
 from nnjax.layers.activations import (
     elu,
@@ -25,6 +24,7 @@ from nnjax.layers.batch_norm import BatchNorm, batch_norm, population_statistics
 from nnjax.layers.conv import Convolution, conv1d, conv2d
 from nnjax.layers.conv_transpose import conv1d_transpose, conv2d_transpose
 from nnjax.layers.dense import Dense, dense
+from nnjax.layers.differentiable import differentiable
 from nnjax.layers.dropout import dropout
 from nnjax.layers.embedding import Embedding, PositionEmbedding, embedding, position_embedding
 from nnjax.layers.gru import GRU, gru

@@ -90,19 +90,22 @@ class Estimator(BaseEstimator):
 
     # --- files ------------------------------------------------------------------------------------
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, about: Any = None) -> None:
         """Write the trained estimator to a file, without pickle.
 
         Args:
             path: the file, usually ending in `.npz`. `nn.load` reads network and parameters of it.
+            about: anything else to keep, of dicts, lists, texts and numbers: the columns of a
+                table, units, a source. `nn.load(path).about["about"]` has it.
 
         Raises:
-            ValueError: if a setting or a layer is not of this library, naming it.
+            ValueError: if a setting or a layer is not of this library, naming it, or `about` is of
+                other things.
             NotFittedError: if the estimator is not trained.
         """
         check_is_fitted(self)
         names = getattr(self, "feature_names_in_", None)
-        about = {
+        described = {
             "estimator": type(self).__name__,
             "settings": {
                 name: self._plain(name, value) for name, value in self.get_params(False).items()
@@ -111,8 +114,9 @@ class Estimator(BaseEstimator):
             "feature_names": None if names is None else list(names),
             "dtype": self._given_dtype.name,
             "one_dimensional": getattr(self, "_one_dimensional", None),
+            "about": about,
         }
-        save(path, self.params_, self.network_, getattr(self, "classes_", None), about)
+        save(path, self.params_, self.network_, getattr(self, "classes_", None), described)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -16,6 +16,7 @@ from nnjax.tables.columns import (
 )
 from nnjax.tables.errors import TableError
 from nnjax.tables.files import read_table
+from nnjax.tables.predict import about_table, predict_table
 from nnjax.tables.problem import Finding, Problem, problem
 
 __all__ = [
@@ -26,11 +27,13 @@ __all__ = [
     "Numeric",
     "Problem",
     "TableError",
+    "about_table",
     "encode",
     "feature_names",
     "learn",
     "made",
     "plain",
+    "predict_table",
     "problem",
     "read_table",
 ]

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 import polars as pl
 
 from nnjax.tables import text
-from nnjax.tables.errors import TableError
+from nnjax.tables.errors import TableError, counted
 
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 _ATTRIBUTE = re.compile(rf"@attribute\s+({_QUOTED}|[^\s{{]+)\s*(.+)", re.IGNORECASE)
@@ -109,8 +109,8 @@ def _rows(where: str, lines: Iterator[tuple[int, str]], expected: int) -> Iterat
             count = row.count(",") + 1
         if count != expected:
             raise TableError(
-                f"{where}, line {number}: {count} fields, expected {expected}, one for each "
-                "attribute"
+                f"{where}, line {number}: {counted(count, 'field')}, expected {expected}, one for "
+                "each attribute"
             )
         yield number, row
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import psutil
 
-from nnjax.tables.errors import TableError, listed, near
+from nnjax.tables.errors import TableError, counted, listed, near
 
 MOST_CATEGORIES = 1000
 """A column of texts with more categories is left out; each of them would be a feature."""
@@ -21,6 +21,9 @@ NEARLY_EVERY = 0.5
 DENSE, ENOUGH = 0.5, 10
 """A column of whole numbers, all different, that are this share of those between its least and
 greatest one numbers the rows, if there are so many."""
+
+ONE_VALUE = "one value"
+"""Why a column is left out that is the same in all rows."""
 
 _DAY = 86_400_000_000  # microseconds
 
@@ -248,7 +251,7 @@ def _made(data: Any) -> Numeric | Categorical:
 
 def _learnt(series: pl.Series) -> Numeric | Categorical | str:
     """What is learnt of a column, or why it is left out."""
-    if series.dtype.is_nested() or series.dtype in (pl.Binary, pl.Object):
+    if not is_flat(series):
         return f"values of the type {series.dtype}"
     values = series if _is_text(series.dtype) else _numbers(series)
     present = values.drop_nulls()
@@ -256,10 +259,10 @@ def _learnt(series: pl.Series) -> Numeric | Categorical | str:
     if not count:
         return "no value"
     if count == 1 and len(present) == len(values):
-        return f"one value, {_short(series[0])}"
+        return f"{ONE_VALUE}, {_short(series[0])}"
     if _is_text(series.dtype):
         if count > NEARLY_EVERY * len(present):
-            return f"{count} texts in {len(present)} rows, as names or ids{_spoilt(present)}"
+            return f"{count} texts in {len(present)} rows, as names or ids{spoilt(present)}"
         if count > MOST_CATEGORIES:
             return f"{count} categories, more than {MOST_CATEGORIES}"
         categories: list[str | None] = sorted(present.cast(pl.String).unique())
@@ -277,9 +280,14 @@ def _numbers_rows(series: pl.Series) -> bool:
     return len(series) >= ENOUGH and len(series) >= DENSE * (high - low + 1)
 
 
-def _spoilt(texts: pl.Series) -> str:
-    """What keeps a column of numbers from being one."""
-    wrong = texts.cast(pl.Float64, strict=False).is_null()
+def spoilt(texts: pl.Series) -> str:
+    """What keeps texts from being numbers, if most of them are.
+
+    Example:
+        >>> spoilt(pl.Series(["1", "2", "3", "4 kg"]))
+        "; 3 are numbers, '4 kg' is not"
+    """
+    wrong = texts.cast(pl.String).cast(pl.Float64, strict=False).is_null()
     if 2 * wrong.sum() >= len(texts):
         return ""
     return f"; {len(texts) - wrong.sum()} are numbers, {_short(texts.filter(wrong)[0])} is not"
@@ -288,6 +296,16 @@ def _spoilt(texts: pl.Series) -> str:
 def _short(value: Any) -> str:
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+def is_flat(series: pl.Series) -> bool:
+    """Whether values are numbers, texts, booleans or dates.
+
+    Example:
+        >>> is_flat(pl.Series([1])), is_flat(pl.Series([[1]]))
+        (True, False)
+    """
+    return not series.dtype.is_nested() and series.dtype not in (pl.Binary, pl.Object)
 
 
 def _is_text(dtype: pl.DataType) -> bool:
@@ -324,19 +342,15 @@ def _check_names(frame: pl.DataFrame, columns: Columns) -> None:
     if missing:
         alike = [f"{name!r}" for name in near(missing[0], surplus or frame.columns)]
         raise TableError(
-            f"the table lacks {_count(len(missing), 'column')}, {listed(missing)}"
+            f"the table lacks {counted(len(missing), 'column')}, {listed(missing)}"
             + (f"; is {alike[0]} what {missing[0]!r} was?" if alike else "")
             + f"; expected the {len(needed)} columns of the training rows, in any order"
         )
     if surplus:
         raise TableError(
-            f"the table has {_count(len(surplus), 'column')} more than the training rows, "
+            f"the table has {counted(len(surplus), 'column')} more than the training rows, "
             f"{listed(surplus)}; leave them out"
         )
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}" + ("s" if count != 1 else "")
 
 
 def _names(column: Numeric | Categorical) -> list[str]:
@@ -367,7 +381,7 @@ def _as_numbers(series: pl.Series, column: Numeric) -> pl.Series:
         row = (wrong & series.is_not_null()).arg_true()
         shown = f", row {row[0] + 1}: {_short(series[row[0]])}" if len(row) else " has texts"
         raise TableError(f"column {column.name!r}{shown}; expected {kind}, as in the training rows")
-    if series.dtype.is_nested() or series.dtype.is_temporal() != column.days:
+    if not is_flat(series) or series.dtype.is_temporal() != column.days:
         raise TableError(
             f"column {column.name!r} has values of the type {series.dtype}; expected {kind}, as in "
             "the training rows"
@@ -377,7 +391,7 @@ def _as_numbers(series: pl.Series, column: Numeric) -> pl.Series:
 
 def _put_categories(part: np.ndarray, series: pl.Series, column: Categorical) -> int:
     """Write a column of categories; how many are unknown."""
-    if series.dtype.is_nested():
+    if not is_flat(series):
         raise TableError(
             f"column {column.name!r} has values of the type {series.dtype}; expected texts"
         )

@@ -29,6 +29,16 @@ def listed(names: Iterable[object], most: int = 5) -> str:
     return ", ".join(shown[:most]) + (f" and {more} more" if more > 0 else "")
 
 
+def counted(count: int, what: str) -> str:
+    """A count of things.
+
+    Example:
+        >>> counted(1, "row"), counted(2, "class")
+        ('1 row', '2 classes')
+    """
+    return f"{count} {what}" + ("" if count == 1 else "es" if what.endswith("s") else "s")
+
+
 def near(name: str, names: Iterable[str]) -> list[str]:
     """Names like a wrong one, without regard to case.
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from nnjax.tables.columns import Categorical, Columns
+from nnjax.tables.columns import ONE_VALUE, Categorical, Columns, is_flat
+from nnjax.tables.errors import listed
 
 IMBALANCE = 3.0
 """Classes are called unbalanced if the largest is so many times the smallest."""
@@ -56,8 +57,7 @@ def about_rows(frame: pl.DataFrame, test: np.ndarray | None) -> list[Finding]:
         rows, equal in all columns: 2; kept
         test rows, equal to a training row: 1; kept, though they are no test
     """
-    comparable = frame.select(pl.exclude(pl.Object))
-    hashes = comparable.hash_rows(seed=0)
+    hashes = pl.DataFrame([series for series in frame if is_flat(series)]).hash_rows(seed=0)
     found: list[Finding] = []
     more = len(hashes) - hashes.n_unique()
     if more:
@@ -94,10 +94,15 @@ def about_columns(
         The findings.
     """
     rows = features.height
+    reasons = columns.left_out
+    constant = [name for name, reason in reasons.items() if reason.startswith(ONE_VALUE)]
     found = [
         Finding(f"left out ({reason})", name, rows, "no feature")
-        for name, reason in columns.left_out.items()
+        for name, reason in reasons.items()
+        if name not in constant
     ]
+    if constant:
+        found.append(Finding("columns of one value", listed(constant), len(constant), "left out"))
     for column in columns.used:
         missing = features[column.name].null_count()
         if features[column.name].dtype.is_float():
@@ -151,7 +156,7 @@ def _one_to_one(features: pl.DataFrame, labels: np.ndarray) -> list[str]:
     return [
         series.name
         for series in features
-        if not series.dtype.is_nested()
+        if is_flat(series)
         and series.n_unique() == count
         and pl.DataFrame([series.alias("values"), given]).n_unique() == count
     ]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from nnjax.tables.columns import as_text, learn
+from nnjax.tables.columns import as_text, is_flat, learn, spoilt
 from nnjax.tables.errors import TableError, listed
 from nnjax.tables.findings import Finding, about_columns, about_rows
 from nnjax.tables.named import find_column
@@ -13,6 +13,8 @@ from nnjax.tables.named import find_column
 FEWEST_ROWS = 10
 MOST_VALUES = 20
 """A target of whole numbers has classes if there are at most so many."""
+
+MOST_CLASSES = 1000
 
 _CLASSIFICATION, _REGRESSION = "classification", "regression"
 ROW = "row of the table, from 0"
@@ -26,7 +28,7 @@ class Problem(NamedTuple):
 
     Args:
         task: "classification" or "regression".
-        target: the name of its column.
+        roles: the names of the columns that are no features, by "target", "groups" and "test".
         features: all columns but target, groups and test, for `learn` and `encode`.
         y: classes as texts, or float64 numbers, (rows,).
         classes: the classes, sorted; () in regression.
@@ -37,7 +39,7 @@ class Problem(NamedTuple):
     """
 
     task: str
-    target: str
+    roles: dict[str, str]
     features: pl.DataFrame
     y: np.ndarray
     classes: tuple[str, ...]
@@ -95,10 +97,11 @@ def problem(
     if task not in (None, *TASKS):
         raise TableError(f"task: expected {' or '.join(TASKS)}, got {task!r}")
     test_column = None if test is None else _test_column(frame, test)
-    roles = [name for name in (target, groups, test_column) if name is not None]
-    if len({*roles}) < len(roles):
+    given = {"target": target, "groups": groups, "test": test_column}
+    roles = {role: name for role, name in given.items() if name is not None}
+    if len({*roles.values()}) < len(roles):
         raise TableError(
-            f"target, groups and test have to be different columns, got {listed(roles)}"
+            f"target, groups and test have to be different columns, got {listed(roles.values())}"
         )
     findings: list[Finding] = []
     frame = frame.with_row_index(ROW)
@@ -118,7 +121,7 @@ def problem(
         _check_classes(target, y, training, folds)
     if by_group is not None and groups is not None:
         _check_groups(groups, by_group[training], y[training] if is_class else None, folds)
-    features = frame.drop(roles)
+    features = frame.drop(roles.values())
     columns = learn(features.filter(training))
     findings += about_rows(frame.drop([test_column] if test_column else []), is_test)
     if by_group is not None and groups is not None and is_test is not None:
@@ -128,7 +131,7 @@ def problem(
             findings.append(Finding("groups in training and test rows", groups, len(both), done))
     findings += about_columns(features, columns, target, y, is_class, groups, by_group)
     names = tuple(map(str, np.unique(y))) if is_class else ()
-    return Problem(task, target, features, y, names, by_group, is_test, findings, rows)
+    return Problem(task, roles, features, y, names, by_group, is_test, findings, rows)
 
 
 def _with_values(frame: pl.DataFrame, names: list[str], findings: list[Finding]) -> pl.DataFrame:
@@ -195,7 +198,7 @@ def _task(series: pl.Series) -> str:
 
 
 def _classes(series: pl.Series) -> np.ndarray:
-    if series.dtype.is_nested():
+    if not is_flat(series):
         raise TableError(f"target {series.name!r} has values of the type {series.dtype}")
     return as_text(series).to_numpy().astype(str)
 
@@ -226,10 +229,12 @@ def _check_classes(target: str, y: np.ndarray, training: np.ndarray, folds: int)
         raise TableError(
             f"target {target!r} has one class, {str(names[0])!r}; expected at least two"
         )
-    if 3 * len(names) > len(y):
+    if len(names) > min(MOST_CLASSES, len(y) // 3):
+        most = "a third" if len(names) <= MOST_CLASSES else MOST_CLASSES
         raise TableError(
-            f"target {target!r} has {len(names)} classes in {len(y)} rows, more than a third; "
-            "choose another target, or give the task regression if it has numbers"
+            f"target {target!r} has {len(names)} classes in {len(y)} rows, more than {most}"
+            f"{spoilt(pl.Series(names))}; choose another target, or the task regression if it has "
+            "numbers"
         )
     counts = {str(name): int((y[training] == name).sum()) for name in names}
     few = {name: count for name, count in counts.items() if count < folds}

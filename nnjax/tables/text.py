@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 import polars as pl
 
-from nnjax.tables.errors import TableError, listed
+from nnjax.tables.errors import TableError, counted, listed
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "?", "-")
@@ -178,7 +178,7 @@ def _check_lengths(where: str, content: str, separator: str, expected: int) -> N
     for line, row in _rows(where, content, separator):
         if len(row) != expected:
             raise TableError(
-                f"{where}, line {line}: {len(row)} fields, expected {expected} as in the header, "
-                f"separated by {SEPARATORS[separator]}; mend the line, or quote fields that "
-                "contain the separator"
+                f"{where}, line {line}: {counted(len(row), 'field')}, expected {expected} as in "
+                f"the header, separated by {SEPARATORS[separator]}; mend the line, or quote fields "
+                "that contain the separator"
             )
