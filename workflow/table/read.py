@@ -32,17 +32,18 @@ def split(problem: tables.Problem, share: float) -> np.ndarray:
     return test
 
 
-def main(table: Table, rows: Path, about: Path) -> None:
+def main(table: Table, source: list[Path], rows: Path, about: Path) -> None:
     """Write the rows, and what is known of them; print it too.
 
     Args:
         table: what is asked for.
+        source: the file; none of a set of scikit-learn.
         rows: Parquet to write: the columns to predict from, the target, the group, and whether the
             row is for testing.
         about: JSON to write: task, classes, findings, counts and the table's fingerprint.
     """
     try:
-        frame = tables.read_table(table.file)
+        frame = tables.read_table(source[0] if source else table.file)
         problem = tables.problem(
             frame, table.target, groups=table.groups, test=table.test, task=table.task,
             folds=table.folds,
@@ -58,7 +59,7 @@ def main(table: Table, rows: Path, about: Path) -> None:
         own[GROUP] = problem.groups
     write_parquet(problem.features.with_columns(**{k: pl.Series(v) for k, v in own.items()}), rows)
     findings = [dataclasses.asdict(found) for found in problem.findings]
-    content = table.file.encode() if not table.is_file else Path(table.file).read_bytes()
+    content = source[0].read_bytes() if source else table.file.encode()
     described = {
         "file": table.file,
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -79,8 +80,8 @@ def main(table: Table, rows: Path, about: Path) -> None:
         f"{table.file}: {len(y)} rows, {int(test.sum())} of them for testing, "
         f"{problem.features.width} columns, {problem.task} of {table.target}"
     )
-    for finding in findings:
-        print("  {what}: {where} ({count}); {done}".format(**finding))
+    for finding in problem.findings:
+        print(f"  {finding}")
 
 
 job.run(main, globals().get("snakemake"))

@@ -9,6 +9,11 @@ if TABLE is None:
             "snakemake --cores 8 table --config table=my.csv target=label"
         )
 else:
+    if TABLE.is_file and not (PROJECT / TABLE.file).is_file():
+        beside = [path.name for path in (PROJECT / TABLE.file).parent.glob("*.*")]
+        raise SystemExit(
+            f"{TABLE.file}: no such file; {settings.hint(Path(TABLE.file).name, beside)}"
+        )
     TABLE_RESULTS, TABLE_REPORTS = (
         f"results/table/{TABLE.name}",
         f"reports/table/{TABLE.name}",
@@ -23,7 +28,7 @@ else:
 
     rule read_table:
         input:
-            [os.path.abspath(PROJECT / TABLE.file)] if TABLE.is_file else [],
+            source=[os.path.abspath(PROJECT / TABLE.file)] if TABLE.is_file else [],
         output:
             **TABLE_ROWS,
         log:

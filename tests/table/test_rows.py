@@ -1,0 +1,107 @@
+"""The rows of a table: folds, scores, units, and what is asked for."""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.metrics import r2_score
+
+from workflow.lib.settings import SettingsError
+from workflow.table.rows import Rows, encoded, folds, scores, units
+from workflow.table.settings import asked
+
+RNG = np.random.default_rng(0)
+FRAME = pl.DataFrame({"a": RNG.normal(size=60), "b": ["x", "y", "z"] * 20})
+LABELS = RNG.integers(3, size=60)
+GROUPS = np.repeat(np.arange(12), 5)
+
+
+def rows(y: np.ndarray = LABELS, groups: Any = None, regression: bool = False) -> Rows:
+    classes = None if regression else ["p", "q", "r"]
+    return Rows(FRAME, y, groups, classes, np.arange(len(y)))
+
+
+@pytest.mark.parametrize("kind", ["classes", "groups", "amounts"])
+def test_every_row_is_held_out_once(kind: str) -> None:
+    some = {
+        "classes": rows(),
+        "groups": rows(groups=GROUPS),
+        "amounts": rows(RNG.normal(size=60), regression=True),
+    }[kind]
+    parts = folds(some, 4)
+    assert sorted(np.concatenate([held for _, held in parts])) == list(range(60))
+    for known, held_out in parts:
+        assert not set(known) & set(held_out)
+        if kind == "groups":
+            assert not set(GROUPS[known]) & set(GROUPS[held_out])
+    if kind == "groups":
+        split = folds(some, 4, by_row=True)
+        assert any(set(GROUPS[known]) & set(GROUPS[held]) for known, held in split)
+
+
+def test_features_are_scaled_by_the_rows_trained_on() -> None:
+    known, held_out = np.arange(40), np.arange(40, 60)
+    data = encoded(rows().where(known), rows().where(held_out))
+    np.testing.assert_allclose(data.x.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(data.x.std(axis=0), 1, rtol=1e-5)
+    a = FRAME["a"].to_numpy()
+    expected = (a[held_out] - a[known].mean()) / a[known].std()
+    np.testing.assert_allclose(data.others[:, 0], expected, rtol=1e-5)
+
+
+def test_scores_are_accuracy_and_r2() -> None:
+    predicted = RNG.integers(3, size=(2, 60))
+    np.testing.assert_array_equal(scores(rows(), predicted), predicted == LABELS)
+    y = RNG.normal(size=60)
+    guess = y + RNG.normal(size=60)
+    found = scores(rows(y, regression=True), guess).mean()
+    np.testing.assert_allclose(found, r2_score(y, guess))
+
+
+def test_units_are_groups_or_rows() -> None:
+    assert units(rows(groups=np.array(["b", "a", "b"] * 20))).tolist() == [1, 0, 1] * 20
+    assert units(rows()).tolist() == list(range(60))
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("my.csv", "my"),
+        ("../data/iris.data.csv.gz", "iris.data"),
+        ("sklearn:wine", "wine"),
+        ("a table (1).PARQUET", "a_table_1_"),
+        ("größen.tsv", "größen"),
+    ],
+)
+def test_name_of_a_table(file: str, name: str) -> None:
+    table = asked({"study": "full", "table": file, "target": "y"})
+    assert table is not None
+    assert table.name == name
+
+
+def test_what_is_asked_leaves_the_rest_of_the_settings() -> None:
+    config = {"study": "quick", "table": "a.csv", "target": 3, "groups": "who", "isolet": {}}
+    table = asked(config)
+    assert config == {"study": "quick", "isolet": {}}
+    assert table is not None
+    assert (table.target, table.groups, table.folds) == ("3", "who", 3)
+    assert asked({"study": "full"}) is None
+    section = {"file": "a.csv", "target": "y", "folds": 4}
+    changed = asked({"study": "full", "table": section})
+    assert changed is not None
+    assert changed.folds == 4
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"target": "y"}, "target: belongs to a table; give --config table=FILE target=..."),
+        ({"table": "a.csv"}, "target: is missing"),
+        ({"table": {"file": "a.csv", "target": "y", "fold": 2}}, "table.fold: unknown key"),
+        ({"table": "a.csv", "target": "y", "task": "sorting"}, "table.task"),
+    ],
+)
+def test_what_cannot_be_asked(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        asked({"study": "full", **config})
