@@ -70,8 +70,6 @@ def read_table(source: str | Path, *, as_text: Collection[str] = ()) -> pl.DataF
         return bundled(str(source))
     path = Path(source)
     raw = _unpacked(path, _content(path))
-    if not raw.strip():
-        raise TableError(f"{path} is empty; expected a line of column names, then the rows")
     if raw.startswith(b"PAR1"):
         return _parquet(path, raw)
     for pattern, kind, remedy in _OTHERS:
@@ -79,6 +77,8 @@ def read_table(source: str | Path, *, as_text: Collection[str] = ()) -> pl.DataF
             raise TableError(f"{path} is {kind}, not a table; {remedy}")
     content = _decoded(path, raw)
     del raw
+    if not content.strip():
+        raise TableError(f"{path} is empty; expected a line of column names, then the rows")
     if arff.is_arff(content):
         return arff.read(str(path), content, as_text)
     return text.read(str(path), content, as_text)

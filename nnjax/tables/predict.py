@@ -152,7 +152,7 @@ def _predicted(model: _Model, frame: pl.DataFrame, show: bool) -> pl.DataFrame:
     encoded = encode(frame.drop(model.roles, strict=False), model.columns)
     x: Any = encoded.x
     if hasattr(model.estimator, "feature_names_in_"):
-        x = pl.DataFrame(x, schema=feature_names(model.columns))
+        x = pl.DataFrame(x, schema=list(model.estimator.feature_names_in_))
     found = [pl.Series("prediction", np.asarray(model.estimator.predict(x)))]
     if hasattr(model.estimator, "predict_proba"):
         shares = model.estimator.predict_proba(x)

@@ -63,9 +63,12 @@ def fields(where: str, content: str, separator: str, names: Sequence[str]) -> pl
         table = pl.read_csv(rows, separator=separator, infer_schema=False)
     except pl.exceptions.PolarsError as error:
         _check_lengths(where, content, separator, len(names))
-        raise TableError(f"{where} cannot be read: {str(error).splitlines()[0]}") from None
-    # polars fills short rows with nulls.
-    if table.width != len(names) or table[:, -1].has_nulls():
+        raise TableError(
+            f"{where} cannot be read ({str(error).splitlines()[0]}); expected fields separated by "
+            f"{SEPARATORS[separator]}, and quotes around whole fields, doubled within them"
+        ) from None
+    # polars fills short rows with nulls, and guesses where a wrong quote ends.
+    if table.width != len(names) or table[:, -1].has_nulls() or '"' in content:
         _check_lengths(where, content, separator, len(names))
     table.columns = list(names)
     return table
@@ -141,8 +144,11 @@ def _rows(where: str, content: str, separator: str) -> Iterator[tuple[int, list[
                 yield line, row
             line = reader.line_num + 1
     except csv.Error as error:
+        reason = str(error)
+        if reason == "unexpected end of data":
+            reason = "a quote is opened and never closed"
         raise TableError(
-            f"{where}, line {line}: {error}; expected fields separated by "
+            f"{where}, line {line}: {reason}; expected fields separated by "
             f"{SEPARATORS[separator]}, and quotes in pairs"
         ) from None
 
@@ -162,7 +168,8 @@ def _separator(content: str) -> str:
 
 def _without_empty_lines(where: str, content: str, separator: str) -> str:
     """The text without empty lines, of which polars makes rows of nulls."""
-    content = content.strip("\n")
+    # Of a last line without an end, polars overlooks an empty last field.
+    content = content.strip("\n") + "\n"
     if "\n\n" not in content:
         return content
     if '"' not in content:

@@ -81,6 +81,21 @@ def test_network_of_the_file_predicts_alone(tmp_path: Path) -> None:
     assert saved.classes[best].tolist() == model.predict(rows).tolist()
 
 
+def test_anything_else_is_kept(tmp_path: Path) -> None:
+    model = nn.Regressor(**QUICK).fit(TABLE, LABELS)
+    about = {"columns": [{"name": "größe", "fill": 0.5}], "source": None}
+    model.save(tmp_path / "model.npz", about=about)
+    assert nn.load(tmp_path / "model.npz").about["about"] == about
+    again = nn.Regressor.load(tmp_path / "model.npz")
+    np.testing.assert_array_equal(again.predict(TABLE), model.predict(TABLE))
+    before = (tmp_path / "model.npz").read_bytes()
+    with pytest.raises(
+        ValueError, match=r"save\(about\): expected dicts, lists, texts and numbers"
+    ):
+        model.save(tmp_path / "model.npz", about={"columns": np.ones(2)})
+    assert (tmp_path / "model.npz").read_bytes() == before
+
+
 def test_what_no_file_can_hold_is_refused(tmp_path: Path) -> None:
     for name, setting in {
         "optimizer": functools.partial(optax.sgd, momentum=0.9),

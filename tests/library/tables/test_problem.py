@@ -1,0 +1,247 @@
+"""A table as a task: what is found in it before training, and what is refused."""
+
+import re
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nnjax import tables
+
+ROWS = 60
+
+
+def table(**changes: Any) -> pl.DataFrame:
+    """Sixty rows of two classes by turns, six groups of ten."""
+    rng = np.random.default_rng(0)
+    columns: dict[str, Any] = {
+        "x": rng.normal(size=ROWS),
+        "colour": rng.choice(["red", "blue"], ROWS).tolist(),
+        "kind": ["a", "b"] * (ROWS // 2),
+        "person": [f"p{i // 10}" for i in range(ROWS)],
+        "fold": [i % 5 for i in range(ROWS)],
+        "split": ["train"] * 40 + ["test"] * 20,
+    }
+    columns |= changes
+    return pl.DataFrame({name: values for name, values in columns.items() if values is not None})
+
+
+def findings(task: tables.Problem) -> dict[tuple[str, str], tuple[int, str]]:
+    return {(f.what, f.where): (f.count, f.done) for f in task.findings}
+
+
+def test_roles() -> None:
+    task = tables.problem(table(), "kind", groups="person", test="split", folds=4)
+    assert task.task == "classification"
+    assert task.roles == {"target": "kind", "groups": "person", "test": "split"}
+    assert task.features.columns == ["x", "colour", "fold"]
+    assert task.classes == ("a", "b")
+    assert task.y.tolist() == ["a", "b"] * 30
+    assert task.groups is not None
+    assert task.groups[[0, 9, 10]].tolist() == ["p0", "p0", "p1"]
+    assert task.test is not None
+    assert task.test.tolist() == [False] * 40 + [True] * 20
+    assert task.training.tolist() == [True] * 40 + [False] * 20
+    assert [str(f) for f in task.findings] == ["classes (a 30, b 30), kind: 2; kept"]
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "classes"),
+    [
+        (["no", "yes"], "classification", ("no", "yes")),
+        ([True, False], "classification", ("false", "true")),
+        ([0, 1], "classification", ("0", "1")),
+        ([1.0, 2.0], "classification", ("1", "2")),
+        ([*range(20)], "classification", tuple(sorted(map(str, range(20))))),
+        ([*range(30)], "regression", ()),
+        ([0.5, 1.0], "regression", ()),
+    ],
+)
+def test_the_task_is_found(values: list[Any], task: str, classes: tuple[str, ...]) -> None:
+    repeated = (values * ROWS)[:ROWS]
+    found = tables.problem(table(kind=repeated), "kind", folds=2)
+    assert (found.task, found.classes) == (task, classes)
+    if task == "regression":
+        assert found.y.dtype == np.float64
+        assert found.y.tolist() == repeated
+
+
+def test_the_task_is_given() -> None:
+    whole = table(kind=[1, 2, 3] * 20)
+    assert tables.problem(whole, "kind", task="regression").y.tolist() == [1.0, 2.0, 3.0] * 20
+    parts = table(kind=[0.5, 1.5] * 30)
+    assert tables.problem(parts, "kind", task="classification").classes == ("0.5", "1.5")
+
+
+@pytest.mark.parametrize(
+    ("test", "changes", "expected"),
+    [
+        ("split", {}, [False] * 40 + [True] * 20),
+        ("split", {"split": [0] * 40 + [1] * 20}, [False] * 40 + [True] * 20),
+        ("split", {"split": [0.0] * 40 + [1.0] * 20}, [False] * 40 + [True] * 20),
+        ("split", {"split": [False] * 40 + [True] * 20}, [False] * 40 + [True] * 20),
+        ("split", {"split": ["Train"] * 40 + [" TEST"] * 20}, [False] * 40 + [True] * 20),
+        ("fold=4", {}, [False, False, False, False, True] * 12),
+        ("person=p5", {}, [False] * 50 + [True] * 10),
+        ("a=b", {"a=b": [False] * 40 + [True] * 20}, [False] * 40 + [True] * 20),
+        ("a=b=1", {"a=b": [0] * 40 + [1] * 20}, [False] * 40 + [True] * 20),
+    ],
+)
+def test_test_rows(test: str, changes: dict[str, Any], expected: list[bool]) -> None:
+    task = tables.problem(table(**changes), "kind", test=test)
+    assert task.test is not None
+    assert task.test.tolist() == expected
+    assert task.roles["test"] not in task.features.columns
+
+
+def test_rows_without_target_or_group_are_left_out() -> None:
+    kinds = [None, *["a", "b"] * 29, None]
+    people = [None if i == 5 else f"p{i // 10}" for i in range(ROWS)]
+    task = tables.problem(table(kind=kinds, person=people), "kind", groups="person")
+    assert task.features.height == len(task.y) == 57
+    assert findings(task)["rows without a value", "kind"] == (2, "left out")
+    assert findings(task)["rows without a value", "person"] == (1, "left out")
+
+
+def test_equal_rows() -> None:
+    frame = table(split=None)
+    frame = pl.concat([frame, frame[:3], frame[:1]])
+    plain = findings(tables.problem(frame, "kind"))
+    assert plain["rows", "equal in all columns"] == (4, "kept")
+    frame = frame.with_columns(test=pl.int_range(64) >= 60)
+    split = findings(tables.problem(frame, "kind", test="test"))
+    assert split["test rows", "equal to a training row"] == (4, "kept, though they are no test")
+
+
+def test_columns_of_no_use_and_missing_values() -> None:
+    frame = table(
+        x=[None, 1.5, 2.5, float("nan")] * 15,
+        colour=["red", None, "blue"] * 20,
+        site=["here"] * ROWS,
+        version=[3] * ROWS,
+        note=[f"words {i}" for i in range(ROWS)],
+        row=range(ROWS),
+    )
+    found = findings(tables.problem(frame, "kind"))
+    assert found["missing values", "x"] == (30, "filled by the median of the training rows")
+    assert found["missing values", "colour"] == (20, "a category of their own")
+    assert found["columns of one value", "'site', 'version'"] == (2, "left out")
+    assert ("left out (60 texts in 60 rows, as names or ids)", "note") in found
+    assert ("left out (numbers the rows)", "row") in found
+
+
+def test_leaks() -> None:
+    frame = table(
+        code=[7, 9] * 30,
+        room=[f"r{5 - i // 10}" for i in range(ROWS)],
+        almost=[7, 9] * 29 + [7, 7],
+    )
+    found = findings(tables.problem(frame, "kind", groups="person"))
+    assert ("determines the target kind", "code") in found
+    assert ("determines the group person", "room") in found
+    assert len([what for what, _ in found if what.startswith("determines")]) == 2
+
+
+def test_a_target_in_other_units() -> None:
+    y = np.random.default_rng(1).normal(size=ROWS)
+    found = findings(tables.problem(table(y=y, fahrenheit=32 + 1.8 * y, near=y + 0.01), "y"))
+    assert [where for what, where in found if what == "determines the target y"] == [
+        "fahrenheit",
+        "near",
+    ]
+
+
+def test_unbalanced_classes() -> None:
+    found = findings(tables.problem(table(kind=["a"] * 50 + ["b"] * 10), "kind"))
+    assert found["classes (a 50, b 10)", "kind"] == (2, "kept")
+    unbalanced = "unbalanced classes (the smallest is b, the largest a)"
+    assert found[unbalanced, "kind"] == (10, "kept; who answers a is right in 83.3% of the rows")
+
+
+def test_groups_in_training_and_test_rows() -> None:
+    found = findings(tables.problem(table(), "kind", groups="person", test="fold=1"))
+    count, done = found["groups in training and test rows", "person"]
+    assert count == 6
+    assert "not independent" in done
+
+
+BAD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "no target": ({}, {"target": "Kinds"}, "target: no column 'Kinds'; did you mean 'kind'?"),
+    "no target at all": ({}, {"target": "q"}, "the table has 'x', 'colour', 'kind', 'person', 'f"),
+    "no names": (
+        {"x": None, "colour": None, "person": None, "fold": None, "split": None}
+        | {"5.1": [1, 2] * 30, "3.5": [2, 1] * 30},
+        {"target": "q"},
+        "the first line has values, such as 'kind', '5.1', '3.5', in place of names",
+    ),
+    "no groups": ({}, {"groups": "persons"}, "groups: no column 'persons'; did you mean 'person'"),
+    "no test": ({}, {"test": "folds=3"}, "test: no column 'folds'; did you mean 'fold'?"),
+    "test of no value": ({}, {"test": "fold=9"}, "no row has '9' in the column 'fold'; it has '0'"),
+    "test of others": ({}, {"test": "fold"}, "test: 2 in row 3 of the column 'fold'; expected 0"),
+    "test with gaps": ({"split": [1, None] * 30}, {"test": "split"}, "test: None in row 2"),
+    "all test": ({"split": [1] * ROWS}, {"test": "split"}, "makes all of the 60 rows test rows"),
+    "no test rows": ({"split": [0] * ROWS}, {"test": "split"}, "makes none of the 60 rows"),
+    "one column twice": (
+        {},
+        {"groups": "kind"},
+        "have to be different columns, got 'kind', 'kind'",
+    ),
+    "task": ({}, {"task": "ranking"}, "expected classification or regression, got 'ranking'"),
+    "one class": ({"kind": ["a"] * ROWS}, {}, "has one class, 'a'; expected at least two"),
+    "rare class": (
+        {"kind": ["a"] * 57 + ["b"] * 3},
+        {},
+        "classes of fewer training rows than the 5 folds: 'b' 3; leave them out",
+    ),
+    "class in test rows only": (
+        {"kind": ["a", "b"] * 20 + ["c"] * 20},
+        {"test": "split"},
+        "fewer training rows than the 5 folds: 'c' 0",
+    ),
+    "names": (
+        {"kind": [f"n{i}" for i in range(ROWS)]},
+        {},
+        "60 classes in 60 rows, more than a thi",
+    ),
+    "nearly numbers": (
+        {"kind": [*map(str, range(59)), "many"]},
+        {},
+        "59 are numbers, 'many' is not",
+    ),
+    "regression of texts": (
+        {"kind": ["1", "x"] * 30},
+        {"task": "regression"},
+        "target 'kind', row 2: 'x'; expected numbers for a regression",
+    ),
+    "infinite": ({"kind": [0.5, 1.5, np.inf] * 20}, {}, "target 'kind', row 3: inf; expected fini"),
+    "one number": ({"kind": [0.5] * ROWS}, {}, "target 'kind' is 0.5 in all rows"),
+    "groups of one class": (
+        {"person": ["a", "b"] * 30},
+        {"groups": "person", "folds": 2},
+        "each class is in one group only",
+    ),
+    "few groups": ({}, {"groups": "person", "folds": 7}, "6 groups in the training rows, expected"),
+    "few rows": ({"kind": ["a", "b"] * 4 + [None] * 52}, {}, "8 rows with a value of 'kind'; exp"),
+    "no features": (
+        {"x": None, "colour": None, "person": None, "fold": None, "split": [1] * ROWS},
+        {},
+        "no usable column among 1 ('split': one value, 1)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_refused(case: str) -> None:
+    changes, options, expected = BAD[case]
+    with pytest.raises(tables.TableError, match=re.escape(expected)) as caught:
+        tables.problem(table(**changes), **{"target": "kind", **options})
+    assert "\n" not in str(caught.value)
+
+
+def test_ten_thousand_classes() -> None:
+    frame = pl.DataFrame(
+        {"x": np.arange(40_000) % 7, "kind": [f"k{i % 10_000}" for i in range(40_000)]}
+    )
+    with pytest.raises(tables.TableError, match="10000 classes in 40000 rows, more than 1000;"):
+        tables.problem(frame, "kind", folds=2)
