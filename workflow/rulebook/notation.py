@@ -33,7 +33,7 @@ TOKEN = re.compile(
     |(?P<number>\d+(?:\.\d+)?(?:e-?\d+)?)
     |(?P<label>[a-z][a-z0-9.]*:)
     |(?P<dotted>[a-z]+(?:\.[a-z_]+)+|[a-z]+'s)
-    |(?P<identifier>(?!d[A-Za-z]_)[A-Za-z]{2,}_(?:[A-Za-z]{3,}(?:_[A-Za-z]+)*|(?![\w(])))
+    |(?P<identifier>(?!d[A-Za-z]_|[a-z]+_(?:in|out|units)\b)[A-Za-z]{2,}_(?:[A-Za-z]{3,}(?:_[A-Za-z]+)*|(?![\w(])))
     |(?P<name>(?:(?![ΣΠ])[A-Za-zΓ-Ωα-ω])+)
     |(?P<big>[ΣΠ])
     |(?P<mark>[ᵀ²³′]|(?<=\w)\*(?=[\s,)]))
@@ -151,7 +151,7 @@ class _Parser:
             mo.attrib |= {"form": "prefix", "rspace": "0"}
         elif token.text == "," and not self.next().spaces:
             mo.set("rspace", "0")
-        elif token.text == "/" and token.spaces:
+        elif token.text in "/~" and token.spaces:  # no space of their own, or not everywhere
             mo.attrib |= {"lspace": "0.25em", "rspace": "0.25em"}
         return mo
 

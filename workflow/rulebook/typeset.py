@@ -20,7 +20,7 @@ STRONG = re.compile(r"[ᵀ²³′⊙Σ√∂∞≤≥≠±Φφαγδεηλσ]|\w
 """What shows that a part of a sentence is mathematics."""
 
 MATH = re.compile(
-    r"""\.\.\.$|(?:exp|log|tanh|max|sign|erfc?|d?xhat|d?scale|stride|dilation|slope|eps|var)\b
+    r"""\.\.\.|(?:exp|log|tanh|max|sign|erfc?|d?xhat|d?scale|stride|dilation|slope|eps|var)\b
     |(?<=∂)(?:mean|var)\b
     |(?:exp|log|tanh|max|d?xhat|d?scale)(?=[_(′])   # \b counts the _ as a letter
     |d?[A-Za-zΓ-Ωα-ω](?![A-Za-zΓ-Ωα-ω])
@@ -32,6 +32,9 @@ MATH = re.compile(
     re.VERBOSE,
 )
 """The parts of a word of mathematics in a sentence; words are those that occur beside operators."""
+
+LONG = 30
+"""From so many characters on a formula in a sentence may be on two lines."""
 
 NO_VARIABLES = {"a", "A", "C", "I", "do"}
 """Words of a sentence that would be variables or gradients in a formula."""
@@ -129,16 +132,28 @@ def _row(line: str, above: list[list[Cell]]) -> list[Element]:
     return row
 
 
-def _sides(text: str) -> tuple[str, str]:
-    """What is left of the first relation outside brackets, and the rest."""
+def _sides(text: str, start: int = 0) -> tuple[str, str]:
+    """What is left of the first relation outside brackets from a place on, and the rest."""
     depth, at = 0, 0
     for token in tokens(text):
         at += token.spaces
         depth += (token.text in ("(", "[")) - (token.text in (")", "]"))
-        if depth == 0 and token.text in RELATIONS and (token.spaces or at == 0):
+        relation = token.text in RELATIONS and (token.spaces or at == 0)
+        if depth == 0 and relation and at >= start:
             return text[:at], text[at:]
         at += len(token.text)
     return text, ""
+
+
+def _steps(text: str) -> list[str]:
+    """A formula, if long cut before each relation: a line of a narrow page breaks only there."""
+    if len(text) < LONG:
+        return [text]
+    steps: list[str] = []
+    while text:
+        left, text = _sides(text.strip(), 1)
+        steps.append(left)
+    return steps
 
 
 def _cell(text: str, **attributes: str) -> Element:
@@ -167,10 +182,10 @@ def prose(text: str) -> Markup:
     # Code is masked by backticks, which are no mathematics, so that places stay the same.
     for start, end in runs(re.sub(r"`[^`]+`", lambda match: "`" * len(match[0]), text)):
         try:
-            math = _math(*formula(text[start:end]))
+            sides = [_math(*formula(side)) for side in _steps(text[start:end])]
         except NotationError:
             continue
-        html += code(text[at:start]) + math
+        html += code(text[at:start]) + Markup(" ").join(sides)
         at = end
     return html + code(text[at:])
 
