@@ -335,8 +335,7 @@ def test_a_new_layer_makes_the_page_of_rules_anew_and_trains_nothing(changed: Pa
         "from nnjax.layers.rnn",
         "from nnjax.layers.new import new\nfrom nnjax.layers.rnn",
     )
-    written = {"verify_rules", "write_rules", "write_api", "write_costs", "all"}
-    assert set(again(changed)) <= written
+    assert {*again(changed)} <= {"verify_rules", "write_rules", "write_api", "write_costs", "all"}
     (changed / "nnjax/layers/new.py").unlink()
 
 

@@ -4,7 +4,12 @@
 # What the two pages have in common: the frame of all pages, and the rulebook's own parts.
 RULEBOOK_SHARED = [
     of_project(file.relative_to(PROJECT))
-    for pattern in ("report/base.html", "report/page.*", "rulebook/pieces.html", "rulebook/*.[cj]s*")
+    for pattern in (
+        "report/base.html",
+        "report/page.*",
+        "rulebook/pieces.html",
+        "rulebook/*.[cj]s*",
+    )
     for file in sorted(PROJECT.glob(f"workflow/{pattern}"))
 ]
 
