@@ -179,6 +179,18 @@ REVIEWED = {
         '<mi>x</mi><mspace width="0.3em"></mspace><mi>for</mi><mspace width="0.3em"></mspace>'
         "<mi>x</mi><mo>&gt;</mo><mn>0</mn>"
     ),
+    "(batch, *shape)": group(
+        '<mi>batch</mi><mo>,</mo><mo form="prefix" rspace="0">*</mo><mi>shape</mi>'
+    ),
+    "a term of one-hot a": (
+        '<mi mathvariant="normal">a</mi><mspace width="0.3em"></mspace><mi>term</mi>'
+        '<mspace width="0.3em"></mspace><mi>of</mi><mspace width="0.3em"></mspace>'
+        '<mi>one-hot</mi><mspace width="0.3em"></mspace><mi>a</mi>'
+    ),
+    "l_b′(z_b)": (
+        '<msubsup><mi>l</mi><mi>b</mi><mo lspace="0" rspace="0">′</mo></msubsup>'
+        f"{group(sub('z', 'b'))}"
+    ),
     "n = batch * bits": (
         "<mi>n</mi><mo>=</mo><mi>batch</mi><mo>\N{MULTIPLICATION SIGN}</mo><mi>bits</mi>"
     ),

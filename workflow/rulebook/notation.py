@@ -33,7 +33,7 @@ TOKEN = re.compile(
     |(?P<number>\d+(?:\.\d+)?(?:e-?\d+)?)
     |(?P<label>[a-z][a-z0-9.]*:)
     |(?P<dotted>[a-z]+(?:\.[a-z_]+)+|[a-z]+'s)
-    |(?P<identifier>(?!d[A-Za-z]_|[a-z]+_(?:in|out|units)\b)[A-Za-z]{2,}_(?:[A-Za-z]{3,}(?:_[A-Za-z]+)*|(?![\w(])))
+    |(?P<identifier>(?!d[A-Za-z]_|[a-z]+_(?:in|out|units)\b)[A-Za-z]{2,}_(?:[A-Za-z]{3,}(?:_[A-Za-z]+)*|(?![\w(]))|[a-z]{2,}-[a-z]{2,})
     |(?P<name>(?:(?![ΣΠ])[A-Za-zΓ-Ωα-ω])+)
     |(?P<big>[ΣΠ])
     |(?P<mark>[ᵀ²³′]|(?<=\w)\*(?=[\s,)]))
@@ -146,7 +146,8 @@ class _Parser:
 
     def operator(self, sign: bool) -> Element:
         token = self.take()
-        mo = _element("mo", OPERATORS[token.text])
+        # A star before a name is Python's, as in (batch, *shape).
+        mo = _element("mo", "*" if sign and token.text == "*" else OPERATORS[token.text])
         if sign:
             mo.attrib |= {"form": "prefix", "rspace": "0"}
         elif token.text == "," and not self.next().spaces:
@@ -289,7 +290,7 @@ def _gap(before: Token, token: Token, sign: bool) -> str:
 
 def _word(text: str) -> Element:
     """Upright; an mtext would count as space, and operators beside it would lose their own."""
-    return _element("mi", text)
+    return _element("mi", text, **({"mathvariant": "normal"} if len(text) == 1 else {}))
 
 
 def _is_gradient(text: str) -> bool:
