@@ -249,6 +249,7 @@ def test_what_is_not_in_the_notation_stays_as_it_is_written(text: str) -> None:
         ("0 for every p (0 log 0 = 0).", ["p", "(0 log 0 = 0)"]),
         ("Nature 323, 1986; section 6.5 and 1-D or k-means", []),
         ("groups = in_channels, and y = the label", []),
+        ("as others do, a matrix A, and I", ["A"]),
         ("from dx = (g - mean of g) / √eps", []),
         ("dx = D_1ᵀ D_2ᵀ ... D_nᵀ dy, from the right", ["dx = D_1ᵀ D_2ᵀ ... D_nᵀ dy"]),
     ],

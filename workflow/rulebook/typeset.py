@@ -279,6 +279,6 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
             return None  # an operand is a word
         else:
             single = re.fullmatch(r"d?[A-Za-zΓ-Ωα-ω]", part)
-            single = single and (part not in NO_VARIABLES or text[end : end + 1] in list(",)"))
+            single = single and (part not in NO_VARIABLES or re.match(r"A[,)]", text[start:]))
             return (start, end) if single or STRONG.search(part) else None
     return None
