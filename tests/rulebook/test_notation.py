@@ -21,7 +21,7 @@ def documented() -> dict[str, list[Piece]]:
     """The texts of both pages by what they are of; without examples and references."""
     found = {rule.name: rule.pieces for rule in rules()}
     for shelf in shelves():
-        found[shelf.anchor] = shelf.pieces
+        found[shelf.anchor] = shelf.sections[""]
         for entry in shelf.entries:
             texts = [entry.sections, *(method.sections for method in entry.methods)]
             parts = [

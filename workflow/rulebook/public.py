@@ -36,7 +36,7 @@ class Shelf(NamedTuple):
 
     name: str
     anchor: str
-    pieces: list[Piece]
+    sections: dict[str, list[Piece]]
     entries: list[Entry]
 
 
@@ -47,7 +47,7 @@ def shelves() -> list[Shelf]:
     modules |= {name: importlib.import_module(name) for name in MODULES}
     own = {name: value for name, value in values.items() if not isinstance(value, ModuleType)}
     entries = [entry("nn.", "", name, value) for name, value in own.items()]
-    text = pieces(inspect.getdoc(nnjax) or "")
+    text = sections(pieces(inspect.getdoc(nnjax) or ""))
     shelf = Shelf("nnjax", "nnjax", text, sorted(entries, key=_alphabetical))
     return [shelf, *(_shelf(name, module) for name, module in modules.items())]
 
@@ -60,7 +60,7 @@ def _shelf(name: str, module: ModuleType) -> Shelf:
     short = name.rpartition(".")[2]
     entries = [entry(f"{name}.", f"{short}.", n, v) for n, v in members(module).items()]
     anchor = f"module-{short}"
-    return Shelf(name, anchor, pieces(inspect.getdoc(module) or ""), entries)
+    return Shelf(name, anchor, sections(pieces(inspect.getdoc(module) or "")), entries)
 
 
 def members(module: ModuleType) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import excerpts
-from docstrings import Piece, Rule, pieces, rules, sections
+from docstrings import Rule, pieces, rules, sections
 from sheets import sheet
 
 from workflow.lib import job
@@ -85,8 +85,8 @@ def shared_code(used: dict[str, excerpts.Code]) -> list[dict[str, Any]]:
     found = []
     for name in dict.fromkeys(module for each in used.values() for module in each.modules):
         module = importlib.import_module(name)
-        text: list[Piece] = pieces(inspect.getdoc(module) or "")
-        found.append({"name": name, "pieces": text, "code": excerpts.module_code(module)})
+        text = sections(pieces(inspect.getdoc(module) or ""))
+        found.append({"name": name, "sections": text, "code": excerpts.module_code(module)})
     return found
 
 
