@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.core import Tracer
 
 from nnjax.calls import call_of
 from nnjax.core import Params
@@ -245,12 +246,20 @@ def rates_of(optimizer: optax.GradientTransformation, state: Any) -> list[jax.Ar
 def not_finite(optimizer: optax.GradientTransformation) -> tuple[str, float] | None:
     """The name and value of a NaN among the numbers of an optimizer, or of an infinite rate."""
     for name, value in _walk(optimizer, "", ()):
-        if not isinstance(value, float | np.floating) or math.isfinite(value):
+        if not _is_float(value) or math.isfinite(value):
             continue
         # Other numbers may be infinite: bounds, for instance.
         if math.isnan(value) or name in ("step_size", "learning_rate"):
             return name, float(value)
     return None
+
+
+def _is_float(value: Any) -> bool:
+    """Whether it is a float of Python, NumPy or JAX whose value is known."""
+    if isinstance(value, jax.Array):
+        known = not isinstance(value, Tracer) and not value.shape
+        return known and jnp.issubdtype(value.dtype, jnp.floating)
+    return isinstance(value, float | np.floating)
 
 
 def _functions(value: Any) -> Iterator[types.FunctionType]:

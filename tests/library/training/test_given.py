@@ -76,6 +76,8 @@ def test_parameters_that_are_not_finite_are_refused() -> None:
     ("optimizer", "message"),
     [
         (optax.sgd(np.nan), "step_size is nan"),
+        (optax.sgd(jnp.float32(np.inf)), "step_size is -inf"),
+        (optax.sgd(0.1, momentum=jnp.float32(np.nan)), "decay is nan"),
         (optax.adam(np.inf), "step_size is -inf"),
         (optax.adam(1e-3, b1=np.nan), "is nan"),
         (optax.inject_hyperparams(optax.sgd)(learning_rate=np.inf), "learning_rate is inf"),
