@@ -5,7 +5,9 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import RegressorMixin
 
-from nnjax.estimators.base import Estimator, Rows
+from nnjax.estimators.base import Estimator
+from nnjax.estimators.rows import Rows
+from nnjax.estimators.settings import pair_of
 from nnjax.losses import mean_squared_error
 
 
@@ -80,8 +82,13 @@ class Regressor(RegressorMixin, Estimator):
         rows = self._with_targets(X, y, sample_weight, reset=True)
         held_out = None
         if validation is not None:
-            held_x, held_y = validation
+            held_x, held_y = pair_of(validation)
             held_out = self._with_targets(held_x, held_y, None, reset=False)
+            if held_out.targets.shape[1] != rows.targets.shape[1]:
+                raise ValueError(
+                    f"validation: expected {rows.targets.shape[1]} targets for each row, as in y, "
+                    f"got {held_out.targets.shape[1]}"
+                )
         self._begin(rows, rows.targets.shape[1], held_out, self.epochs, self.patience)
         return self
 
@@ -114,6 +121,11 @@ class Regressor(RegressorMixin, Estimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+    def _take_outputs(self, outputs: int, classes: Any, one_dimensional: Any) -> None:
+        if type(one_dimensional) is not bool or (one_dimensional and outputs != 1):
+            raise ValueError(f"its network has {outputs} outputs, which do not fit its targets")
+        self._one_dimensional = one_dimensional
 
     def _with_targets(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
         x, y, weights = self._rows(

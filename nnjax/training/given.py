@@ -134,17 +134,24 @@ def _draws_numbers(network: Layer, tree: Any, leaves: tuple[tuple[Any, Any], ...
 
 def check_rules(network: Any, loss: Any, penalty: Any = None) -> None:
     """Refuse what is no layer, loss or penalty, above all `nn.relu` that was not called."""
-    for what, given, roles, example in (
-        ("network", network, ("init", "forward", "backward"), "a layer such as nn.dense(10)"),
-        ("loss", loss, ("forward", "backward"), "a loss such as nn.softmax_cross_entropy"),
-        ("penalty", penalty, ("forward", "backward"), "a penalty such as nn.l2(1e-4) or None"),
-    ):
-        if given is None and what == "penalty":
-            continue
-        if not all(callable(getattr(given, role, None)) for role in roles):
-            name = getattr(given, "__name__", repr(given))
-            got = f"the function {name} itself; call it" if callable(given) else name
-            raise ValueError(f"{what}: expected {example}, got {got}")
+    check_network(network)
+    _check_roles("loss", loss, ("forward", "backward"), "a loss such as nn.softmax_cross_entropy")
+    if penalty is not None:
+        wanted = "a penalty such as nn.l2(1e-4) or None"
+        _check_roles("penalty", penalty, ("forward", "backward"), wanted)
+
+
+def check_network(network: Any) -> None:
+    """Refuse what is no layer."""
+    roles = ("init", "forward", "backward")
+    _check_roles("network", network, roles, "a layer such as nn.dense(10)")
+
+
+def _check_roles(what: str, given: Any, roles: tuple[str, ...], example: str) -> None:
+    if not all(callable(getattr(given, role, None)) for role in roles):
+        name = getattr(given, "__name__", repr(given))
+        got = f"the function {name} itself; call it" if callable(given) else name
+        raise ValueError(f"{what}: expected {example}, got {got}")
 
 
 def _own_params(network: Layer, params: Params, x: jax.Array) -> Params:
