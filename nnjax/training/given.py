@@ -57,6 +57,7 @@ def check_training(
     # With another tree, layers fail anyhow; with other shapes, they say best what is wrong.
     if jax.tree.structure(params) != jax.tree.structure(own):
         _check_places(params, own)
+        _check_containers(network, params, arrays[0])
     _check_data("data", arrays, network, loss, params, of_training, allow_nan)
     if held_out is not None:
         _check_data("validation", held_out, network, loss, params, measures, allow_nan)
@@ -176,6 +177,24 @@ def _check_places(params: Params, own: Params) -> None:
         f"{given.get(place, 'of nothing')}, but network.init gives "
         f"{wanted.get(place, 'nothing there')}"
     )
+
+
+def _check_containers(network: Layer, params: Params, x: jax.Array) -> None:
+    """Refuse parameters of the right shapes in containers that the network does not take."""
+
+    def gradient(params: Params, x: jax.Array) -> Params:
+        y, residuals = network.forward(params, x)
+        return network.backward(params, residuals, y)[0]
+
+    try:
+        fits = jax.tree.structure(jax.eval_shape(gradient, params, x)) == jax.tree.structure(params)
+    except Exception:  # a layer cannot unpack them
+        fits = False
+    if not fits:
+        raise ValueError(
+            "params: their shapes fit, but not their containers; expected those of network.init, "
+            f"where a tuple is no list, got {jax.tree.structure(params)}"
+        )
 
 
 def _check_finite_params(params: Params) -> None:
