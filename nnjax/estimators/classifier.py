@@ -76,7 +76,8 @@ class Classifier(ClassifierMixin, Estimator):
         n_features_in_: columns of the rows; `feature_names_in_` has their names, if they have any.
 
     Raises:
-        ValueError: if data or settings do not fit; in `fit`, before training.
+        ValueError: if data or settings do not fit; in `fit`, before training. After training, if it
+            diverged: parameters are not finite, as with a learning rate that is too large.
 
     Example:
         >>> import nnjax as nn
@@ -154,6 +155,9 @@ class Classifier(ClassifierMixin, Estimator):
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one epoch more, on these rows.
+
+        Each new number of rows compiles a program, which takes about a second; batches of one size
+        share it. A learning rate or optimizer that was set since the last call counts from here on.
 
         Args:
             X: rows.
