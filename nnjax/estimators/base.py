@@ -24,7 +24,7 @@ from nnjax.store import Saved, load, save
 from nnjax.store.spec import made, plain
 from nnjax.train import fit, predict
 from nnjax.training.loop import Checkpoint
-from nnjax.training.optimizers import begin
+from nnjax.training.optimizers import begin, looks_ahead
 
 ROWS = 128
 """Rows of a piece in prediction."""
@@ -304,25 +304,28 @@ class Estimator(BaseEstimator):
     def _loss(self) -> Loss:
         return self._default_loss if self.loss is None else self.loss
 
-    def _optimizer(self) -> optax.GradientTransformation:
+    def _optimizer(self, *, as_begun: bool = False) -> optax.GradientTransformation:
         """The optimizer, whose state contains the learning rate if that is a number.
 
         So all rates share a compiled program.
         """
         make = maker_of(self.optimizer, self.learning_rate)
-        if callable(self.learning_rate):
-            return make(self.learning_rate)
-        return optax.inject_hyperparams(lambda learning_rate: make(learning_rate))(1.0)
+        made = make(self.learning_rate)
+        if callable(self.learning_rate) or looks_ahead(made):
+            return made
+        # A state may depend on the rate in other places too: those begin with the right one.
+        initial = float(self.learning_rate) if as_begun else 1.0
+        return optax.inject_hyperparams(lambda learning_rate: make(learning_rate))(initial)
 
     def _start(self, params: Params, reached: Checkpoint | None = None) -> Checkpoint:
         """Training before the next epoch: another optimizer begins anew, another rate counts."""
-        start = Checkpoint(params, begin(self._optimizer(), params), 0)
+        start = Checkpoint(params, begin(self._optimizer(as_begun=True), params), 0)
         if reached is not None:
             alike = _shapes(reached.optimizer_state) == _shapes(start.optimizer_state)
             start = reached if alike else reached._replace(optimizer_state=start.optimizer_state)
-        if callable(self.learning_rate):
-            return start
         state = start.optimizer_state
+        if callable(self.learning_rate) or not hasattr(state, "hyperparams"):
+            return start
         rate = jax.numpy.full_like(state.hyperparams["learning_rate"], self.learning_rate)
         state = state._replace(hyperparams=state.hyperparams | {"learning_rate": rate})
         return start._replace(optimizer_state=state)

@@ -124,7 +124,7 @@ def _parts(function: types.FunctionType) -> list[Any]:
 
 def begin(optimizer: optax.GradientTransformation, params: Params) -> Any:
     """The optimizer's state before the first step."""
-    if not _looks_ahead(optimizer):
+    if not looks_ahead(optimizer):
         return optimizer.init(params)
     return params, optimizer.init(optax.LookaheadParams.init_synced(params))
 
@@ -159,7 +159,7 @@ def advance(
     # optax multiplies its whole-number step count by hyper-parameters, which strict promotion (for
     # which this library is written) refuses where they are traced.
     with jax.numpy_dtype_promotion("standard"):
-        if _looks_ahead(optimizer):
+        if looks_ahead(optimizer):
             slow, inner = state
             pair: Any = optax.LookaheadParams(params, slow)
             updates, inner = optimizer.update(grads, inner, pair)
@@ -169,7 +169,7 @@ def advance(
         return optax.apply_updates(params, updates), state
 
 
-def _looks_ahead(optimizer: optax.GradientTransformation) -> bool:
+def looks_ahead(optimizer: optax.GradientTransformation) -> bool:
     """Whether it is `optax.lookahead`, whose parameters are a pair."""
     return getattr(optimizer.init, "__module__", "") == optax.lookahead.__module__
 

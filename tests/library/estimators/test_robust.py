@@ -175,6 +175,16 @@ def test_optimizer_may_change_between_epochs(one: str, other: str) -> None:
     assert len(model.history_.train_loss) == 12
 
 
+def test_optimizers_whose_state_has_a_rate_or_parameters() -> None:
+    """A rate of 1, which stands for all rates in the compiled program, must not be trained with."""
+    own = classifier(optimizer=optax.inject_hyperparams(optax.sgd), epochs=3).fit(X, LABELS)
+    plain = classifier(optimizer=optax.sgd, epochs=3).fit(X, LABELS)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, 1e-9), own.params_, plain.params_)
+    ahead: Any = lambda rate: optax.lookahead(optax.sgd(rate), 1000, 0.5)  # noqa: E731
+    model = classifier(optimizer=ahead, epochs=2).fit(X, LABELS).partial_fit(X, LABELS)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, 1e-9), model.params_, plain.params_)
+
+
 def test_standardisation_is_that_of_the_first_call() -> None:
     for standardize in (True, False):
         model, other = (classifier(standardize=standardize).fit(X, LABELS) for _ in range(2))
