@@ -50,6 +50,7 @@ rule all:
         "reports/clocks.json",
         "reports/clocks.html",
         "reports/rules.html",
+        "reports/api.html",
         "reports/figures/ledger.svg",
         "reports/figures/ledger.png",
         "reports/costs.json",

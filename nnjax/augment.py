@@ -57,7 +57,7 @@ def chained(augmentations: Sequence[Augment]) -> Augment:
 def mixup(alpha: float, classes: int) -> Augment:
     """Mix every row of a batch with another row, inputs and targets alike.
 
-        x_b ← λ_b x_b + (1 - λ_b) x_p(b)        t_b ← λ_b t_b + (1 - λ_b) t_p(b)
+        x_b ← λ_b x_b + (1 - λ_b) x_(p(b))        t_b ← λ_b t_b + (1 - λ_b) t_(p(b))
         λ_b = max(u_b, 1 - u_b),    u_b ~ Beta(alpha, alpha),    p a random permutation
 
     This encourages probabilities that are linear between examples. Taking the larger share only

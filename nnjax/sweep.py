@@ -2,6 +2,7 @@
 
 import functools
 import math
+import operator
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -123,8 +124,7 @@ def sweep(
     Source: common random numbers: Glasserman & Yao, Management Science 38, 1992.
     """
     arms = check_arms(optimizer, arms)
-    if not len(seeds):
-        raise ValueError("sweep needs at least one seed")
+    _check_seeds(seeds)
     at_once = _cores() if threads is None else threads
     check_whole(at_once, "sweep(threads)")
     measures = check_measures(metric, metrics, train_metrics)
@@ -154,6 +154,17 @@ def sweep(
     order = np.argsort([number for part in programs for number in part.numbers])
     together = jax.tree.map(lambda *leaves: jax.device_put(np.concatenate(leaves)[order]), *results)
     return together[0], completed(together[1])
+
+
+def _check_seeds(seeds: Any) -> None:
+    try:
+        whole = [operator.index(seeds[i]) for i in range(len(seeds))]
+    except TypeError:
+        raise ValueError(
+            f"sweep(seeds): expected a list of whole numbers, such as range(10), got {seeds!r}"
+        ) from None
+    if not whole:
+        raise ValueError("sweep needs at least one seed")
 
 
 def _train(

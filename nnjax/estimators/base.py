@@ -1,11 +1,8 @@
 """What classifier and regressor share: settings, data, training, prediction and files."""
 
-import contextlib
-import math
-from collections.abc import Sequence
-from numbers import Real
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import jax
 import numpy as np
@@ -15,42 +12,29 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from nnjax.combine import serial
+from nnjax.checks import check_shape
 from nnjax.core import Layer, Loss, Params
 from nnjax.epoch import History, Metric
-from nnjax.estimators.scaling import Scaling, scaling
-from nnjax.initializers import he
-from nnjax.layers.activations import relu
-from nnjax.layers.dense import dense
+from nnjax.estimators.rows import Rows, as_given, counted, float_of, native, weights_of
+from nnjax.estimators.scaling import Scaling, around, scaling
+from nnjax.estimators.settings import maker_of, network_of
 from nnjax.losses import Weighted
 from nnjax.penalty import l2 as l2_penalty
-from nnjax.store import load, save
+from nnjax.store import Saved, load, save
 from nnjax.store.spec import made, plain
 from nnjax.train import fit, predict
 from nnjax.training.loop import Checkpoint
-from nnjax.training.optimizers import begin
+from nnjax.training.optimizers import begin, looks_ahead
 
 ROWS = 128
 """Rows of a piece in prediction."""
-
-
-class Rows(NamedTuple):
-    """Inputs, targets as numbers, and a weight for each row or None."""
-
-    x: np.ndarray
-    targets: np.ndarray
-    weights: np.ndarray | None = None
-
-    def where(self, chosen: np.ndarray) -> "Rows":
-        """Some of the rows."""
-        weights = None if self.weights is None else self.weights[chosen]
-        return Rows(self.x[chosen], self.targets[chosen], weights)
 
 
 class Estimator(BaseEstimator):
     """The settings of `Classifier` and `Regressor`, and what both do with them."""
 
     n_features_in_: int
+    feature_names_in_: np.ndarray
     network_: Layer
     params_: Params
     history_: History
@@ -103,14 +87,14 @@ class Estimator(BaseEstimator):
                 other things.
             NotFittedError: if the estimator is not trained.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "params_")
         names = getattr(self, "feature_names_in_", None)
         described = {
             "estimator": type(self).__name__,
             "settings": {
                 name: self._plain(name, value) for name, value in self.get_params(False).items()
             },
-            "features": self.n_features_in_,
+            "shape": list(self._row_shape),
             "feature_names": None if names is None else list(names),
             "dtype": self._given_dtype.name,
             "one_dimensional": getattr(self, "_one_dimensional", None),
@@ -138,21 +122,51 @@ class Estimator(BaseEstimator):
         if kind != cls.__name__:
             found = f"a {kind}" if kind else "a network, which nn.load reads"
             raise ValueError(f"{cls.__name__}.load: {path} has {found}")
-        model = cls(**{name: made(value) for name, value in about["settings"].items()})
-        model.network_, model.params_ = saved.network, jax.device_get(saved.params)  # pyright: ignore[reportAttributeAccessIssue]
-        model._given_dtype = np.dtype(about["dtype"])
-        model.n_features_in_ = about["features"]
-        more = {"classes_": saved.classes, "_one_dimensional": about["one_dimensional"]}
-        if about["feature_names"] is not None:
-            more["feature_names_in_"] = np.array(about["feature_names"], object)
-        for name, value in more.items():
-            if value is not None:
-                setattr(model, name, value)
+        try:
+            settings = {name: made(value) for name, value in about["settings"].items()}
+            if isinstance(settings.get("class_weight"), tuple):
+                settings["class_weight"] = dict(settings["class_weight"])
+            model = cls(**settings)
+            model._take(saved, about)
+        except Exception as error:  # a file of another may hold anything
+            said = str(error).partition("\n")[0]
+            raise ValueError(
+                f"{cls.__name__}.load: {path} was not written by {cls.__name__}.save "
+                f"({type(error).__name__}: {said})"
+            ) from None
         return model
+
+    def _take(self, saved: Saved, about: dict[str, Any]) -> None:
+        """What training had found, from a file; an error if its parts do not fit together."""
+        shape, names, dtype = about["shape"], about["feature_names"], np.dtype(about["dtype"])
+        check_shape(shape, "shape", least=1)
+        if dtype.kind not in "biuf" or not isinstance(about["dtype"], str):
+            raise ValueError(f"rows cannot be of dtype {about['dtype']!r}")
+        if names is not None:
+            if len(names) != shape[0] or not all(isinstance(name, str) for name in names):
+                raise ValueError(f"expected {shape[0]} names of features, got {names!r}")
+            self.feature_names_in_ = np.array(list(names), object)
+        if saved.network is None:
+            raise ValueError("it has no network")
+        self.network_, self.params_ = saved.network, jax.device_get(saved.params)
+        self._given_dtype, self._row_shape, self.n_features_in_ = dtype, tuple(shape), shape[0]
+        rows = np.broadcast_to(np.zeros((), dtype), (ROWS, *shape))
+        with _precision(rows):
+            forward = self.network_.forward
+            scores = jax.eval_shape(lambda p, x: forward(p, x)[0], self.params_, rows)
+        if scores.ndim != 2:
+            raise ValueError(f"its network has outputs of shape {scores.shape[1:]}")
+        self._take_outputs(scores.shape[1], saved.classes, about["one_dimensional"])
+
+    def _take_outputs(self, outputs: int, classes: Any, one_dimensional: Any) -> None:
+        """What the outputs are, from a file."""
+        raise NotImplementedError
 
     def _plain(self, name: str, value: Any) -> Any:
         if name == "optimizer" and getattr(optax, getattr(value, "__name__", ""), None) is value:
             value = value.__name__
+        if name == "class_weight" and isinstance(value, Mapping):
+            value = tuple(value.items())
         try:
             return plain(value)
         except ValueError:
@@ -167,31 +181,27 @@ class Estimator(BaseEstimator):
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool, **options: Any
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Inputs, targets and weights, checked as scikit-learn does."""
+        if reset:
+            vars(self).pop("params_", None)  # what fails from here on leaves nothing half trained
         checked: Any = validate_data(
             self, X, y, reset=reset, dtype=self._dtype(reset), allow_nd=self.network is not None,
             **options,
         )  # fmt: skip
         x, y = checked
+        x = native(x) if reset else as_given(x, self._given_dtype)
         if reset:
-            self._given_dtype = x.dtype
+            self._given_dtype, self._row_shape = x.dtype, x.shape[1:]
         if sample_weight is None:
             return x, y, None
-        weights = np.asarray(sample_weight, np.float64)
-        if weights.shape != (len(x),) or not np.isfinite(weights).all() or (weights < 0).any():
-            raise ValueError(
-                f"sample_weight: expected {len(x)} finite numbers of at least 0, one for each row, "
-                f"got an array of shape {weights.shape}"
-                + (f" from {weights.min()} to {weights.max()}" if weights.size else "")
-            )
-        if not weights.any():
-            raise ValueError("sample_weight: all weights are zero, so no row counts")
-        return x, y, weights
+        weights = weights_of(sample_weight, len(x))
+        real = weights > 0  # a row of weight 0 is no row
+        return x[real], y[real], weights[real]
 
     def _begin(
         self, rows: Rows, outputs: int, held_out: Rows | None, epochs: int, patience: int | None
     ) -> None:
         """Train from the beginning."""
-        rows = _counted(rows)
+        rows, held_out = counted(rows), held_out and counted(held_out)
         # As scikit-learn has it, None stands for another seed in every fit.
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         if patience is not None and held_out is None:
@@ -205,7 +215,7 @@ class Estimator(BaseEstimator):
                 f"network: expected {outputs} outputs, one for each class or target, got a network "
                 f"whose outputs have the shape {out_shape}"
             )
-        params = jax.tree.map(lambda leaf: np.asarray(leaf, _float(rows.x)), params)
+        params = jax.tree.map(lambda leaf: np.asarray(leaf, float_of(rows.x)), params)
         scale = None
         if self.standardize:
             targets = rows.targets if rows.targets.ndim == 2 else None
@@ -216,13 +226,19 @@ class Estimator(BaseEstimator):
 
     def _go_on(self, rows: Rows) -> None:
         """Train for one epoch more, on these rows."""
+        inner, outputs = self._inner(self._outputs_of(rows)), rows.targets.shape[1:]
         scale, params = None, self.params_
-        if self.standardize:
-            inputs, params, *outputs = self.params_
-            scale = Scaling(inputs, *outputs)
+        if self.network_ == around(inner, *outputs):
+            inputs, params, *last = self.params_
+            scale = Scaling(inputs, *last)
+        elif self.network_ != inner:
+            raise ValueError(
+                "partial_fit: it goes on with the network and the number of targets that fit had, "
+                f"{self.network_!r}, but the settings and targets now ask for {inner!r}; fit anew"
+            )
         with _precision(rows.x):
-            start = getattr(self, "_reached", None) or self._start(params)
-        self._fit(start, scale, _counted(rows), None, start.epoch + 1, None)
+            start = self._start(params, getattr(self, "_reached", None))
+        self._fit(start, scale, counted(rows), None, start.epoch + 1, None)
 
     def _fit(
         self,
@@ -234,8 +250,7 @@ class Estimator(BaseEstimator):
         patience: int | None,
     ) -> None:
         reached: list[Checkpoint] = []
-        outputs = rows.targets.shape[1] if rows.targets.ndim == 2 else len(self.classes_)  # pyright: ignore[reportAttributeAccessIssue]
-        inner = self._inner(outputs)
+        inner = self._inner(self._outputs_of(rows))
         _, key = jax.random.split(jax.random.key(getattr(self, "_seed", 0)))
         with _precision(rows.x):
             params, history = fit(
@@ -255,7 +270,13 @@ class Estimator(BaseEstimator):
                 progress=self.progress,
             )
         # On the host: outside of this block JAX may not know float64.
-        params, self.history_, last = jax.device_get((params, history, reached[0]))
+        params, history, last = jax.device_get((params, history, reached[0]))
+        if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
+            raise ValueError(
+                f"training diverged: after {last.epoch} epochs parameters are not finite; take a "
+                f"smaller learning_rate than {self.learning_rate!r}, or standardize=True"
+            )
+        self.history_ = history
         self._reached = last._replace(params=params, best=None)
         self.network_, self.params_ = scale.network(inner, params) if scale else (inner, params)
 
@@ -278,58 +299,45 @@ class Estimator(BaseEstimator):
 
     def _inner(self, outputs: int) -> Layer:
         """The network to train, on standardised data."""
-        if self.network is not None:
-            if self.hidden is not None:
-                raise ValueError("give network or hidden, not both: hidden makes a network")
-            return self.network
-        hidden = (100,) if self.hidden is None else self.hidden
-        if isinstance(hidden, int):
-            raise ValueError(f"hidden: expected units by layer, such as ({hidden},), got {hidden}")
-        layers = [layer for units in hidden for layer in (dense(int(units), he()), relu())]
-        return serial(*layers, dense(outputs))
+        return network_of(self.network, self.hidden, outputs)
+
+    def _outputs_of(self, rows: Rows) -> int:
+        """How many outputs the network has."""
+        return rows.targets.shape[1] if rows.targets.ndim == 2 else len(self.classes_)  # pyright: ignore[reportAttributeAccessIssue]
 
     def _loss(self) -> Loss:
         return self._default_loss if self.loss is None else self.loss
 
-    def _optimizer(self) -> optax.GradientTransformation:
+    def _optimizer(self, *, as_begun: bool = False) -> optax.GradientTransformation:
         """The optimizer, whose state contains the learning rate if that is a number.
 
         So all rates share a compiled program.
         """
-        make = self._make_optimizer()
-        if callable(self.learning_rate):
-            return make(self.learning_rate)
-        if not (isinstance(self.learning_rate, Real) and math.isfinite(self.learning_rate)):
-            raise ValueError(
-                "learning_rate: expected a finite number, or a schedule of optax, got "
-                f"{self.learning_rate!r}"
-            )
-        return optax.inject_hyperparams(lambda learning_rate: make(learning_rate))(1.0)
+        make = maker_of(self.optimizer, self.learning_rate)
+        made = make(self.learning_rate)
+        if callable(self.learning_rate) or looks_ahead(made):
+            return made
+        # A state may depend on the rate in other places too: those begin with the right one.
+        initial = float(self.learning_rate) if as_begun else 1.0
+        return optax.inject_hyperparams(lambda learning_rate: make(learning_rate))(initial)
 
-    def _make_optimizer(self) -> Any:
-        """The function that makes the optimizer from its learning rate."""
-        name = self.optimizer
-        make = getattr(optax, name, None) if isinstance(name, str) else name
-        if isinstance(make, tuple) or not callable(make):
-            raise ValueError(
-                "optimizer: expected the name of an optax optimizer, such as 'adam', or a function "
-                "of the learning rate, such as optax.adam or functools.partial(optax.sgd, "
-                f"momentum=0.9), got {self.optimizer!r}"
-            )
-        return make
-
-    def _start(self, params: Params) -> Checkpoint:
-        """Training before the first epoch."""
-        state = begin(self._optimizer(), params)
-        if not callable(self.learning_rate):
-            rate = state.hyperparams["learning_rate"]
-            state.hyperparams["learning_rate"] = jax.numpy.full_like(rate, self.learning_rate)
-        return Checkpoint(params, state, 0)
+    def _start(self, params: Params, reached: Checkpoint | None = None) -> Checkpoint:
+        """Training before the next epoch: another optimizer begins anew, another rate counts."""
+        start = Checkpoint(params, begin(self._optimizer(as_begun=True), params), 0)
+        if reached is not None:
+            alike = _shapes(reached.optimizer_state) == _shapes(start.optimizer_state)
+            start = reached if alike else reached._replace(optimizer_state=start.optimizer_state)
+        state = start.optimizer_state
+        if callable(self.learning_rate) or not hasattr(state, "hyperparams"):
+            return start
+        rate = jax.numpy.full_like(state.hyperparams["learning_rate"], self.learning_rate)
+        state = state._replace(hyperparams=state.hyperparams | {"learning_rate": rate})
+        return start._replace(optimizer_state=state)
 
     def _dtype(self, reset: bool = False) -> Any:
         """The dtypes that rows may keep, the first of them for others."""
         if not reset:
-            return self._given_dtype
+            return self._given_dtype if self._given_dtype.kind == "f" else "numeric"
         keep = self.network is not None and not self.standardize
         return "numeric" if keep else (np.float64, np.float32)
 
@@ -341,10 +349,11 @@ class Estimator(BaseEstimator):
         So all numbers of rows share a compiled program, and a row gets the same numbers whatever
         rows are beside it.
         """
-        check_is_fitted(self)
-        x: Any = validate_data(
+        check_is_fitted(self, "params_")
+        given: Any = validate_data(
             self, X, reset=False, dtype=self._dtype(), allow_nd=self.network is not None
         )
+        x = as_given(given, self._given_dtype)
         pieces = []
         for i in range(0, len(x), ROWS):
             piece = x[i : i + ROWS]
@@ -355,28 +364,24 @@ class Estimator(BaseEstimator):
         return np.concatenate(pieces)
 
 
-def _counted(rows: Rows) -> Rows:
-    """The rows that count: a row of weight 0 is no row."""
-    return rows if rows.weights is None else rows.where(rows.weights > 0)
-
-
 def _data(scale: Scaling | None, rows: Rows) -> tuple[np.ndarray, Any]:
     """Data as `fit` takes them."""
     x, targets = rows.x, rows.targets
     if scale is not None:
         x, targets = scale.standardised(x, targets)
     elif targets.ndim == 2:
-        targets = targets.astype(_float(x))
+        targets = targets.astype(float_of(x))
     if rows.weights is None:
         return x, targets
-    return x, Weighted(targets, rows.weights.astype(_float(x)))
+    return x, Weighted(targets, rows.weights.astype(float_of(x)))
 
 
-def _float(x: np.ndarray) -> np.dtype:
-    """The dtype of parameters, targets and weights for rows."""
-    return x.dtype if x.dtype.kind == "f" else np.dtype(np.float32)
+def _shapes(state: Any) -> Any:
+    """The tree of an optimizer's state, and the shapes in it."""
+    leaves, tree = jax.tree.flatten(state)
+    return tree, [np.shape(leaf) for leaf in leaves]
 
 
 def _precision(x: np.ndarray) -> Any:
-    """JAX in the precision of the rows."""
-    return jax.enable_x64(True) if _float(x) == np.float64 else contextlib.nullcontext()
+    """JAX in the precision of the rows, whatever the settings around: random numbers follow it."""
+    return jax.enable_x64(float_of(x) == np.float64)

@@ -5,13 +5,15 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from nnjax.calls import call_of
 from nnjax.core import Layer, Loss
-from nnjax.estimators.base import Estimator, Rows
+from nnjax.estimators.base import Estimator
+from nnjax.estimators.rows import Rows
+from nnjax.estimators.settings import pair_of
 from nnjax.losses import categorical_cross_entropy, label_smoothing, softmax_cross_entropy
 from nnjax.train import accuracy
 
@@ -74,7 +76,8 @@ class Classifier(ClassifierMixin, Estimator):
         n_features_in_: columns of the rows; `feature_names_in_` has their names, if they have any.
 
     Raises:
-        ValueError: if data or settings do not fit; in `fit`, before training.
+        ValueError: if data or settings do not fit; in `fit`, before training. After training, if it
+            diverged: parameters are not finite, as with a learning rate that is too large.
 
     Example:
         >>> import nnjax as nn
@@ -141,20 +144,20 @@ class Classifier(ClassifierMixin, Estimator):
         """
         x, y, weights = self._rows(X, y, sample_weight, reset=True)
         check_classification_targets(y)
-        counting = y if weights is None else y[weights > 0]
-        self.classes_ = np.unique(counting)
-        if len(self.classes_) == 1:
-            raise ValueError(f"y: expected at least 2 classes, got 1 class, {self.classes_[0]!r}")
+        self.classes_ = _at_least_two("y", np.unique(y))
         rows = self._with_classes(x, y, weights)
         held_out = None
         if validation is not None:
-            held_x, held_y = validation
+            held_x, held_y = pair_of(validation)
             held_out = self._with_classes(*self._rows(held_x, held_y, None, reset=False))
         self._begin(rows, len(self.classes_), held_out, self.epochs, self.patience)
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one epoch more, on these rows.
+
+        Each new number of rows compiles a program, which takes about a second; batches of one size
+        share it. A learning rate or optimizer that was set since the last call counts from here on.
 
         Args:
             X: rows.
@@ -171,7 +174,7 @@ class Classifier(ClassifierMixin, Estimator):
         if first and classes is None:
             raise ValueError("partial_fit: the first call needs classes, all that will occur")
         if classes is not None:
-            given = np.unique(classes)
+            given = _at_least_two("classes", np.unique(classes))
             if not first and not np.array_equal(given, self.classes_):
                 raise ValueError(
                     f"partial_fit: classes are {list(self.classes_)} since the first call, got "
@@ -204,15 +207,44 @@ class Classifier(ClassifierMixin, Estimator):
         scores = self._outputs(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
+    def _take_outputs(self, outputs: int, classes: Any, one_dimensional: Any) -> None:
+        if classes is None or classes.shape != (outputs,):
+            raise ValueError(f"its network has {outputs} outputs, but its classes are {classes!r}")
+        if classes.dtype.kind not in "biufU" or not np.array_equal(classes, np.unique(classes)):
+            raise ValueError("its classes are not sorted numbers or texts")
+        self.classes_ = classes
+
     def _with_classes(self, x: np.ndarray, y: Any, weights: np.ndarray | None) -> Rows:
         """Rows with the number of each class, and weights that include those of the classes."""
         labels = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
         unknown = self.classes_[labels] != y
-        if weights is not None:
-            unknown &= weights > 0
         if unknown.any():
             raise ValueError(f"y: {y[unknown][0]!r} is none of the classes {list(self.classes_)}")
         if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, y)
+            by_class = self._class_weights(labels, y)
             weights = by_class if weights is None else weights * by_class
         return Rows(x, labels, weights)
+
+    def _class_weights(self, labels: np.ndarray, y: Any) -> np.ndarray:
+        """The weight of each row's class; classes that are not among the rows may have one too."""
+        if isinstance(self.class_weight, Mapping):
+            given = dict(self.class_weight)
+            by_class = compute_class_weight(given, classes=self.classes_, y=y)[labels]
+        elif self.class_weight == "balanced":
+            by_class = compute_sample_weight("balanced", y)
+        else:
+            raise ValueError(
+                "class_weight: expected 'balanced', a weight by class or None, got "
+                f"{self.class_weight!r}"
+            )
+        if not np.isfinite(by_class).all() or (by_class < 0).any():
+            raise ValueError(
+                f"class_weight: expected finite numbers of at least 0, got {self.class_weight!r}"
+            )
+        return by_class
+
+
+def _at_least_two(what: str, classes: np.ndarray) -> np.ndarray:
+    if len(classes) < 2:
+        raise ValueError(f"{what}: expected at least 2 classes, got 1 class, {classes[0]!r}")
+    return classes

@@ -5,7 +5,9 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import RegressorMixin
 
-from nnjax.estimators.base import Estimator, Rows
+from nnjax.estimators.base import Estimator
+from nnjax.estimators.rows import Rows
+from nnjax.estimators.settings import pair_of
 from nnjax.losses import mean_squared_error
 
 
@@ -48,7 +50,8 @@ class Regressor(RegressorMixin, Estimator):
         n_features_in_: columns of the rows; `feature_names_in_` has their names, if they have any.
 
     Raises:
-        ValueError: if data or settings do not fit; in `fit`, before training.
+        ValueError: if data or settings do not fit; in `fit`, before training. After training, if it
+            diverged: parameters are not finite, as with a learning rate that is too large.
 
     Example:
         >>> import nnjax as nn
@@ -80,13 +83,21 @@ class Regressor(RegressorMixin, Estimator):
         rows = self._with_targets(X, y, sample_weight, reset=True)
         held_out = None
         if validation is not None:
-            held_x, held_y = validation
+            held_x, held_y = pair_of(validation)
             held_out = self._with_targets(held_x, held_y, None, reset=False)
+            if held_out.targets.shape[1] != rows.targets.shape[1]:
+                raise ValueError(
+                    f"validation: expected {rows.targets.shape[1]} targets for each row, as in y, "
+                    f"got {held_out.targets.shape[1]}"
+                )
         self._begin(rows, rows.targets.shape[1], held_out, self.epochs, self.patience)
         return self
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one epoch more, on these rows.
+
+        Each new number of rows compiles a program, which takes about a second; batches of one size
+        share it. A learning rate or optimizer that was set since the last call counts from here on.
 
         Args:
             X: rows.
@@ -114,6 +125,11 @@ class Regressor(RegressorMixin, Estimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+    def _take_outputs(self, outputs: int, classes: Any, one_dimensional: Any) -> None:
+        if type(one_dimensional) is not bool or (one_dimensional and outputs != 1):
+            raise ValueError(f"its network has {outputs} outputs, which do not fit its targets")
+        self._one_dimensional = one_dimensional
 
     def _with_targets(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
         x, y, weights = self._rows(

@@ -22,6 +22,10 @@ EPS = 1e-5
 """The first layer divides by √(variance + EPS); with variance 1, its scale makes up for that."""
 
 
+ROUNDOFF = 4
+"""A feature is constant if its range is less, in units of the roundoff of its largest number."""
+
+
 class Scaling(NamedTuple):
     """The first layer's parameters, and the last one's or None."""
 
@@ -31,9 +35,8 @@ class Scaling(NamedTuple):
     def network(self, inner: Layer, params: Params) -> tuple[Layer, Params]:
         """A network trained on standardised data, as one for the data."""
         if self.outputs is None:
-            return serial(batch_norm(EPS), inner), (self.inputs, params)
-        last = dense(len(self.outputs.bias))
-        return serial(batch_norm(EPS), inner, last), (self.inputs, params, self.outputs)
+            return around(inner), (self.inputs, params)
+        return around(inner, len(self.outputs.bias)), (self.inputs, params, self.outputs)
 
     def standardised(self, x: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Data as the inner network is trained on them."""
@@ -44,6 +47,12 @@ class Scaling(NamedTuple):
         return x, ((targets - mean) / std).astype(x.dtype)
 
 
+def around(inner: Layer, outputs: int | None = None) -> Layer:
+    """The network for data around one that was trained on standardised data."""
+    last = () if outputs is None else (dense(outputs),)
+    return serial(batch_norm(EPS), inner, *last)
+
+
 def scaling(x: np.ndarray, weights: np.ndarray | None, targets: np.ndarray | None) -> Scaling:
     """The scaling of data, each feature (and each output) by itself.
 
@@ -52,22 +61,36 @@ def scaling(x: np.ndarray, weights: np.ndarray | None, targets: np.ndarray | Non
         weights: of the rows (rows,), or None.
         targets: numbers (rows, outputs), or None for classes.
     """
-    mean, std = _moments(x, weights)
+    mean, std = _moments(x, weights, x.dtype)
     ones, zeros = np.ones_like(mean), np.zeros_like(mean)
     scale = math.sqrt(1 + EPS) / std
     inputs = BatchNorm(*(array.astype(x.dtype) for array in (scale, zeros, mean, ones)))  # pyright: ignore[reportArgumentType]
     if targets is None:
         return Scaling(inputs)
-    mean, std = _moments(targets, weights)
+    mean, std = _moments(targets, weights, x.dtype)
+    largest = max(np.abs(targets).max(), std.max())
+    if largest > np.finfo(x.dtype).max:
+        raise ValueError(
+            f"y: targets up to {largest:.3g} do not fit into {x.dtype}, the precision of the rows; "
+            "take another unit, or rows of float64"
+        )
     outputs = Dense(np.diag(std).astype(x.dtype), mean.astype(x.dtype))  # pyright: ignore[reportArgumentType]
     return Scaling(inputs, outputs)
 
 
-def _moments(array: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each feature; 1 for one that is constant."""
+def _moments(
+    array: np.ndarray, weights: np.ndarray | None, dtype: np.dtype
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each feature; 1 for one that is constant but for roundoff."""
     wide = array.astype(np.float64, order="C")  # sums of one order, however the rows are stored
     over = tuple(range(1, array.ndim - 1))  # positions, as of images
+    # By a power of two, which rounds nothing: squares of numbers near 1 stay in range.
+    _, exponent = np.frexp(np.abs(wide).max(axis=(0, *over)))
+    wide = np.ldexp(wide, -exponent)
     mean = np.average(wide.mean(axis=over), axis=0, weights=weights)
     variance = np.average(((wide - mean) ** 2).mean(axis=over), axis=0, weights=weights)
-    varies = np.ptp(array, axis=(0, *over)) > 0
-    return mean, np.where(varies, np.sqrt(variance), 1.0)
+    std = np.sqrt(variance)
+    varies = np.ptp(wide, axis=(0, *over)) > ROUNDOFF * np.finfo(array.dtype).eps
+    mean, std = np.ldexp(mean, exponent), np.ldexp(std, exponent)
+    # Numbers below the smallest normal one have an inverse that overflows.
+    return mean, np.where(varies & (std > 4 * np.finfo(dtype).tiny), std, 1.0)

@@ -226,7 +226,7 @@ def softplus() -> Layer:
 
     Derivation. f′(x) = exp(x) / (1 + exp(x)) = 1 / (1 + exp(-x)), the logistic sigmoid. The second
     form of y is used: exp(-|x|) cannot overflow, and log1p keeps the digits of exp(-|x|) if it is
-    far below 1. At x = 200 y is 200 and f′ is 1; at x = -200 both are exp(-200) = 1.4e-87 (0 in
+    far below 1. At x = 200, y is 200 and f′ is 1; at x = -200 both are exp(-200) = 1.4e-87 (0 in
     float32). The first form overflows for x > 89 in float32; switching to y = x above a threshold,
     as PyTorch does, causes a small step there.
 

@@ -61,7 +61,7 @@ def layer_norm(eps: float = 1e-5) -> Layer:
              = r/m (m g_k - Σ_i g_i - xhat_k Σ_i g_i xhat_i)
 
     This removes the components of g along (1, ..., 1) and (except for eps) along xhat: J does not
-    depend on the mean and the scale of x, which the layer removes. For m = 1 dx is 0; for equal
+    depend on the mean and the scale of x, which the layer removes. For m = 1, dx is 0; for equal
     features xhat is 0 and dx = (g - mean of g) / √eps.
 
     The variance is the biased one (divided by m), as in the article, PyTorch, TensorFlow and Flax.

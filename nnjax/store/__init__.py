@@ -12,7 +12,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from nnjax.core import Layer, Params
-from nnjax.store.files import BROKEN, foreign, native, read, target
+from nnjax.store.files import foreign, native, read, target
 from nnjax.store.spec import network_of, network_spec, tree_of, tree_spec
 
 DESCRIPTION, CLASSES = "description", "classes"
@@ -82,7 +82,8 @@ def save(
         description["about"] = about
     try:
         text = json.dumps(description)
-    except (TypeError, ValueError) as error:
+        _check_keys(about)  # after JSON, which refuses what contains itself
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(
             f"save(about): expected dicts, lists, texts and numbers; {error}"
         ) from None
@@ -155,7 +156,7 @@ def load(path: str | Path, like: Params | None = None) -> Any:
             classes,
             description.get("about"),
         )
-    except BROKEN as error:
+    except Exception as error:  # descriptions of others may be anything
         raise foreign(path, error) from None
     if len(jax.tree.leaves(saved.params)) != len(arrays):
         raise ValueError(
@@ -216,6 +217,17 @@ def _storable(name: str, leaf: Any) -> np.ndarray:
         # The format does not know bfloat16 and similar dtypes: store the bits, in a field so named.
         return array.view([(array.dtype.name, f"u{array.dtype.itemsize}")])
     return array
+
+
+def _check_keys(about: Any) -> None:
+    """Refuse keys that are no texts: JSON would turn 1 into "1"."""
+    if isinstance(about, dict):
+        if odd := [key for key in about if not isinstance(key, str)]:
+            raise TypeError(f"keys are texts, got {odd[0]!r}")
+        about = list(about.values())
+    if isinstance(about, list | tuple):
+        for part in about:
+            _check_keys(part)
 
 
 def _class_names(classes: Any) -> np.ndarray:

@@ -4,7 +4,6 @@ import math
 import os
 import stat
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,10 @@ def native(dtype: Any) -> np.dtype:
     return np.dtype(dtype).newbyteorder("=")
 
 
-BROKEN = (
-    *(ValueError, TypeError, AttributeError, EOFError, OSError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error),
-)
-"""What NumPy, zipfile and json raise of files that are broken, or of another kind."""
-
-
 def foreign(path: Path, error: Exception) -> ValueError:
     """The sentence for a file that is broken, or of another kind."""
-    return ValueError(f"load: {path} is not a file written by nnjax.save ({error})")
+    said = str(error).partition("\n")[0] or type(error).__name__
+    return ValueError(f"load: {path} is not a file written by nnjax.save ({said})")
 
 
 def target(path: Path) -> Path:
@@ -66,7 +59,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
                     member.filename.removesuffix(".npy"): _array(archive, member)
                     for member in archive.infolist()
                 }
-        except BROKEN as error:
+        except Exception as error:  # NumPy and zipfile raise a dozen kinds, of tokens and LZMA too
             raise foreign(path, error) from None
 
 
@@ -86,6 +79,8 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
         npy = np.lib.format
         header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, _, dtype = header(file)
+        if (dtype.names is None and dtype.kind not in "biufcSU") or not dtype.itemsize:
+            raise ValueError(f"{member.filename} has the dtype {dtype}")
         size = math.prod(shape) * dtype.itemsize
         if dtype.hasobject or min(shape, default=0) < 0 or file.tell() + size != member.file_size:
             raise ValueError(

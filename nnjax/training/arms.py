@@ -39,6 +39,11 @@ def check_arms(optimizer: Any, arms: Mapping[str, Sequence[Any]]) -> dict[str, l
 
     Also refuses what makes no optimizer from them.
     """
+    if not isinstance(arms, Mapping):
+        raise ValueError(
+            "sweep(arms): expected lists of values by name, as in {'learning_rate': [0.01, 0.1]}, "
+            f"got {arms!r}"
+        )
     shapes = {name: np.shape(values) for name, values in arms.items()}
     if len(set(shapes.values())) != 1 or any(len(s) != 1 or not s[0] for s in shapes.values()):
         raise ValueError(

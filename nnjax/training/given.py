@@ -57,6 +57,7 @@ def check_training(
     # With another tree, layers fail anyhow; with other shapes, they say best what is wrong.
     if jax.tree.structure(params) != jax.tree.structure(own):
         _check_places(params, own)
+        _check_containers(network, params, arrays[0])
     _check_data("data", arrays, network, loss, params, of_training, allow_nan)
     if held_out is not None:
         _check_data("validation", held_out, network, loss, params, measures, allow_nan)
@@ -134,17 +135,24 @@ def _draws_numbers(network: Layer, tree: Any, leaves: tuple[tuple[Any, Any], ...
 
 def check_rules(network: Any, loss: Any, penalty: Any = None) -> None:
     """Refuse what is no layer, loss or penalty, above all `nn.relu` that was not called."""
-    for what, given, roles, example in (
-        ("network", network, ("init", "forward", "backward"), "a layer such as nn.dense(10)"),
-        ("loss", loss, ("forward", "backward"), "a loss such as nn.softmax_cross_entropy"),
-        ("penalty", penalty, ("forward", "backward"), "a penalty such as nn.l2(1e-4) or None"),
-    ):
-        if given is None and what == "penalty":
-            continue
-        if not all(callable(getattr(given, role, None)) for role in roles):
-            name = getattr(given, "__name__", repr(given))
-            got = f"the function {name} itself; call it" if callable(given) else name
-            raise ValueError(f"{what}: expected {example}, got {got}")
+    check_network(network)
+    _check_roles("loss", loss, ("forward", "backward"), "a loss such as nn.softmax_cross_entropy")
+    if penalty is not None:
+        wanted = "a penalty such as nn.l2(1e-4) or None"
+        _check_roles("penalty", penalty, ("forward", "backward"), wanted)
+
+
+def check_network(network: Any) -> None:
+    """Refuse what is no layer."""
+    roles = ("init", "forward", "backward")
+    _check_roles("network", network, roles, "a layer such as nn.dense(10)")
+
+
+def _check_roles(what: str, given: Any, roles: tuple[str, ...], example: str) -> None:
+    if not all(callable(getattr(given, role, None)) for role in roles):
+        name = getattr(given, "__name__", repr(given))
+        got = f"the function {name} itself; call it" if callable(given) else name
+        raise ValueError(f"{what}: expected {example}, got {got}")
 
 
 def _own_params(network: Layer, params: Params, x: jax.Array) -> Params:
@@ -169,6 +177,24 @@ def _check_places(params: Params, own: Params) -> None:
         f"{given.get(place, 'of nothing')}, but network.init gives "
         f"{wanted.get(place, 'nothing there')}"
     )
+
+
+def _check_containers(network: Layer, params: Params, x: jax.Array) -> None:
+    """Refuse parameters of the right shapes in containers that the network does not take."""
+
+    def gradient(params: Params, x: jax.Array) -> Params:
+        y, residuals = network.forward(params, x)
+        return network.backward(params, residuals, y)[0]
+
+    try:
+        fits = jax.tree.structure(jax.eval_shape(gradient, params, x)) == jax.tree.structure(params)
+    except Exception:  # a layer cannot unpack them
+        fits = False
+    if not fits:
+        raise ValueError(
+            "params: their shapes fit, but not their containers; expected those of network.init, "
+            f"where a tuple is no list, got {jax.tree.structure(params)}"
+        )
 
 
 def _check_finite_params(params: Params) -> None:

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.core import Tracer
 
 from nnjax.calls import call_of
 from nnjax.core import Params
@@ -123,7 +124,7 @@ def _parts(function: types.FunctionType) -> list[Any]:
 
 def begin(optimizer: optax.GradientTransformation, params: Params) -> Any:
     """The optimizer's state before the first step."""
-    if not _looks_ahead(optimizer):
+    if not looks_ahead(optimizer):
         return optimizer.init(params)
     return params, optimizer.init(optax.LookaheadParams.init_synced(params))
 
@@ -158,7 +159,7 @@ def advance(
     # optax multiplies its whole-number step count by hyper-parameters, which strict promotion (for
     # which this library is written) refuses where they are traced.
     with jax.numpy_dtype_promotion("standard"):
-        if _looks_ahead(optimizer):
+        if looks_ahead(optimizer):
             slow, inner = state
             pair: Any = optax.LookaheadParams(params, slow)
             updates, inner = optimizer.update(grads, inner, pair)
@@ -168,7 +169,7 @@ def advance(
         return optax.apply_updates(params, updates), state
 
 
-def _looks_ahead(optimizer: optax.GradientTransformation) -> bool:
+def looks_ahead(optimizer: optax.GradientTransformation) -> bool:
     """Whether it is `optax.lookahead`, whose parameters are a pair."""
     return getattr(optimizer.init, "__module__", "") == optax.lookahead.__module__
 
@@ -245,12 +246,20 @@ def rates_of(optimizer: optax.GradientTransformation, state: Any) -> list[jax.Ar
 def not_finite(optimizer: optax.GradientTransformation) -> tuple[str, float] | None:
     """The name and value of a NaN among the numbers of an optimizer, or of an infinite rate."""
     for name, value in _walk(optimizer, "", ()):
-        if not isinstance(value, float | np.floating) or math.isfinite(value):
+        if not _is_float(value) or math.isfinite(value):
             continue
         # Other numbers may be infinite: bounds, for instance.
         if math.isnan(value) or name in ("step_size", "learning_rate"):
             return name, float(value)
     return None
+
+
+def _is_float(value: Any) -> bool:
+    """Whether it is a float of Python, NumPy or JAX whose value is known."""
+    if isinstance(value, jax.Array):
+        known = not isinstance(value, Tracer) and not value.shape
+        return known and jnp.issubdtype(value.dtype, jnp.floating)
+    return isinstance(value, float | np.floating)
 
 
 def _functions(value: Any) -> Iterator[types.FunctionType]:

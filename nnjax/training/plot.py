@@ -22,7 +22,7 @@ def plot_history(history: History) -> Figure:
         value is NaN.
 
     Raises:
-        ValueError: if the history has other axes than that of the epochs.
+        ValueError: if it is no history, has other axes than that of the epochs, or no finite value.
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn
@@ -31,6 +31,11 @@ def plot_history(history: History) -> Figure:
         >>> [panel.get_ylabel() for panel in figure.axes]
         ['loss', 'accuracy']
     """
+    if not isinstance(history, History):
+        raise ValueError(
+            "plot_history: expected the history that fit returns beside the parameters, or an "
+            f"estimator's history_, got {type(history).__name__}"
+        )
     losses = {"training": history.train_loss, "validation": history.validation_loss}
     panels: dict[str, dict[str, Any]] = {"loss": losses, "accuracy": {}}
     measured = {
@@ -53,12 +58,15 @@ def plot_history(history: History) -> Figure:
         for name, curves in panels.items()
     }
     shown = {name: curves for name, curves in shown.items() if curves}
+    if not shown:
+        raise ValueError("plot_history: no value is finite: training diverged, or had no epoch")
     figure, axes = plt.subplots(
         1, len(shown), figsize=(4.5 * len(shown), 3.2), squeeze=False, layout="constrained"
     )
     for panel, (name, curves) in zip(axes[0], shown.items(), strict=True):
         for data, values in curves.items():
             style = {"color": "#555555" if data == "training" else "#0072b2", "label": data}
+            style["marker"] = "o" if len(values) == 1 else ""  # a line needs two points
             panel.plot(np.arange(1, len(values) + 1), values, **style)
         panel.set(xlabel="epoch", ylabel=name)
         panel.spines[["top", "right"]].set_visible(False)

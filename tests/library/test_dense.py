@@ -1,5 +1,7 @@
 """The dense layer: wrong input, and dtypes through a network of such layers."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -58,7 +60,8 @@ def test_gradients_have_the_dtype_of_params_whatever_x_is(
 
 def test_default_start_survives_three_hidden_layers() -> None:
     """scikit-learn's digits, ReLU: from normal(0.01) the accuracy stays at that of chance."""
-    images, labels = load_digits(return_X_y=True)
+    digits: Any = load_digits()
+    images, labels = digits.data, digits.target
     x = (images / 16).astype(np.float32)
 
     def accuracy(*init: nn.initializers.Initializer) -> float:

@@ -10,7 +10,7 @@ import itertools
 import pkgutil
 import re
 import textwrap
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nnjax
 from nnjax import codes, layers
@@ -27,13 +27,14 @@ class Piece(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """A public rule: its name, how it is called, the module it is in, and its text."""
+    """A public rule: its name, how it is called, the module it is in, its text, and itself."""
 
     name: str
     call: str
     module: str
     family: str
     pieces: list[Piece]
+    value: Any
 
 
 def pieces(text: str) -> list[Piece]:
@@ -81,6 +82,30 @@ def pieces(text: str) -> list[Piece]:
     return _joined(found)
 
 
+def sections(found: list[Piece]) -> dict[str, list[Piece]]:
+    """The pieces by section; those before the first heading are under "".
+
+    Args:
+        found: what `pieces` returned.
+
+    Returns:
+        The sections in order.
+
+    Example:
+        >>> list(sections(pieces("One line.\\n\\nArgs:\\n    x: inputs.")))
+        ['', 'Args']
+    """
+    by_section: dict[str, list[Piece]] = {"": []}
+    name = ""
+    for piece in found:
+        if piece.kind == "heading":
+            name = piece.text
+            by_section[name] = []
+        else:
+            by_section[name].append(piece)
+    return by_section
+
+
 def _entries(body: str) -> list[str]:
     """Entries of a list whose further lines are indented."""
     entries: list[str] = []
@@ -119,7 +144,7 @@ def rules() -> list[Rule]:
             continue
         module, text = value.__module__, inspect.getdoc(value) or ""
         family = (importlib.import_module(module).__doc__ or "").strip().splitlines()[0]
-        found.append(Rule(name, call, module, family, pieces(text)))
+        found.append(Rule(name, call, module, family, pieces(text), value))
     order = list(dict.fromkeys(_modules()))
     return sorted(found, key=lambda rule: (order.index(rule.module), rule.name))
 

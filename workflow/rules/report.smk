@@ -91,6 +91,7 @@ rule write_clocks:
 rule write_costs:
     input:
         "reports/rules.html",
+        "reports/api.html",
         rules.write_clocks.output.output,
         rules.write_index.output.index,
         [chapter.reports() for chapter in CHAPTERS.values()],

@@ -2,7 +2,7 @@
 
 On each axis, window o of n_out covers the positions
 
-    p = o stride + k dilation - low,        k = 0 .. window - 1
+    p = o stride + k dilation - low,        k = 0 ... window - 1
 
 of an input of `size` positions; positions outside 0 ... size - 1 are padding, `low` of them before
 the input and `high` after it. A window spans span = dilation (window - 1) + 1 positions, so

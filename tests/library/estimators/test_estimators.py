@@ -278,7 +278,7 @@ def test_pickles() -> None:
     ("settings", "message"),
     [
         ({"hidden": 8}, r"hidden: expected units by layer, such as \(8,\)"),
-        ({"hidden": (8, 0)}, "dense"),
+        ({"hidden": (8, 0)}, "hidden: expected units by layer, positive"),
         ({"network": nn.dense(3)}, "network or hidden, not both"),
         ({"network": nn.dense(4), "hidden": None}, r"network: expected 3 outputs, .*\(4,\)"),
         ({"optimizer": "adamm"}, "optimizer: expected the name of an optax optimizer"),

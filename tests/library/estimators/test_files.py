@@ -1,6 +1,7 @@
 """Estimators in files: they predict the same numbers in another process, and hold nothing else."""
 
 import functools
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,61 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         nn.Classifier.load(path)
     nn.save(path, nn.Dense(np.ones((1, 1)), np.ones(1)))  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match=r"has a network, which nn.load reads"):
+        nn.Classifier.load(path)
+
+
+def test_class_weights_come_back(tmp_path: Path) -> None:
+    weights = {"setosa": 2.0, "versicolor": 1, "virginica": 1}
+    nn.Classifier(**QUICK, class_weight=weights).fit(TABLE, NAMES).save(tmp_path / "model.npz")
+    again = nn.Classifier.load(tmp_path / "model.npz")
+    assert again.class_weight == weights
+    again.partial_fit(TABLE, NAMES)
+
+
+def changed(description: Any, place: tuple[str, ...], value: Any) -> None:
+    *outer, last = place
+    for name in outer:
+        description = description[name]
+    if value is ...:
+        del description[last]
+    else:
+        description[last] = value
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("about", "settings"), [1]),
+        (("about", "settings"), ...),
+        (("about", "settings", "more"), 1),
+        (("about", "settings", "optimizer"), {"call": "system", "arguments": {"command": "ls"}}),
+        (("about", "settings", "hidden"), ["a"]),
+        (("about", "settings", "class_weight"), {"tuple": [1]}),
+        *((("about", "dtype"), value) for value in (..., 0, None, "O", "V8", "M8[s]", "no", ["a"])),
+        (("about", "dtype"), "int64"),
+        *((("about", "shape"), value) for value in (..., 4, [], [3], [4.0], [-4], [4, 4], "abcd")),
+        *((("about", "feature_names"), v) for v in (..., 5, ["a"], [1, 2, 3, 4], [[1]] * 4)),
+        (("about", "one_dimensional"), ...),
+        (("network",), ...),
+        (("network",), {"call": "dense", "arguments": {"n_out": 3}}),
+        *((("classes",), v) for v in (..., ["a", "b"], ["a"] * 3, [[1]] * 3, ["b", "a", "c"])),
+    ],
+)  # fmt: skip
+def test_edited_files_are_refused(place: Any, value: Any, tmp_path: Path) -> None:
+    """In one sentence, before anything of the file is used."""
+    path = tmp_path / "model.npz"
+    nn.Classifier(**QUICK).fit(TABLE, NAMES).save(path)
+    with np.load(path) as file:
+        arrays: dict[str, Any] = dict(file)
+    if place == ("classes",):
+        changed(arrays, place, value if value is ... else np.array(value))
+    else:
+        description = json.loads(arrays["description"].tobytes())
+        changed(description, place, value)
+        arrays["description"] = np.frombuffer(json.dumps(description).encode(), np.uint8)
+    np.savez(path, **arrays)
+    sentence = r"^Classifier.load: .*model.npz was not written by Classifier.save \(.*\)$"
+    with pytest.raises(ValueError, match=sentence):
         nn.Classifier.load(path)
 
 

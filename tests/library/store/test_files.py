@@ -146,6 +146,41 @@ def test_other_files_are_refused(content: bytes, tmp_path: Path) -> None:
         nn.load(tmp_path / "net.npz", like=jnp.zeros(3))
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f4', 'shape': (3,",
+        "'''abc",
+        "  x\n y\n  z",
+        "-" * 9000 + "1",
+        "{'descr': " + "(" * 99 + "'<f4'" + ",)" * 99 + ", 'fortran_order': False, 'shape': (3,)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 1" + "0" * 30 + ")}",
+        "{'descr': '|S0', 'fortran_order': False, 'shape': (1000000000000,)}",
+        "{'descr': '<M8[s]', 'fortran_order': False, 'shape': (0,)}",
+    ],
+    ids=["open", "quote", "indented", "deep sum", "deep dtype", "endless", "no size", "dates"],
+)
+def test_headers_that_numpy_cannot_read_are_refused(header: str, tmp_path: Path) -> None:
+    """NumPy fails in many ways: of tokens, of indentation, of memory, of an index, of a size."""
+    member = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+    (tmp_path / "net.npz").write_bytes(archive(params__npy=member))
+    with pytest.raises(ValueError, match=r"^load: .*net\.npz is not a file written by.*\)$"):
+        nn.load(tmp_path / "net.npz", like=jnp.zeros(3))
+
+
+def test_other_compressions_that_are_broken_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as file:
+        file.writestr("params.npy", one_array(np.zeros(3)))
+        file.writestr("more.npy", bytes(1))
+        file.writestr("long.npy", one_array(np.random.default_rng(0).random(99)))
+    whole = path.read_bytes()
+    for place in range(45, 65):
+        path.write_bytes(whole[:place] + b"\xff" + whole[place + 1 :])
+        with pytest.raises(ValueError, match="not a file written by"):
+            nn.load(path, like=jnp.zeros(3))
+
+
 def test_every_truncation_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "net.npz"
     nn.save(path, jnp.arange(3.0))

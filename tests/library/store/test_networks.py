@@ -171,3 +171,12 @@ def test_broken_descriptions_are_refused(text: bytes, tmp_path: Path) -> None:
     (tmp_path / "net.npz").write_bytes(archive(description__npy=member))
     with pytest.raises(ValueError, match="is not a file written by"):
         nn.load(tmp_path / "net.npz")
+
+
+def test_about_comes_back_or_is_refused(tmp_path: Path) -> None:
+    about = {"columns": ["a", "b"], "unit": {"a": 1.5, "b": None}}
+    nn.save(tmp_path / "net.npz", (), about=about)
+    assert nn.load(tmp_path / "net.npz").about == about
+    for other in ({1: "a"}, {"a": [{None: 1}]}, {"a": np.ones(1)}):
+        with pytest.raises(ValueError, match=r"^save\(about\): expected dicts, lists, texts"):
+            nn.save(tmp_path / "net.npz", (), about=other)

@@ -76,6 +76,8 @@ def test_parameters_that_are_not_finite_are_refused() -> None:
     ("optimizer", "message"),
     [
         (optax.sgd(np.nan), "step_size is nan"),
+        (optax.sgd(jnp.float32(np.inf)), "step_size is -inf"),
+        (optax.sgd(0.1, momentum=jnp.float32(np.nan)), "decay is nan"),
         (optax.adam(np.inf), "step_size is -inf"),
         (optax.adam(1e-3, b1=np.nan), "is nan"),
         (optax.inject_hyperparams(optax.sgd)(learning_rate=np.inf), "learning_rate is inf"),
@@ -192,3 +194,25 @@ def test_augmentation_that_does_not_fit_the_last_batch_is_refused() -> None:
     with pytest.raises(ValueError, match="augment: it fails for a batch of 2 rows: "):
         train(**settings)
     train(**settings, drop_last=True)
+
+
+@pytest.mark.parametrize(
+    "kind", [list, lambda params: dict(enumerate(params))], ids=["list", "dict"]
+)
+def test_parameters_in_other_containers_are_refused(kind: Any) -> None:
+    """As some checkpoints return them: lists for tuples."""
+    with pytest.raises(ValueError, match="params: their shapes fit, but not their containers"):
+        nn.fit(NETWORK, LOSS, SGD, kind(start()), DATA, epochs=1, batch_size=4)
+
+
+def test_a_layer_may_take_other_containers() -> None:
+    def backward(params: Any, residuals: Any, dy: Any) -> Any:
+        grads, dx = NETWORK.backward(tuple(params), residuals, dy)
+        return list(grads), dx
+
+    taking = nn.Layer(
+        NETWORK.init, lambda params, x, key=None: NETWORK.forward(tuple(params), x, key), backward
+    )
+    trained, _ = nn.fit(taking, LOSS, SGD, list(start()), DATA, epochs=1, batch_size=4)
+    expected, _ = nn.fit(NETWORK, LOSS, SGD, start(), DATA, epochs=1, batch_size=4)
+    jax.tree.map(np.testing.assert_array_equal, tuple(trained), expected)

@@ -53,3 +53,22 @@ def test_one_replica_of_a_sweep() -> None:
         nn.plot_history(history)
     one = jax.tree.map(lambda column: column[1, 0], history)
     assert set(curves(nn.plot_history(one))) == {"loss", "accuracy"}
+
+
+def test_what_cannot_be_drawn_is_refused() -> None:
+    params, history = train()
+    others: list[Any] = [(params, history), params, None]
+    for other in others:
+        with pytest.raises(ValueError, match="plot_history: expected the history that fit returns"):
+            nn.plot_history(other)
+    nothing = jax.tree.map(lambda column: np.full(3, np.nan), history)
+    with pytest.raises(ValueError, match="plot_history: no value is finite"):
+        nn.plot_history(nothing)
+
+
+def test_one_epoch_is_seen() -> None:
+    """A line through one point is no line."""
+    _, history = train()
+    one = jax.tree.map(lambda column: column[:1], history)
+    assert [line.get_marker() for line in nn.plot_history(one).axes[0].lines] == ["o"]
+    assert nn.plot_history(history).axes[0].lines[0].get_marker() in ("", "None")

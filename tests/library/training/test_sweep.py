@@ -346,6 +346,10 @@ def test_diverged_replica_stays_in_its_place() -> None:
     ("changed", "message"),
     [
         ({"seeds": []}, "at least one seed"),
+        ({"seeds": 3}, r"sweep\(seeds\): expected a list of whole numbers, .* got 3"),
+        ({"seeds": [1.5]}, r"sweep\(seeds\): expected a list of whole numbers"),
+        ({"seeds": ["a"]}, r"sweep\(seeds\): expected a list of whole numbers"),
+        ({"arms": [0.1]}, r"sweep\(arms\): expected lists of values by name"),
         ({"arms": {}}, "arms as lists of one common length"),
         ({"arms": {"learning_rate": []}}, r"arms.*'learning_rate': \(0,\)"),
         ({"arms": {"learning_rate": [0.1], "momentum": [0.1, 0.2]}}, r"'momentum': \(2,\)"),

@@ -4,6 +4,7 @@ Two small data sets that come with scikit-learn: breast cancer, and handwritten 
 """
 
 from pathlib import Path
+from typing import Any
 
 import equations as source
 import gradients as by_depth
@@ -36,13 +37,15 @@ Tables = dict[str, pl.DataFrame]
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
     """The digits: pixels (rows, 64) and classes (rows,)."""
-    x, labels = load_digits(return_X_y=True)
+    found: Any = load_digits()
+    x, labels = found.data, found.target
     return x, labels.astype(np.int32)
 
 
 def binary_problems() -> dict[BinaryProblem, tuple[np.ndarray, np.ndarray]]:
     """Two real problems with labels 0 and 1: features and labels."""
-    x, labels = load_breast_cancer(return_X_y=True)
+    found: Any = load_breast_cancer()
+    x, labels = found.data, found.target
     pixels, digit = digits()
     return {
         "breast cancer": (x, labels.astype(np.int32)),
