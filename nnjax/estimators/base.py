@@ -17,7 +17,7 @@ from nnjax.core import Layer, Loss, Params
 from nnjax.epoch import History, Metric
 from nnjax.estimators.rows import Rows, as_given, counted, float_of, native, weights_of
 from nnjax.estimators.scaling import Scaling, around, scaling
-from nnjax.estimators.settings import maker_of, network_of
+from nnjax.estimators.settings import kept_optimizer, maker_of, network_of, optimizer_of
 from nnjax.losses import Weighted
 from nnjax.penalty import l2 as l2_penalty
 from nnjax.store import Saved, load, save
@@ -126,6 +126,7 @@ class Estimator(BaseEstimator):
             settings = {name: made(value) for name, value in about["settings"].items()}
             if isinstance(settings.get("class_weight"), tuple):
                 settings["class_weight"] = dict(settings["class_weight"])
+            settings["optimizer"] = optimizer_of(settings["optimizer"])
             model = cls(**settings)
             model._take(saved, about)
         except Exception as error:  # a file of another may hold anything
@@ -163,8 +164,8 @@ class Estimator(BaseEstimator):
         raise NotImplementedError
 
     def _plain(self, name: str, value: Any) -> Any:
-        if name == "optimizer" and getattr(optax, getattr(value, "__name__", ""), None) is value:
-            value = value.__name__
+        if name == "optimizer":
+            value = kept_optimizer(value)
         if name == "class_weight" and isinstance(value, Mapping):
             value = tuple(value.items())
         try:

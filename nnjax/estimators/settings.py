@@ -1,5 +1,6 @@
 """The settings of an estimator, made into what `fit` takes, or refused in one sentence."""
 
+import functools
 import math
 from collections.abc import Sequence
 from numbers import Real
@@ -52,6 +53,22 @@ def maker_of(optimizer: Any, learning_rate: Any) -> Any:
             f"momentum=0.9), got {optimizer!r}"
         )
     return make
+
+
+def kept_optimizer(optimizer: Any) -> Any:
+    """An optimizer as a file has it: the name of optax's function, with its keywords if any."""
+    if isinstance(optimizer, functools.partial) and not optimizer.args:
+        return kept_optimizer(optimizer.func), *optimizer.keywords.items()
+    name = getattr(optimizer, "__name__", "")
+    return name if getattr(optax, name, None) is optimizer else optimizer
+
+
+def optimizer_of(kept: Any) -> Any:
+    """The optimizer that `kept_optimizer` describes."""
+    if not isinstance(kept, tuple):
+        return kept
+    name, *keywords = kept
+    return functools.partial(getattr(optax, name), **dict(keywords))
 
 
 def _is_finite(value: Any) -> bool:

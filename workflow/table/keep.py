@@ -30,7 +30,7 @@ def main(rows: Path, about: Path, table: Table, chosen: Path, model: Path) -> No
     hidden = (best["hidden_units"],) if best["hidden_units"] else ()
     settings = {
         "hidden": hidden,
-        "optimizer": MAKERS[best["optimizer"]] if best["optimizer"] != "momentum" else "sgd",
+        "optimizer": MAKERS[best["optimizer"]],
         "learning_rate": best["learning_rate"],
         "epochs": best["epochs"],
         "batch_size": batch_size(len(x), table.batch_rows),
