@@ -11,6 +11,7 @@ import polars as pl
 import psutil
 
 from nnjax.tables.errors import TableError, counted, listed, near
+from nnjax.tables.values import as_numbers, as_text, chosen, column, is_flat, is_text, short, spoilt
 
 MOST_CATEGORIES = 1000
 """A column of texts with more categories is left out; each of them would be a feature."""
@@ -24,8 +25,6 @@ greatest one numbers the rows, if there are so many."""
 
 ONE_VALUE = "one value"
 """Why a column is left out that is the same in all rows."""
-
-_DAY = 86_400_000_000  # microseconds
 
 
 class Numeric(NamedTuple):
@@ -108,10 +107,18 @@ def learn(frame: pl.DataFrame) -> Columns:
     """
     used: list[Numeric | Categorical] = []
     left_out: dict[str, str] = {}
-    for series in frame:
-        learnt = _learnt(series)
+    numeric = [name for name, t in frame.schema.items() if is_flat(t) and not is_text(t)]
+    rows = as_numbers(chosen(frame, numeric)).T
+    numbers = dict(zip(numeric, rows, strict=True))
+    for name, dtype in frame.schema.items():
+        if not is_flat(dtype):
+            learnt = f"values of the type {dtype}"
+        elif is_text(dtype):
+            learnt = _categories(name, column(frame, name))
+        else:
+            learnt = _number(name, column(frame, name), numbers[name])
         if isinstance(learnt, str):
-            left_out[series.name] = learnt
+            left_out[name] = learnt
         else:
             used.append(learnt)
     if not used:
@@ -153,21 +160,23 @@ def encode(frame: pl.DataFrame, columns: Columns) -> Encoded:
             f"{frame.height} rows of {sum(widths)} features take {size / 2**30:.1f} GiB, and "
             f"{free / 2**30:.1f} GiB are free; give fewer rows, or columns with fewer categories"
         )
+    numeric = [c for c in columns.used if isinstance(c, Numeric)]
+    for known in numeric:
+        _check_kind(column(frame, known.name), known)
+    numbers = iter(as_numbers(chosen(frame, [known.name for known in numeric])).T)
     x = np.zeros((frame.height, sum(widths)))
     unknown: dict[str, int] = {}
     filled: dict[str, int] = {}
     start = 0
-    for column, width in zip(columns.used, widths, strict=True):
-        part, series = x[:, start : start + width], frame[column.name]
-        if isinstance(column, Numeric):
-            missing = _put_numbers(part, series, column)
-            counts = filled
-        else:
-            missing = _put_categories(part, series, column)
-            counts = unknown
-        if missing:
-            counts[column.name] = missing
+    for known, width in zip(columns.used, widths, strict=True):
+        part = x[:, start : start + width]
         start += width
+        if isinstance(known, Numeric):
+            count, counts = _put_numbers(part, next(numbers), known), filled
+        else:
+            count, counts = _put_categories(part, column(frame, known.name), known), unknown
+        if count:
+            counts[known.name] = count
     return Encoded(x, unknown, filled)
 
 
@@ -249,87 +258,37 @@ def _made(data: Any) -> Numeric | Categorical:
 # --- learning -------------------------------------------------------------------------------------
 
 
-def _learnt(series: pl.Series) -> Numeric | Categorical | str:
-    """What is learnt of a column, or why it is left out."""
-    if not is_flat(series):
-        return f"values of the type {series.dtype}"
-    values = series if _is_text(series.dtype) else _numbers(series)
-    present = values.drop_nulls()
+def _categories(name: str, series: pl.Series) -> Categorical | str:
+    """What is learnt of a column of texts, or why it is left out."""
+    present = series.drop_nulls()
     count = present.n_unique()
     if not count:
         return "no value"
-    if count == 1 and len(present) == len(values):
-        return f"{ONE_VALUE}, {_short(series[0])}"
-    if _is_text(series.dtype):
-        if count > NEARLY_EVERY * len(present):
-            return f"{count} texts in {len(present)} rows, as names or ids{spoilt(present)}"
-        if count > MOST_CATEGORIES:
-            return f"{count} categories, more than {MOST_CATEGORIES}"
-        categories: list[str | None] = sorted(present.cast(pl.String).unique())
-        missing = [None] if values.has_nulls() else []
-        return Categorical(series.name, tuple(categories + missing))
-    if count == len(values) and series.dtype.is_integer() and _numbers_rows(series):
-        return "numbers the rows"
-    median: Any = present.median()
-    return Numeric(series.name, float(median), values.has_nulls(), series.dtype.is_temporal())
+    if count == 1 and not series.has_nulls():
+        return f"{ONE_VALUE}, {short(series[0])}"
+    if count > NEARLY_EVERY * len(present):
+        return f"{count} texts in {len(present)} rows, as names or ids{spoilt(present)}"
+    if count > MOST_CATEGORIES:
+        return f"{count} categories, more than {MOST_CATEGORIES}"
+    categories: list[str | None] = sorted(present.cast(pl.String).unique())
+    missing = [None] if series.has_nulls() else []
+    return Categorical(name, tuple(categories + missing))
 
 
-def _numbers_rows(series: pl.Series) -> bool:
-    low: Any = series.min()
-    high: Any = series.max()
-    return len(series) >= ENOUGH and len(series) >= DENSE * (high - low + 1)
-
-
-def spoilt(texts: pl.Series) -> str:
-    """What keeps texts from being numbers, if most of them are.
-
-    Example:
-        >>> spoilt(pl.Series(["1", "2", "3", "4 kg"]))
-        "; 3 are numbers, '4 kg' is not"
-    """
-    wrong = texts.cast(pl.String).cast(pl.Float64, strict=False).is_null()
-    if 2 * wrong.sum() >= len(texts):
-        return ""
-    return f"; {len(texts) - wrong.sum()} are numbers, {_short(texts.filter(wrong)[0])} is not"
-
-
-def _short(value: Any) -> str:
-    text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= 40 else text[:37] + "..."
-
-
-def is_flat(series: pl.Series) -> bool:
-    """Whether values are numbers, texts, booleans or dates.
-
-    Example:
-        >>> is_flat(pl.Series([1])), is_flat(pl.Series([[1]]))
-        (True, False)
-    """
-    return not series.dtype.is_nested() and series.dtype not in (pl.Binary, pl.Object)
-
-
-def _is_text(dtype: pl.DataType) -> bool:
-    return dtype in (pl.String, pl.Categorical, pl.Enum)
-
-
-def _numbers(series: pl.Series) -> pl.Series:
-    """Numbers, booleans and dates as float64; missing ones are null, and none is infinite."""
-    if series.dtype == pl.Date:
-        return series.cast(pl.Int32).cast(pl.Float64)
-    if series.dtype == pl.Time:
-        return series.cast(pl.Int64).cast(pl.Float64) / (1000 * _DAY)
-    if series.dtype == pl.Duration:
-        return series.dt.total_microseconds().cast(pl.Float64) / _DAY
-    if series.dtype.is_temporal():
-        return series.dt.epoch("us").cast(pl.Float64) / _DAY
-    numbers = series.cast(pl.Float64).fill_nan(None)
-    if numbers.is_infinite().any():
-        row = numbers.is_infinite().arg_true()[0] + 1
-        raise TableError(
-            f"column {series.name!r}, row {row}: {numbers[row - 1]}; expected finite numbers, so "
-            "leave the value empty if it is missing"
-        )
-    return numbers
+def _number(name: str, series: pl.Series, numbers: np.ndarray) -> Numeric | str:
+    """What is learnt of a column of numbers, or why it is left out."""
+    missing = np.isnan(numbers)
+    present = np.sort(numbers[~missing])
+    if not len(present):
+        return "no value"
+    if present[0] == present[-1] and not missing.any():
+        return f"{ONE_VALUE}, {short(series[0])}"
+    if series.dtype.is_integer() and len(present) == len(series) >= ENOUGH:
+        dense = len(series) >= DENSE * (present[-1] - present[0] + 1)
+        if dense and (np.diff(present) > 0).all():
+            return "numbers the rows"
+    fill = float(np.median(present))
+    return Numeric(name, fill, bool(missing.any()), series.dtype.is_temporal())
 
 
 # --- encoding -------------------------------------------------------------------------------------
@@ -337,8 +296,9 @@ def _numbers(series: pl.Series) -> pl.Series:
 
 def _check_names(frame: pl.DataFrame, columns: Columns) -> None:
     needed = [column.name for column in columns.used]
-    missing = [name for name in needed if name not in frame.columns]
-    surplus = [name for name in frame.columns if name not in {*needed, *columns.left_out}]
+    given, known = set(frame.columns), {*needed, *columns.left_out}
+    missing = [name for name in needed if name not in given]
+    surplus = [name for name in frame.columns if name not in known]
     if missing:
         alike = [f"{name!r}" for name in near(missing[0], surplus or frame.columns)]
         raise TableError(
@@ -362,61 +322,45 @@ def _names(column: Numeric | Categorical) -> list[str]:
     ]
 
 
-def _put_numbers(part: np.ndarray, series: pl.Series, column: Numeric) -> int:
+def _check_kind(series: pl.Series, known: Numeric) -> None:
+    """Refuse what is not numbers, or dates, as the training rows had."""
+    kind = "dates" if known.days else "numbers"
+    if series.null_count() == len(series):
+        return
+    if is_text(series.dtype):
+        wrong = series.cast(pl.String).cast(pl.Float64, strict=False).is_null()
+        row = (wrong & series.is_not_null()).arg_true()
+        shown = f", row {row[0] + 1}: {short(series[row[0]])}" if len(row) else " has texts"
+        raise TableError(f"column {known.name!r}{shown}; expected {kind}, as in the training rows")
+    if not is_flat(series.dtype) or series.dtype.is_temporal() != known.days:
+        raise TableError(
+            f"column {known.name!r} has values of the type {series.dtype}; expected {kind}, as in "
+            "the training rows"
+        )
+
+
+def _put_numbers(part: np.ndarray, numbers: np.ndarray, known: Numeric) -> int:
     """Write a column of numbers; how many are missing."""
-    series = _as_numbers(series, column)
-    missing = series.is_null().to_numpy()
-    part[:, 0] = series.fill_null(column.fill).to_numpy()
-    if column.indicator:
+    missing = np.isnan(numbers)
+    part[:, 0] = np.where(missing, known.fill, numbers)
+    if known.indicator:
         part[:, 1] = missing
     return int(missing.sum())
 
 
-def _as_numbers(series: pl.Series, column: Numeric) -> pl.Series:
-    kind = "dates" if column.days else "numbers"
-    if series.null_count() == len(series):
-        return series.cast(pl.Float64)
-    if _is_text(series.dtype):
-        wrong = series.cast(pl.String).cast(pl.Float64, strict=False).is_null()
-        row = (wrong & series.is_not_null()).arg_true()
-        shown = f", row {row[0] + 1}: {_short(series[row[0]])}" if len(row) else " has texts"
-        raise TableError(f"column {column.name!r}{shown}; expected {kind}, as in the training rows")
-    if not is_flat(series) or series.dtype.is_temporal() != column.days:
-        raise TableError(
-            f"column {column.name!r} has values of the type {series.dtype}; expected {kind}, as in "
-            "the training rows"
-        )
-    return _numbers(series)
-
-
-def _put_categories(part: np.ndarray, series: pl.Series, column: Categorical) -> int:
+def _put_categories(part: np.ndarray, series: pl.Series, known: Categorical) -> int:
     """Write a column of categories; how many are unknown."""
-    if not is_flat(series):
+    if not is_flat(series.dtype):
         raise TableError(
-            f"column {column.name!r} has values of the type {series.dtype}; expected texts"
+            f"column {known.name!r} has values of the type {series.dtype}; expected texts"
         )
-    known = [category for category in column.categories if category is not None]
+    names = [category for category in known.categories if category is not None]
     texts = as_text(series)
-    codes = texts.cast(pl.Enum(known), strict=False).to_physical().cast(pl.Int64)
-    if None in column.categories:
+    codes = texts.cast(pl.Enum(names), strict=False).to_physical().cast(pl.Int64)
+    if None in known.categories:
         codes = pl.select(
-            pl.when(texts.is_null()).then(len(known)).otherwise(codes).cast(pl.Int64)
+            pl.when(texts.is_null()).then(len(names)).otherwise(codes).cast(pl.Int64)
         ).to_series()
     rows = codes.is_not_null().to_numpy()
     part[rows, codes.drop_nulls().to_numpy()] = 1.0
     return int((~rows).sum())
-
-
-def as_text(series: pl.Series) -> pl.Series:
-    """Values as texts; whole numbers without a point.
-
-    Example:
-        >>> as_text(pl.Series([1.0, None, 3.0])).to_list()
-        ['1', None, '3']
-    """
-    if series.dtype.is_float():
-        series = series.fill_nan(None)
-        whole = series.cast(pl.Int64, strict=False)
-        if (whole == series).all():
-            series = whole
-    return series.cast(pl.String)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from nnjax.tables.columns import ONE_VALUE, Categorical, Columns, is_flat
+from nnjax.tables.columns import ONE_VALUE, Categorical, Columns
 from nnjax.tables.errors import listed
+from nnjax.tables.values import as_numbers, column, is_flat
 
 IMBALANCE = 3.0
 """Classes are called unbalanced if the largest is so many times the smallest."""
@@ -57,7 +58,7 @@ def about_rows(frame: pl.DataFrame, test: np.ndarray | None) -> list[Finding]:
         rows, equal in all columns: 2; kept
         test rows, equal to a training row: 1; kept, though they are no test
     """
-    hashes = pl.DataFrame([series for series in frame if is_flat(series)]).hash_rows(seed=0)
+    hashes = pl.DataFrame([series for series in frame if is_flat(series.dtype)]).hash_rows(seed=0)
     found: list[Finding] = []
     more = len(hashes) - hashes.n_unique()
     if more:
@@ -103,17 +104,19 @@ def about_columns(
     ]
     if constant:
         found.append(Finding("columns of one value", listed(constant), len(constant), "left out"))
-    for column in columns.used:
-        missing = features[column.name].null_count()
-        if features[column.name].dtype.is_float():
-            missing += int(features[column.name].is_nan().sum())
+    gaps = dict(zip(features.columns, features.null_count().row(0), strict=True))
+    for known in columns.used:
+        name, series = known.name, column(features, known.name)
+        missing = gaps[name]
+        if series.dtype.is_float():
+            missing += int(series.is_nan().sum())
         if missing:
             done = (
                 "a category of their own"
-                if isinstance(column, Categorical)
+                if isinstance(known, Categorical)
                 else "filled by the median of the training rows"
             )
-            found.append(Finding("missing values", column.name, missing, done))
+            found.append(Finding("missing values", name, missing, done))
     kept = "kept; leave the column out if it is not known before the target"
     for name in _one_to_one(features, y) if is_class else _linear(features, y):
         found.append(Finding(f"determines the target {target}", name, rows, kept))
@@ -154,22 +157,19 @@ def _one_to_one(features: pl.DataFrame, labels: np.ndarray) -> list[str]:
     if count == len(given):
         return []
     return [
-        series.name
-        for series in features
-        if is_flat(series)
-        and series.n_unique() == count
-        and pl.DataFrame([series.alias("values"), given]).n_unique() == count
+        name
+        for name, dtype in features.schema.items()
+        if is_flat(dtype)
+        and column(features, name).n_unique() == count
+        and pl.DataFrame([column(features, name), given]).n_unique() == count
     ]
 
 
 def _linear(features: pl.DataFrame, y: np.ndarray) -> list[str]:
     """Columns of numbers that are the target in other units."""
-    found = []
-    for series in features:
-        if series.dtype.is_numeric() and not series.null_count():
-            x = series.cast(pl.Float64).to_numpy()
-            spread = x.std() * y.std()
-            r = ((x - x.mean()) * (y - y.mean())).mean() / spread if spread > 0 else 0.0
-            if abs(r) > LINEAR:
-                found.append(series.name)
-    return found
+    numeric = [c for c in features if c.dtype.is_numeric() and not c.null_count()]
+    x = as_numbers(pl.DataFrame(numeric))
+    spread = x.std(axis=0) * y.std()
+    covariance = (x - x.mean(axis=0)).T @ (y - y.mean()) / len(y)
+    equal = (np.abs(covariance) > LINEAR * spread) & (spread > 0)
+    return [series.name for series, same in zip(numeric, equal, strict=True) if same]

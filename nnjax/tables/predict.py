@@ -11,10 +11,11 @@ import polars as pl
 from nnjax.estimators.classifier import Classifier
 from nnjax.estimators.regressor import Regressor
 from nnjax.store import load
-from nnjax.tables.columns import Categorical, Columns, encode, feature_names, is_flat, made, plain
+from nnjax.tables.columns import Categorical, Columns, encode, feature_names, made, plain
 from nnjax.tables.errors import TableError
 from nnjax.tables.files import read_table
 from nnjax.tables.problem import Problem
+from nnjax.tables.values import is_flat, without
 
 _KINDS = {"Classifier": Classifier, "Regressor": Regressor}
 
@@ -147,9 +148,9 @@ def _predicted(model: _Model, frame: pl.DataFrame, show: bool) -> pl.DataFrame:
     ids = [
         series
         for series in frame
-        if series.name in {*model.roles, *model.columns.left_out} and is_flat(series)
+        if series.name in {*model.roles, *model.columns.left_out} and is_flat(series.dtype)
     ]
-    encoded = encode(frame.drop(model.roles, strict=False), model.columns)
+    encoded = encode(without(frame, model.roles), model.columns)
     x: Any = encoded.x
     if hasattr(model.estimator, "feature_names_in_"):
         x = pl.DataFrame(x, schema=list(model.estimator.feature_names_in_))
@@ -170,4 +171,4 @@ def _predicted(model: _Model, frame: pl.DataFrame, show: bool) -> pl.DataFrame:
             print(f"{name}: {count} of {frame.height} values are of no category of training rows")
         for name, count in encoded.filled.items():
             print(f"{name}: {count} of {frame.height} values are missing; the median is used")
-    return pl.DataFrame([*ids, *found])
+    return pl.DataFrame({series.name: series for series in (*ids, *found)})

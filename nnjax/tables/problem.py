@@ -5,10 +5,11 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from nnjax.tables.columns import as_text, is_flat, learn, spoilt
+from nnjax.tables.columns import learn
 from nnjax.tables.errors import TableError, listed
 from nnjax.tables.findings import Finding, about_columns, about_rows
 from nnjax.tables.named import find_column
+from nnjax.tables.values import as_text, column, is_flat, spoilt, without
 
 FEWEST_ROWS = 10
 MOST_VALUES = 20
@@ -112,18 +113,22 @@ def problem(
         )
     rows, frame = frame[ROW].to_numpy(), frame.drop(ROW)
     is_test = None if test is None else _test_rows(frame, test)
-    task = task or _task(frame[target])
+    task = task or _task(column(frame, target))
     is_class = task == _CLASSIFICATION
-    y = _classes(frame[target]) if is_class else _numbers(frame[target])
+    y = (
+        _classes(target, column(frame, target))
+        if is_class
+        else _numbers(target, column(frame, target))
+    )
     training = np.ones(frame.height, bool) if is_test is None else ~is_test
-    by_group = None if groups is None else as_text(frame[groups]).to_numpy().astype(str)
+    by_group = None if groups is None else as_text(column(frame, groups)).to_numpy().astype(str)
     if is_class:
         _check_classes(target, y, training, folds)
     if by_group is not None and groups is not None:
         _check_groups(groups, by_group[training], y[training] if is_class else None, folds)
-    features = frame.drop(roles.values())
+    features = without(frame, roles.values())
     columns = learn(features.filter(training))
-    findings += about_rows(frame.drop([test_column] if test_column else []), is_test)
+    findings += about_rows(without(frame, [test_column] if test_column else []), is_test)
     if by_group is not None and groups is not None and is_test is not None:
         both = set(by_group[training]) & set(by_group[~training])
         if both:
@@ -137,7 +142,8 @@ def problem(
 def _with_values(frame: pl.DataFrame, names: list[str], findings: list[Finding]) -> pl.DataFrame:
     """The rows that have a value in these columns."""
     for name in names:
-        series = frame[name].fill_nan(None) if frame[name].dtype.is_float() else frame[name]
+        series = column(frame, name)
+        series = series.fill_nan(None) if series.dtype.is_float() else series
         missing = series.is_null()
         if missing.any():
             count = int(missing.sum())
@@ -160,7 +166,7 @@ def _test_column(frame: pl.DataFrame, test: str) -> str:
 def _test_rows(frame: pl.DataFrame, test: str) -> np.ndarray:
     name, _, value = ("", "", "") if test in frame.columns else test.rpartition("=")
     if name:
-        series = as_text(frame[name])
+        series = as_text(column(frame, name))
         found = (series == value).fill_null(False)
         if not found.any():
             some = series.drop_nulls().unique(maintain_order=True).to_list()
@@ -168,7 +174,7 @@ def _test_rows(frame: pl.DataFrame, test: str) -> np.ndarray:
                 f"test: no row has {value!r} in the column {name!r}; it has {listed(some)}"
             )
     else:
-        series = as_text(frame[test]).str.strip_chars().str.to_lowercase()
+        series = as_text(column(frame, test)).str.strip_chars().str.to_lowercase()
         wrong = ~series.is_in([*_TRAIN, *_TEST]).fill_null(False)
         if wrong.any():
             row = wrong.arg_true()[0]
@@ -197,29 +203,27 @@ def _task(series: pl.Series) -> str:
     return _REGRESSION if series.dtype.is_numeric() and not few else _CLASSIFICATION
 
 
-def _classes(series: pl.Series) -> np.ndarray:
-    if not is_flat(series):
-        raise TableError(f"target {series.name!r} has values of the type {series.dtype}")
+def _classes(name: str, series: pl.Series) -> np.ndarray:
+    if not is_flat(series.dtype):
+        raise TableError(f"target {name!r} has values of the type {series.dtype}")
     return as_text(series).to_numpy().astype(str)
 
 
-def _numbers(series: pl.Series) -> np.ndarray:
+def _numbers(name: str, series: pl.Series) -> np.ndarray:
     if not series.dtype.is_numeric():
         numbers = series.cast(pl.String).cast(pl.Float64, strict=False)
         row = numbers.is_null().arg_true()
         shown = f", row {row[0] + 1}: {series[row[0]]!r}" if len(row) else ""
         raise TableError(
-            f"target {series.name!r}{shown}; expected numbers for a regression, or give the task "
+            f"target {name!r}{shown}; expected numbers for a regression, or give the task "
             "classification"
         )
     numbers = series.cast(pl.Float64).to_numpy()
     if not np.isfinite(numbers).all():
         row = int(np.argmin(np.isfinite(numbers)))
-        raise TableError(
-            f"target {series.name!r}, row {row + 1}: {numbers[row]}; expected finite numbers"
-        )
+        raise TableError(f"target {name!r}, row {row + 1}: {numbers[row]}; expected finite numbers")
     if np.ptp(numbers) == 0:
-        raise TableError(f"target {series.name!r} is {numbers[0]:g} in all rows; nothing to learn")
+        raise TableError(f"target {name!r} is {numbers[0]:g} in all rows; nothing to learn")
     return numbers
 
 

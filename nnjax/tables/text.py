@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import polars as pl
 
@@ -14,6 +14,9 @@ SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "?", "-")
 LOOKED_AT = 50
 """Rows from which the separator is found."""
+
+FIRST = 50
+"""Rows that decide which types are tried on all rows."""
 
 
 def read(where: str, content: str, as_text: Collection[str] = ()) -> pl.DataFrame:
@@ -83,47 +86,62 @@ def typed(
         >>> typed(pl.DataFrame({"a": ["1", "NA"], "b": ["x", "?"]})).rows()
         [(1, 'x'), (None, None)]
     """
-    stripped = table.select(pl.all().str.strip_chars().replace(list(MISSING), None))
-    return pl.DataFrame(
-        [column if column.name in as_text else _typed(column, decimal_comma) for column in stripped]
-    )
-
-
-def _typed(column: pl.Series, decimal_comma: bool) -> pl.Series:
-    """One column as the first type that all of its values have."""
-    present = column.drop_nulls()
-    if not len(present):
-        return column
+    # All columns at once, which takes a hundredth of the time; by number, since a name such as
+    # "^x$" would be a pattern.
+    result = table.clone()
+    result.columns = [str(i) for i in range(table.width)]
+    result = result.select(pl.all().str.strip_chars().replace(list(MISSING), None))
+    rest = [
+        str(i)
+        for i, column in enumerate(result)
+        if table.columns[i] not in as_text and column.null_count() < len(column)
+    ]
     for convert in (*_CONVERSIONS, *([_decimal_comma] if decimal_comma else [])):
         # The first values decide most types: a long column of texts is not converted in vain.
-        if not convert(present.head(20)).has_nulls() and not convert(present).has_nulls():
-            return convert(column)
-    return column
+        first, _ = _converted(result.head(FIRST), rest, convert)
+        fit, converted = _converted(result, first, convert)
+        result = result.with_columns(converted)
+        rest = [name for name in rest if name not in fit]
+    result.columns = table.columns
+    return result
 
 
-def _whole(column: pl.Series) -> pl.Series:
+def _converted(
+    table: pl.DataFrame, names: Collection[str], convert: Callable[[pl.Expr], pl.Expr]
+) -> tuple[set[str], pl.DataFrame]:
+    """Those of the columns that a conversion fits, by name and converted."""
+    if not names:
+        return set(), pl.DataFrame()
+    given = table.select(names)
+    converted = given.select(convert(pl.all()))
+    lost = zip(given.columns, given.null_count().row(0), converted.null_count().row(0), strict=True)
+    fit = [name for name, before, after in lost if before == after]
+    return set(fit), converted.select(fit)
+
+
+def _whole(column: pl.Expr) -> pl.Expr:
     return column.cast(pl.Int64, strict=False)
 
 
-def _number(column: pl.Series) -> pl.Series:
+def _number(column: pl.Expr) -> pl.Expr:
     return column.cast(pl.Float64, strict=False)
 
 
-def _decimal_comma(column: pl.Series) -> pl.Series:
+def _decimal_comma(column: pl.Expr) -> pl.Expr:
     return _number(column.str.replace(",", ".", literal=True))
 
 
-def _boolean(column: pl.Series) -> pl.Series:
+def _boolean(column: pl.Expr) -> pl.Expr:
     known = {"true": True, "false": False}
     lower = column.str.to_lowercase()
     return lower.replace_strict(known, default=None, return_dtype=pl.Boolean)
 
 
-def _date(column: pl.Series) -> pl.Series:
+def _date(column: pl.Expr) -> pl.Expr:
     return column.str.to_date("%Y-%m-%d", strict=False)
 
 
-def _moment(column: pl.Series) -> pl.Series:
+def _moment(column: pl.Expr) -> pl.Expr:
     spaced = column.str.replace("T", " ", literal=True)
     return spaced.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False)
 

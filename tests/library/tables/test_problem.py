@@ -245,3 +245,14 @@ def test_ten_thousand_classes() -> None:
     )
     with pytest.raises(tables.TableError, match="10000 classes in 40000 rows, more than 1000;"):
         tables.problem(frame, "kind", folds=2)
+
+
+def test_names_that_are_patterns() -> None:
+    """To polars, "^.*$" in a selection is all columns."""
+    names = {"x": "^.*$", "colour": "*", "kind": "^k", "person": "^.+$", "fold": "^$"}
+    gaps = table(x=[0.5, None, float("nan"), 2.5] * 15)
+    plain = tables.problem(gaps, "kind", groups="person", test="fold=1")
+    task = tables.problem(gaps.rename(names), "^k", groups="^.+$", test="^$=1")
+    assert task.features.columns == ["^.*$", "*", "split"]
+    assert task.y.tolist() == plain.y.tolist()
+    assert [finding.count for finding in task.findings] == [f.count for f in plain.findings]
