@@ -72,6 +72,7 @@ rule write_page:
                 "ledger.html",
                 "numbers.html",
                 "page.css",
+                "page.js",
             )
         ],
     output:
@@ -81,6 +82,12 @@ rule write_page:
     conda:
         ENV
     params:
+        previous=lambda wildcards: neighbours(wildcards.chapter)[0],
+        next=lambda wildcards: neighbours(wildcards.chapter)[1],
+        made_by=lambda wildcards: {
+            name: made_by(file)
+            for name, file in chapter_of(wildcards).number_files().items()
+        },
         about=lambda wildcards: chapter_of(wildcards).page.model_dump(),
         settings=lambda wildcards: chapter_of(wildcards).params(),
         runs={name: run.model_dump() for name, run in STUDY.experiments.items()},
