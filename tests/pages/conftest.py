@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator["object"]:
+def browser() -> Iterator[Browser]:
     """Chromium without a window; skipped where there is none."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="no browser: no playwright")
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         pytest.skip("no browser: no Chromium (apt-get install chromium)")
-    with playwright.sync_playwright() as started:
+    with sync_playwright() as started:
         # Without a sandbox: in containers, Chromium runs as root.
         chromium = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield chromium

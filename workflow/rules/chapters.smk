@@ -9,13 +9,19 @@ rule plot:
             then="reports/tables/{figure}.csv",
         ),
     output:
-        svg="reports/figures/{figure}.svg",
+        svg=report(
+            "reports/figures/{figure}.svg",
+            caption="../report/figure.rst",
+            category=lambda wildcards: FIGURES[wildcards.figure].page.title,
+            labels=lambda wildcards: {"figure": wildcards.figure},
+        ),
         png="reports/figures/{figure}.png",
     log:
         "logs/plot/{figure}.log",
     conda:
         ENV
     params:
+        alt=lambda wildcards: figure_of(wildcards).alt,
         drawing=lambda wildcards: figure_of(wildcards).drawing,
         path=lambda wildcards: f"{FIGURES[wildcards.figure].name}/{figure_script(wildcards)}",
         code=lambda wildcards: FIGURES[wildcards.figure].code(figure_script(wildcards)),
