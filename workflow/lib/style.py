@@ -197,13 +197,44 @@ def tell_along(
             tell(axes, (low, start), (high - low, end - start), text)
 
 
-def interval(numbers: Iterable[float], unit: str = " %", digits: int = 2) -> str:
+def tell_rows(
+    axes: Axes,
+    axis: Literal["x", "y"],
+    rows: Iterable[dict[str, Any]],
+    by: str,
+    name: str,
+    scale: float = 1,
+    unit: str = "",
+    form: str = ".3g",
+) -> None:
+    """Let each place along one axis tell the rows of a table that are there.
+
+    Args:
+        axes: with the limits already set.
+        axis: of the places.
+        rows: of a table with value, lo, hi and n.
+        by: the column with the places.
+        name: the column that tells the rows of a place apart.
+        scale: factor of the numbers.
+        unit: of the scaled numbers.
+        form: of the scaled numbers.
+    """
+    told: dict[float, str] = {}
+    for row in rows:
+        number = interval((scale * row[key] for key in ("value", "lo", "hi")), unit, form)
+        place = row[by]
+        before = f"{told[place]}; " if place in told else f"{by.replace('_', ' ')} {place}: "
+        told[place] = f"{before}{row[name]} {number}, n = {row['n']}"
+    tell_along(axes, axis, told)
+
+
+def interval(numbers: Iterable[float], unit: str = " %", form: str = ".2f") -> str:
     """A value and the ends of its interval, as told.
 
     >>> interval((95.4, 93.4, 96.9))
     '95.40 % [93.40, 96.90]'
     """
-    value, lo, hi = (f"{number:.{digits}f}" for number in numbers)
+    value, lo, hi = (format(number, form) for number in numbers)
     return f"{value}{unit} [{lo}, {hi}]"
 
 

@@ -130,7 +130,9 @@ def _told(rows: pl.DataFrame, scale: float) -> dict[float, str]:
     told: dict[float, str] = {}
     for row in rows.sort("epoch").iter_rows(named=True):
         numbers = (scale * row[name] for name in ("mean", "q05", "q95"))
-        number = style.interval(numbers, " %") if scale == 100 else style.interval(numbers, "", 3)
+        number = (
+            style.interval(numbers, " %") if scale == 100 else style.interval(numbers, "", ".3f")
+        )
         before = f"{told[row['epoch']]}; " if row["epoch"] in told else f"epoch {row['epoch']}: "
         told[row["epoch"]] = f"{before}{row['split']} {number}, n = {row['n']} seeds"
     return told

@@ -105,7 +105,7 @@ def _curves(axes: Axes, rows: pl.DataFrame) -> None:
 
 def _told(row: dict[str, Any]) -> str:
     """What a model's perplexity says to a pointer."""
-    number = style.interval((row["value"], row["lo"], row["hi"]), "", 1)
+    number = style.interval((row["value"], row["lo"], row["hi"]), "", ".1f")
     return f"{' '.join(MODELS[row['model']][0].split())} {number}, n = {row['n']}"
 
 
