@@ -65,7 +65,7 @@ def test_a_page_loads_alone_and_fits(path: Path, opened: Open) -> None:
     assert all(below <= above + 1 for above, below in pairwise(levels))
 
 
-# To look at every place of every figure takes minutes; the pages are of two kinds.
+# All of them take minutes; the pages are of two kinds.
 FEW = [
     pytest.param(path, marks=[] if path in (INDEX, IRIS) else pytest.mark.exhaustive, id=path.stem)
     for path in PAGES
