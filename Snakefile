@@ -10,6 +10,11 @@ from snakemake.utils import min_version
 min_version("9.12")
 IMPORTS = list(sys.path)
 
+
+# What `snakemake --report report.html` begins with.
+report: "workflow/report/study.rst"
+
+
 # Rules name files relative to this folder. Jobs on other machines come from where the study runs.
 if workflow.is_main_process and not os.path.samefile(os.getcwd(), workflow.basedir):
     project = os.path.realpath(workflow.basedir)

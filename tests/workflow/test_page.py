@@ -52,11 +52,13 @@ TEXT = """{% extends "chapter.html" %}
 CHECK = {"what": "large", "rule": "above", "bound": 0.5, "published": "t1.x"}
 CLAIM = {"source": "s", "claim": "It is large.", "protocol": "p", "figure": "drawn"}
 FAST = {"T2": CLAIM | {"figure": "fast", "checks": [CHECK | {"published": "t2.ratio"}, CHECK]}}
+MADE_BY = {"rule": "summarise_toy", "log": "toy.log", "command": "snakemake toy.csv"}
 LEDGER = Ledger(smallest_effect=0.003, significance=0.05)
 ABOUT = Page(
     title="T",
     question="q",
     source="s",
+    result="The result: {t1.x}.",
     figures={"drawn": Figure(alt="a line"), "fast": Figure(alt="times")},
     clocks=["fast"],
 )
@@ -72,6 +74,8 @@ def written(folder: Path, data: str, study: str, clocks: list[Path] | None = Non
     (folder / "page.html").write_text(TEXT, encoding="utf-8")
     write_page.main(
         chapter="toy",
+        previous="before",
+        next="",
         about=ABOUT,
         settings={"seeds": 3},
         runs={},
@@ -81,6 +85,7 @@ def written(folder: Path, data: str, study: str, clocks: list[Path] | None = Non
                 {"T1": CLAIM | {"checks": [CHECK]}} | (FAST if clocks else {})
             ).items()
         },
+        made_by={"": MADE_BY},
         ledger=LEDGER,
         verdict_rules=RULE_TEXTS,
         study=study,
@@ -95,10 +100,17 @@ def written(folder: Path, data: str, study: str, clocks: list[Path] | None = Non
 
 def test_a_page_has_its_numbers_its_figure_and_its_claim(tmp_path: Path) -> None:
     text = written(tmp_path, "isolet", "full")
-    assert "<p>90.0 % [80.0, 95.0], 7, 3 &amp; <&lt;</p>" in text
+    number = '<a class="made" href="#t1.x">90.0 % [80.0, 95.0]</a>'
+    assert f"<p>{number}, 7, 3 &amp; <&lt;</p>" in text
+    assert f'<p class="lead">The result: {number}.</p>' in text
+    assert '<tr id="t1.x">' in text
+    assert "Rule <code>summarise_toy</code>, log <code>toy.log</code>" in text
+    assert 'rel="prev" href="before.html"' in text
+    assert 'rel="next"' not in text
     assert 'id="drawn"' in text
-    assert 'alt="a line"' in text
-    assert page.image(tmp_path / "drawn.svg") in text
+    assert 'aria-label="a line"' in text
+    assert page.figure(tmp_path / "drawn.svg", "a line") in text
+    assert 'href="../tables/drawn.csv"' in text
     assert "It is large." in text
     assert "reproduced" in text
     assert RULE_TEXTS["above"].split(";")[0].replace(">", "&gt;") in text
@@ -116,6 +128,12 @@ def test_a_stand_in_and_a_quick_run_are_said_before_anything_else(
     assert text.index("QUICK settings") < text.index("<h1>")
 
 
+def test_a_result_with_a_number_that_is_not_there_is_one_sentence() -> None:
+    template = page.environment().from_string("{{ 'It is {t1.y}.'|filled({}) }}")
+    with pytest.raises(JobError, match=r"^'It is \{t1.y\}.': no number t1.y; use a key of"):
+        template.render()
+
+
 # --- times ----------------------------------------------------------------------------------------
 
 PART = """{% from "figure.html" import figure with context %}
@@ -131,6 +149,7 @@ def timed(folder: Path, ratio: float, part: str = PART) -> dict[str, str]:
     row |= {"key": "t2.ratio", "value": ratio, "interval": "95 % over repeats", "data": "isolet"}
     pl.DataFrame([row]).write_csv(folder / "clocks_toy.csv")
     (folder / "fast.svg").write_text("<svg/>", encoding="utf-8")
+    pl.DataFrame({"seconds": [0.12345]}).write_csv(folder / "fast.csv")
     (folder / "clocks.html").write_text(part, encoding="utf-8")
     written(folder, "isolet", "full", clocks=[folder / "clocks_toy.csv"])
     (folder / "numbers.json").write_text('{"provenance": {"device": "cpu"}}', encoding="utf-8")
@@ -153,6 +172,7 @@ def timed(folder: Path, ratio: float, part: str = PART) -> dict[str, str]:
                 settings={"seeds": 3},
                 claims=["T2"],
                 clocks=folder / "clocks_toy.csv",
+                made_by=MADE_BY,
                 template=folder / "clocks.html",
             )
         },
@@ -172,8 +192,9 @@ def test_what_a_clock_decides_is_only_where_times_are(tmp_path: Path) -> None:
     differ = {name for name in one if one[name] != other[name]}
     assert differ == {"times.html", "clocks.json"}
     text = one["times.html"]
-    assert "<p>1.25 [1.15, 1.35], 3 seeds</p>" in text
-    assert page.image(tmp_path / "one/fast.svg") in text
+    number = '<a class="made" href="#t2.ratio">1.25 [1.15, 1.35]</a>'
+    assert f"<p>{number}, 3 seeds</p>" in text
+    assert page.figure(tmp_path / "one/fast.svg", "times") in text
     assert '<tr class="claim" id="T2">' in text
     assert 'href="#fast"' in text
     assert 'href="chapters/toy.html"' in text

@@ -80,3 +80,25 @@ def test_a_stand_in_marks_a_figure_and_its_table(project: Path) -> None:
     table = pl.read_csv(project / "reports/tables/fig4.csv")
     assert table["data"].unique().to_list() == ["stand-in"]
     assert table["n"].unique().to_list() == [2]
+    # Snakemake's report has the figure in its chapter, with its caption.
+    status, output = snakemake(project, "--report", "report.html", *figure)
+    assert status == 0, output
+    report = (project / "report.html").read_text(encoding="utf-8")
+    settings = yaml.safe_load(
+        (project / "workflow/chapters/isolet/settings.yaml").read_text("utf-8")
+    )
+    assert settings["page"]["title"] in report
+    assert settings["page"]["figures"]["fig4"]["alt"] in report
+
+
+@needs("xor")
+def test_snakemakes_own_views_need_no_cores(project: Path) -> None:
+    status, output = snakemake(project, "--list")
+    assert status == 0, output
+    assert "chapter_xor" in output
+    status, output = snakemake(project, "chapter_xor", "--rulegraph")
+    assert status == 0, output
+    assert 'label = "train_xor"' in output
+    status, output = snakemake(project, "--summary", "reports/figures/xor.svg")
+    assert status == 0, output
+    assert "summarise_xor" in output

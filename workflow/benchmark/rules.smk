@@ -54,6 +54,7 @@ rule write_benchmark:
         shared=[
             of_project("workflow/report/base.html"),
             of_project("workflow/report/page.css"),
+            of_project("workflow/report/page.js"),
         ],
     output:
         output="reports/benchmark.html",

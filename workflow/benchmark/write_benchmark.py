@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 from workflow.lib import job, page
-from workflow.lib.tables import write_text
 
 
 def main(rows: Path, figures: list[Path], template: Path, study: str, output: Path) -> None:
@@ -17,18 +16,19 @@ def main(rows: Path, figures: list[Path], template: Path, study: str, output: Pa
         study: "full" or "quick".
         output: HTML to write.
     """
+    paths = {path.stem: path for path in figures}
     content = json.loads(rows.read_text(encoding="utf-8"))
     text = (
         page.environment(template.parent)
         .get_template(template.name)
         .render(
             **content,
-            images={path.stem: page.image(path) for path in figures},
+            drawn=lambda name, alt: page.figure(paths[name], alt),
             stand_in="",
             study=study,
         )
     )
-    write_text(text, output)
+    page.write(text, output)
 
 
 job.run(main, globals().get("snakemake"))

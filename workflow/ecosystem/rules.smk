@@ -44,6 +44,7 @@ rule write_field:
         shared=[
             of_project("workflow/report/base.html"),
             of_project("workflow/report/page.css"),
+            of_project("workflow/report/page.js"),
         ],
     output:
         found="reports/ecosystem.json",

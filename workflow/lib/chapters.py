@@ -45,6 +45,9 @@ class Page(Strict):
     title: Name
     question: Name = Field(description="one line for tables of chapters")
     source: Name
+    result: str = Field(
+        default="", description="one sentence; numbers by their keys in braces: {k3.test_accuracy}"
+    )
     figures: dict[str, Figure]
     order: int = Field(default=100, description="chapters come in this order, then by name")
     front: list[Name] = Field(default=[], description="figures that the front page shows small")
@@ -128,7 +131,12 @@ class Chapter:
 
     def measured(self) -> list[str]:
         """The tables with the numbers that claims declare, one for each such claim."""
-        return [self._table(name) for name, claim in self.claims.items() if claim.numbers]
+        return list(self.number_files().values())[1:]
+
+    def number_files(self) -> dict[str, str]:
+        """The tables that its numbers come from: by claim, and by "" that of all the others."""
+        measured = {name: self._table(name) for name, claim in self.claims.items() if claim.numbers}
+        return {"": self.numbers, **measured}
 
     def numbers_of(self, claim: str) -> list[str]:
         """The tables with the numbers that the checks of a claim name."""

@@ -30,6 +30,7 @@ class Claim(Strict):
 
     source: Name
     claim: Name
+    short: Name | None = Field(None, description="of a long claim: its main clause, for a figure")
     protocol: Name
     figure: Name
     checks: list[Check] = Field(min_length=1)
@@ -83,8 +84,9 @@ def entry(name: str, claim: Claim, numbers: dict[str, Number], ledger: Ledger) -
         ledger: the constants of the rules.
 
     Returns:
-        What the claim is and how it was tested; `n`, `effect`, `lo`, `hi` of its first check in the
-        protocol that decides; that check under both protocols; all `checks`.
+        What the claim is, in full and in `short`, and how it was tested; `n`, `effect`, `lo`, `hi`
+        of its first check in the protocol that decides; that check under both protocols; all
+        `checks`.
     """
     checks = []
     for check in claim.checks:
@@ -107,6 +109,7 @@ def entry(name: str, claim: Claim, numbers: dict[str, Number], ledger: Ledger) -
     return {
         "id": name,
         **claim.model_dump(include={"source", "claim", "protocol"}),
+        "short": claim.short or claim.claim.rstrip("."),
         **{key: decisive.get(key) for key in ("n", "effect", "lo", "hi", "unit")},
         "published": main["published"],
         "clean": main["clean"],

@@ -3,16 +3,19 @@
 Text in the SVG is drawn as paths: the file then looks the same in every browser, editor and
 printer, whether DejaVu Sans is installed or not. The words stay searchable, since each path
 carries its text as an XML comment and title and footer are stored as metadata.
+
+A figure can tell its numbers: `tell` covers a place with an invisible rectangle whose title is a
+text. Browsers show it to a pointer; the pages of the study also to a finger and to the keyboard.
 """
 
 import os
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colours, told apart by readers with any common colour vision.
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
+# A green for words: the one above is too light for small letters on white.
+LEAF = "#00664A"
 INK, GREY, FAINT = "#222222", "#5A5A5A", "#DDDDDD"
 ALARM = "#B00020"
 
@@ -57,6 +62,9 @@ TITLE_STRIP, FOOTER_STRIP, BANNER_STRIP, MARGIN = 0.42, 0.34, 0.34, 0.14
 # Mean width of a letter of the footer, in inches; longer footers are broken into lines.
 FOOTER_LETTER = 0.055
 
+
+TOLD = "told:"
+"""Begins the id of a place that tells its numbers, within matplotlib."""
 
 QUICK = "QUICK SETTINGS: few seeds and epochs, not a result"
 """On every figure of a quick study, which its jobs know by the variable NNJAX_STUDY."""
@@ -151,6 +159,85 @@ def name_ends(axes: Axes, ends: list[tuple[str, float, str]]) -> None:
         )
 
 
+def tell(axes: Axes, corner: tuple[float, float], size: tuple[float, float], text: str) -> None:
+    """Let a place of the SVG tell its numbers; nothing is drawn, and the PNG stays as it is.
+
+    Args:
+        axes: receives the invisible rectangle.
+        corner: its lower left corner, in the axes' data.
+        size: its width and height, in the axes' data.
+        text: what the place tells, in one line.
+    """
+    # Above all that is drawn, which would else hide it from a pointer, and below an inset.
+    look: dict[str, Any] = {"facecolor": "none", "edgecolor": "none", "zorder": 4.5}
+    place = Rectangle(corner, *size, gid=TOLD + text, **look)
+    place.set_in_layout(False)
+    axes.add_artist(place)
+
+
+def tell_along(
+    axes: Axes, axis: Literal["x", "y"], texts: dict[int, str] | dict[float, str]
+) -> None:
+    """Let each place along one axis tell its numbers, wherever the pointer is along the other.
+
+    Args:
+        axes: with the limits already set.
+        axis: of the places.
+        texts: what each place tells; it covers all that is nearer to it than to the next.
+    """
+    told = sorted(texts.items())
+    along, other = (axes.get_xlim(), axes.get_ylim())[:: 1 if axis == "x" else -1]
+    middles = [(a + b) / 2 for a, b in pairwise(place for place, _ in told)]
+    ends = [min(along), *middles, max(along)]
+    low, high = min(other), max(other)
+    for (_, text), (start, end) in zip(told, pairwise(ends), strict=True):
+        if axis == "x":
+            tell(axes, (start, low), (end - start, high - low), text)
+        else:
+            tell(axes, (low, start), (high - low, end - start), text)
+
+
+def tell_rows(
+    axes: Axes,
+    axis: Literal["x", "y"],
+    rows: Iterable[dict[str, Any]],
+    by: str,
+    name: str,
+    scale: float = 1,
+    unit: str = "",
+    form: str = ".3g",
+) -> None:
+    """Let each place along one axis tell the rows of a table that are there.
+
+    Args:
+        axes: with the limits already set.
+        axis: of the places.
+        rows: of a table with value, lo, hi and n.
+        by: the column with the places.
+        name: the column that tells the rows of a place apart.
+        scale: factor of the numbers.
+        unit: of the scaled numbers.
+        form: of the scaled numbers.
+    """
+    told: dict[float, str] = {}
+    for row in rows:
+        number = interval((scale * row[key] for key in ("value", "lo", "hi")), unit, form)
+        place = row[by]
+        before = f"{told[place]}; " if place in told else f"{by.replace('_', ' ')} {place}: "
+        told[place] = f"{before}{row[name]} {number}, n = {row['n']}"
+    tell_along(axes, axis, told)
+
+
+def interval(numbers: Iterable[float], unit: str = " %", form: str = ".2f") -> str:
+    """A value and the ends of its interval, as told.
+
+    >>> interval((95.4, 93.4, 96.9))
+    '95.40 % [93.40, 96.90]'
+    """
+    value, lo, hi = (format(number, form) for number in numbers)
+    return f"{value}{unit} [{lo}, {hi}]"
+
+
 def note(axes: Axes, text: str) -> None:
     """Write a message in the middle of axes that have nothing to show."""
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=ALARM)
@@ -168,17 +255,36 @@ def _mark(figure: Figure, mark: str, watermark: str, top: float) -> None:
     figure.text(0.5, top / 2, watermark, fontsize=size, zorder=100, **look, **centred)
 
 
-def _numbered(svg: str) -> str:
-    """The SVG with its ids numbered as they come.
+def _lean(svg: str) -> str:
+    """The SVG as it is published: told places, equal ids in every run, and as many digits as seen.
 
-    matplotlib makes them of the coordinates' last bits, which depend on where numpy's arrays happen
-    to lie in memory.
+    matplotlib makes ids of the coordinates' last bits, which depend on where numpy's arrays happen
+    to lie in memory; they are numbered as they come. It writes a millionth of a point, and indents.
     """
     numbers: dict[str, str] = {}
-    return re.sub(
+    svg = re.sub(
         r"(?<=[\"#])[mph][0-9a-f]{10}\b",
         lambda found: numbers.setdefault(found[0], f"{found[0][0]}{len(numbers)}"),
         svg,
+    )
+    svg = re.sub(f'<g id="{TOLD}([^"]*)">.*? d="([^"]*)".*?</g>', _place, svg, flags=re.DOTALL)
+    svg = re.sub(
+        r'(?<= d="|.x="|.y=")[^"]*|(?<=translate\()[^)]*',
+        lambda found: re.sub(r"-?\d+\.\d{3,}", lambda x: f"{float(x[0]):.2f}", found[0]),
+        svg,
+    )
+    # The letters of a text.
+    svg = re.sub(r'(<use [^>]*)transform="translate\((\S+) 0\)"', r'\1x="\2"', svg)
+    return re.sub(r" *\n *", "\n", svg)
+
+
+def _place(found: re.Match[str]) -> str:
+    """A place that tells its numbers, of matplotlib's path of a rectangle."""
+    xs, ys = ([float(x) for x in re.findall(r"-?[\d.]+", found[2])][k::2] for k in (0, 1))
+    size = f'width="{max(xs) - min(xs):.2f}" height="{max(ys) - min(ys):.2f}"'
+    return (
+        f'<rect class="told" x="{min(xs)}" y="{min(ys)}" {size} fill="none" pointer-events="all">'
+        f"<title>{found[1]}</title></rect>"
     )
 
 
@@ -189,7 +295,7 @@ def _save(figure: Figure, path: Path, kind: str, metadata: dict[str, str | None]
     try:
         figure.savefig(partial, format=kind, dpi=200, metadata=metadata)
         if kind == "svg":
-            partial.write_text(_numbered(partial.read_text(encoding="utf-8")), encoding="utf-8")
+            partial.write_text(_lean(partial.read_text(encoding="utf-8")), encoding="utf-8")
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

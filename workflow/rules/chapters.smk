@@ -9,13 +9,19 @@ rule plot:
             then="reports/tables/{figure}.csv",
         ),
     output:
-        svg="reports/figures/{figure}.svg",
+        svg=report(
+            "reports/figures/{figure}.svg",
+            caption="../report/figure.rst",
+            category=lambda wildcards: FIGURES[wildcards.figure].page.title,
+            labels=lambda wildcards: {"figure": wildcards.figure},
+        ),
         png="reports/figures/{figure}.png",
     log:
         "logs/plot/{figure}.log",
     conda:
         ENV
     params:
+        alt=lambda wildcards: figure_of(wildcards).alt,
         drawing=lambda wildcards: figure_of(wildcards).drawing,
         path=lambda wildcards: f"{FIGURES[wildcards.figure].name}/{figure_script(wildcards)}",
         code=lambda wildcards: FIGURES[wildcards.figure].code(figure_script(wildcards)),
@@ -72,6 +78,7 @@ rule write_page:
                 "ledger.html",
                 "numbers.html",
                 "page.css",
+                "page.js",
             )
         ],
     output:
@@ -81,6 +88,12 @@ rule write_page:
     conda:
         ENV
     params:
+        previous=lambda wildcards: neighbours(wildcards.chapter)[0],
+        next=lambda wildcards: neighbours(wildcards.chapter)[1],
+        made_by=lambda wildcards: {
+            name: made_by(file)
+            for name, file in chapter_of(wildcards).number_files().items()
+        },
         about=lambda wildcards: chapter_of(wildcards).page.model_dump(),
         settings=lambda wildcards: chapter_of(wildcards).params(),
         runs={name: run.model_dump() for name, run in STUDY.experiments.items()},

@@ -4,6 +4,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from snakemake.io import apply_wildcards
 from snakemake.logging import logger
 
 from workflow.lib import chapters, made, settings
@@ -164,6 +165,23 @@ def run_files(sources):
                 f"{folder}/speakers.parquet",
                 *choices,
             ]
+
+
+# The chapters before and after one, by name: their titles may change without a new page.
+def neighbours(name):
+    names = ["", *CHAPTERS, ""]
+    place = names.index(name)
+    return names[place - 1], names[place + 1]
+
+
+# Who makes a file: pages say it of every number.
+def made_by(file):
+    maker = next(each for each in workflow.rules if each.is_producer(file))
+    return {
+        "rule": maker.name,
+        "log": apply_wildcards(maker.log[0], maker.get_wildcards(file)),
+        "command": f"snakemake --cores 8 {file}",
+    }
 
 
 wildcard_constraints:

@@ -66,7 +66,12 @@ rule plot_ledger:
     input:
         table=rules.write_ledger.output.table,
     output:
-        svg="reports/figures/ledger.svg",
+        svg=report(
+            "reports/figures/ledger.svg",
+            caption="../report/ledger.rst",
+            category="The ledger",
+            labels={"figure": "ledger"},
+        ),
         png="reports/figures/ledger.png",
     log:
         "logs/plot_ledger.log",

@@ -4,6 +4,7 @@
 
 rule write_index:
     input:
+        [chapter.numbers for chapter in CHAPTERS.values()],
         numbers=rules.collect_numbers.output.numbers,
         claims=rules.write_ledger.output.claims,
         ledger_figure=rules.plot_ledger.output.svg,
@@ -14,7 +15,7 @@ rule write_index:
         ],
         templates=expand(
             of_project("workflow/report/{name}"),
-            name=["base.html", "index.html", "ledger.html", "page.css"],
+            name=["base.html", "index.html", "ledger.html", "page.css", "page.js"],
         ),
     output:
         index="reports/index.html",
@@ -25,6 +26,7 @@ rule write_index:
     params:
         chapters={name: c.page.model_dump() for name, c in CHAPTERS.items()},
         claims_of={name: list(c.claims) for name, c in CHAPTERS.items()},
+        tables={name: chapter.numbers for name, chapter in CHAPTERS.items()},
         headline=STUDY.headline,
         ledger=STUDY.ledger.model_dump(),
         verdict_rules=RULE_TEXTS,
@@ -62,6 +64,7 @@ rule write_clocks:
                 for name in ("base", "clocks", "figure", "ledger", "numbers")
             ),
             of_project("workflow/report/page.css"),
+            of_project("workflow/report/page.js"),
         ],
     output:
         output="reports/clocks.html",
@@ -76,6 +79,7 @@ rule write_clocks:
                 "settings": chapter.params(),
                 "claims": list(chapter.claims),
                 "clocks": chapter.clocks,
+                "made_by": made_by(chapter.clocks),
                 "template": of_project(chapter.folder / "clocks.html"),
             }
             for name, chapter in TIMED.items()

@@ -12,7 +12,7 @@ from workflow.lib import job, page
 from workflow.lib.chapters import Page
 from workflow.lib.numbers import collect
 from workflow.lib.study import Ledger
-from workflow.lib.tables import SOURCES, STAND_INS, write_text
+from workflow.lib.tables import SOURCES, STAND_INS
 
 
 class Timed(BaseModel):
@@ -22,6 +22,7 @@ class Timed(BaseModel):
     settings: dict[str, Any]
     claims: list[str] = Field(description="ids of all its claims")
     clocks: Path = Field(description="CSV with its clocks, in the folder of all tables")
+    made_by: dict[str, str] = Field(description="rule, log and command of that CSV")
     template: Path = Field(description="its part of the page")
 
 
@@ -54,7 +55,8 @@ def main(
         name: {
             "about": each.about,
             "text": Markup(_part(name, each, [f for f in figures if figure_of[f.stem] == name])),
-            "numbers": collect([each.clocks]),
+            "numbers": _numbers(each),
+            "how": lambda key, made_by=each.made_by: made_by,
             "ledger": [clocks["claims"][id] for id in each.claims if id in clocks["claims"]],
         }
         for name, each in chapters.items()
@@ -67,7 +69,7 @@ def main(
 
     marks = {STAND_INS.get(_data(each), "") for each in chapters.values()} - {""}
     text = (
-        page.environment()
+        page.environment(place=lambda key: f"#{key}" if key in clocks["numbers"] else "")
         .get_template("clocks.html")
         .render(
             chapters=parts,
@@ -84,28 +86,30 @@ def main(
         template = chapters[figure_of[absent[0]]].template
         shown = f'{{% call figure("{absent[0]}") %}}caption{{% endcall %}}'
         raise job.JobError(f"{template}: does not show {', '.join(absent)}; add {shown}")
-    write_text(text, output)
+    page.write(text, output)
 
 
 def _part(chapter: str, timed: Timed, figures: list[Path]) -> str:
     """What a chapter says of its times."""
     tables = timed.clocks.parent
+
     return (
-        page.environment(timed.template.parent)
+        page.environment(timed.template.parent, place=lambda key: f"#{key}")
         .get_template(timed.template.name)
         .render(
             chapter=chapter,
             about=timed.about,
             settings=timed.settings,
-            numbers=collect([timed.clocks]),
-            figures={
-                svg.stem: {"alt": timed.about.figures[svg.stem].alt, "image": page.image(svg)}
-                for svg in figures
-            },
+            numbers=_numbers(timed),
+            figures=page.figures(timed.about, figures, tables),
             rows=lambda table: pl.read_csv(tables / f"{table}.csv").rows(named=True),
             data=SOURCES[_data(timed)],
         )
     )
+
+
+def _numbers(timed: Timed) -> dict[str, Any]:
+    return {key: entry | {"key": key} for key, entry in collect([timed.clocks]).items()}
 
 
 def _data(timed: Timed) -> str:

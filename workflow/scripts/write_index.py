@@ -1,14 +1,22 @@
 """Write the front page: the headline, the ledger, the way to each chapter, and how to rerun."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from workflow.lib import job, page
 from workflow.lib.chapters import Page
 from workflow.lib.study import Ledger
-from workflow.lib.tables import STAND_INS, write_text
+from workflow.lib.tables import STAND_INS
 from workflow.lib.verdicts import VERDICTS
+
+ALT = (
+    "One line for each claim that compares accuracies: its sentence, its effect with a 95 % "
+    "interval, as published and clean, and the verdict. Right of the middle: as the source says."
+)
 
 
 def main(
@@ -18,6 +26,7 @@ def main(
     ledger: Ledger,
     verdict_rules: dict[str, str],
     study: str,
+    tables: dict[str, Path],
     numbers: Path,
     claims: Path,
     ledger_figure: Path,
@@ -33,6 +42,7 @@ def main(
         ledger: the constants of the rules of verdict.
         verdict_rules: the rules in words, by name.
         study: "full" or "quick".
+        tables: chapter to the CSV with its numbers, whose page has a row for each.
         numbers: numbers.json.
         claims: claims.json.
         ledger_figure: the figure of the ledger (SVG).
@@ -41,24 +51,34 @@ def main(
     """
     entries: dict[str, Any] = json.loads(numbers.read_text(encoding="utf-8"))
     provenance = entries.pop("provenance")
+    judged = json.loads(claims.read_text(encoding="utf-8"))
     chapter_of = {figure: name for name, about in chapters.items() for figure in about.figures}
+    pages = {
+        key: f"chapters/{name}.html#{key}"
+        for name, table in tables.items()
+        for key in pl.read_csv(table, columns=["key"])["key"]
+    }
+
+    count = Counter(claim["verdict"] for claim in judged)
 
     def link(figure: str) -> str:
         name = chapter_of[figure]
         return chapters[name].link(figure, f"chapters/{name}.html", "clocks.html")
 
     text = (
-        page.environment()
+        page.environment(place=lambda key: pages.get(key, ""))
         .get_template("index.html")
         .render(
             chapters={
                 name: about.model_dump() | {"claims": claims_of[name]}
                 for name, about in chapters.items()
             },
-            headline=[entries[key] for key in headline if key in entries],
-            verdicts=VERDICTS,
-            ledger=json.loads(claims.read_text(encoding="utf-8")),
-            ledger_image=page.image(ledger_figure),
+            numbers=entries,
+            headline=[entries[key] | {"key": key} for key in headline if key in entries],
+            verdicts={verdict: count[verdict] for verdict in VERDICTS},
+            sources=list(dict.fromkeys(claim["source"].split(",")[0] for claim in judged)),
+            ledger=judged,
+            ledger_drawing=page.figure(ledger_figure, ALT),
             figure_link=lambda claim: link(Path(claim["figure"]).stem),
             front=[
                 {
@@ -76,7 +96,7 @@ def main(
             study=study,
         )
     )
-    write_text(text, index)
+    page.write(text, index)
 
 
 job.run(main, globals().get("snakemake"))

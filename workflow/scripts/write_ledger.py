@@ -27,31 +27,39 @@ def clocks_of(numbers: dict[str, Number], entries: list[dict[str, Any]]) -> dict
 
 
 def differences(entries: list[dict[str, Any]]) -> pl.DataFrame:
-    """What the figure of the ledger shows: the checks that decide by comparing accuracies.
+    """What the figure of the ledger shows: of each claim the first check that compares accuracies.
 
     Returns:
-        claim, check, protocol, decides (whether this protocol decides the check), effect, lo, hi,
-        n, verdict and data; one row for each check and protocol.
+        claim, short (its sentence), check, rule, protocol, decides (whether this protocol decides
+        the check), effect, lo, hi, n, verdict (of the claim) and data; one row for each claim and
+        protocol.
     """
     return pl.DataFrame(
         [
             {
                 "claim": each["id"],
+                "short": each["short"],
                 "check": check["what"],
+                "rule": check["rule"],
                 "protocol": protocol,
                 "decides": protocol == check["decided_by"],
-                **{key: check[protocol][key] for key in ("effect", "lo", "hi", "n", "verdict")},
+                **{key: check[protocol][key] for key in ("effect", "lo", "hi", "n")},
+                "verdict": each["verdict"],
                 "data": each["data"],
             }
             for each in entries
-            for check in each["checks"]
+            for check in [check for check in each["checks"] if _compares(check)][:1]
             for protocol in PROTOCOLS
-            if not check["aside"]
-            and check[protocol]
-            and check[protocol]["unit"] == "difference of fractions"
+            if check[protocol]
         ],
         infer_schema_length=None,
     )
+
+
+def _compares(check: dict[str, Any]) -> bool:
+    """Whether a check decides, by a difference of accuracies."""
+    measured = check[check["decided_by"]]
+    return not check["aside"] and measured and measured["unit"] == "difference of fractions"
 
 
 def by_source(claim: dict[str, Any]) -> tuple[int, int]:

@@ -67,6 +67,11 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
             annotation_clip=False,
         )
     axes.set_xlabel("test accuracy (%)")
+    told = {}
+    for row in ranked.iter_rows(named=True):
+        number = style.interval(100 * row[name] for name in ("accuracy", "lo", "hi"))
+        told[row["place"]] = f"{row['name']}: {number}, {row['errors']:g} of {row['rows']} wrong"
+    style.tell_along(axes, "y", told)
     axes.legend(loc="upper left", frameon=False, fontsize=8)
 
 

@@ -68,6 +68,14 @@ def _scores(axes: Axes, rows: pl.DataFrame) -> None:
     axes.set_xticks(range(len(TAGS)), [*TAGS[:-1], "mean"])
     axes.grid(visible=False, axis="x")
     axes.set_ylim(-4, 104)
+    widest = pl.col("window") == pl.col("window").max().over("model")
+    told = dict.fromkeys(range(len(TAGS)), "")
+    for row in rows.filter(widest, pl.col("model").is_in(list(MODELS))).iter_rows(named=True):
+        number = style.interval(100 * row[key] for key in ("value", "lo", "hi"))
+        place = TAGS.index(row["tag"])
+        before = f"{told[place]}; " if told[place] else f"{row['tag']}, F1: "
+        told[place] = f"{before}{MODELS[row['model']][0]} {number}, n = {row['n']}"
+    style.tell_along(axes, "x", told)
     axes.set_ylabel("F1 (%)")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, frameon=False, fontsize=8)
 
@@ -100,6 +108,12 @@ def _windows(axes: Axes, rows: pl.DataFrame) -> None:
             )
     axes.set_xticks(rows.filter(model="network")["window"].unique().sort().to_list())
     axes.set_ylim(-4, 104)
+    cells = [
+        row | {"words on each side": row["window"], "name": f"{row['model']}, {row['measure']}"}
+        for row in rows.sort("window").to_dicts()
+        if row["model"] in ("network", HIDDEN, "logistic")
+    ]
+    style.tell_rows(axes, "x", cells, "words on each side", "name", 100, " %", ".1f")
     axes.set_xlabel("words on each side")
     axes.set_ylabel("ambiguous names right (%)")
     axes.legend(

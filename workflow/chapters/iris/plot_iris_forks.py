@@ -40,6 +40,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
     """
     axes = figure.subplots()
     place, places, names = 0.0, list[float](), list[str]()
+    told: dict[float, str] = {}
     for group in GROUPS:
         part = rows.filter(group=group)
         colour = style.ORANGE if group == "planted mistake" else style.BLUE
@@ -48,6 +49,8 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
             lo, value, hi = np.maximum([lo, value, hi], 1e-17)
             axes.plot([lo, hi], [place, place], color=colour, linewidth=3, alpha=0.4)
             axes.plot([value], [place], "o", color=colour, markersize=4)
+            number = style.interval((value, lo, hi), "", ".2g")
+            told[place] = f"{group}, {check}: error {number}, n = {rows['n'][0]} networks"
             places.append(place)
             names.append(check)
             place += 1
@@ -56,6 +59,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
     axes.set_yticks(places, names)
     axes.set_ylim(place - 0.6, -0.6)
     axes.grid(visible=False, axis="y")
+    style.tell_along(axes, "y", told)
     axes.set_xlabel("error (blue: as written; orange: with a planted mistake)")
 
 

@@ -52,6 +52,24 @@ def box(axes: Axes, place: float, values: np.ndarray, colour: str, width: float 
     )
 
 
+def told(name: str, values: np.ndarray) -> str:
+    """What a box says to a pointer: its quartiles, its ends, and how many runs diverged.
+
+    Args:
+        name: of the box.
+        values: accuracies in percent, NaN where a run diverged.
+    """
+    finite = values[np.isfinite(values)]
+    lost = f"n = {values.size} seeds, {values.size - finite.size} diverged"
+    if not finite.size:
+        return f"{name}: {lost}"
+    low, first, median, third, high = np.percentile(finite, (0, 25, 50, 75, 100))
+    return (
+        f"{name}: median {median:.2f} %, quartiles {first:.2f} to {third:.2f}, "
+        f"all from {low:.2f} to {high:.2f}, {lost}"
+    )
+
+
 def _jitter(count: int) -> np.ndarray:
     """Places in (-1/2, 1/2): multiples of the golden ratio, even and without chance."""
     return (np.arange(1, count + 1) * 0.6180339887498949) % 1 - 0.5

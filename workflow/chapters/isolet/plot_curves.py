@@ -122,6 +122,20 @@ def _lines(axes: Axes, rows: pl.DataFrame, scale: float, form: str) -> None:
     axes.set_xlim(min(0, epochs.min()), max(1, epochs.max()))
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=9))
+    style.tell_along(axes, "x", _told(rows, scale))
+
+
+def _told(rows: pl.DataFrame, scale: float) -> dict[float, str]:
+    """What each epoch says to a pointer."""
+    told: dict[float, str] = {}
+    for row in rows.sort("epoch").iter_rows(named=True):
+        numbers = (scale * row[name] for name in ("mean", "q05", "q95"))
+        number = (
+            style.interval(numbers, " %") if scale == 100 else style.interval(numbers, "", ".3f")
+        )
+        before = f"{told[row['epoch']]}; " if row["epoch"] in told else f"epoch {row['epoch']}: "
+        told[row["epoch"]] = f"{before}{row['split']} {number}, n = {row['n']} seeds"
+    return told
 
 
 def _printed_line(axes: Axes, target: float, label: str = "") -> None:
@@ -167,6 +181,7 @@ def _enlarge(axes: Axes, rows: pl.DataFrame, target: float) -> None:
     inset.tick_params(labelsize=7.5)
     inset.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     inset.yaxis.set_major_locator(MaxNLocator(nbins=5))
+    style.tell_along(inset, "x", _told(late, 100))
 
 
 def _largest(*columns: pl.Series) -> float:

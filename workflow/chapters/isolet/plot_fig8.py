@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from boxes import COLOURS, NAMES, box
+from boxes import COLOURS, NAMES, box, told
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -95,6 +95,9 @@ def _boxes(axes: Axes, groups: dict[str, np.ndarray], floor: float = -np.inf) ->
         room = 0.08 * np.ptp(shown) + 0.05
         axes.set_ylim(shown.min() - room, shown.max() + room)
     axes.set_ylabel("test accuracy (%)")
+    bottom, top = axes.get_ylim()
+    for place, (name, values) in enumerate(groups.items()):
+        style.tell(axes, (place - 0.5, bottom), (1, top - bottom), told(NAMES[name], values))
 
 
 def _under(axes: Axes, place: float, height: float, text: str) -> None:

@@ -118,6 +118,7 @@ def draw(figure: Figure, rows: pl.DataFrame, across: Setting, up: Setting) -> No
     for x, y in np.ndindex(len(xs), len(ys)):
         if (x, y) in cells:
             _annotate(axes, x, y, cells[x, y], norm)
+            style.tell(axes, (x, y), (1, 1), _told(cells[x, y], across, up))
         else:
             axes.add_patch(
                 Rectangle(
@@ -218,6 +219,13 @@ def _annotate(axes: Axes, x: int, y: int, cell: dict[str, Any], norm: Normalize)
         axes.text(x + 0.5, y + height, line, ha="center", va="center", fontsize=size, color=ink)
     if diverged:
         axes.add_patch(Rectangle((x + 0.05, y + 0.06), 0.9, 0.88, fill=False, ec=ink, lw=0.9))
+
+
+def _told(cell: dict[str, Any], across: Setting, up: Setting) -> str:
+    """What a cell says to a pointer."""
+    settings = ", ".join(f"{each.name} {cell[each.column]:g}" for each in (across, up))
+    accuracy = f"{100 * cell['mean']:.2f} \N{PLUS-MINUS SIGN} {100 * cell['sd']:.2f} %"
+    return f"{settings}: {accuracy}, n = {cell['n']} seeds, {cell['diverged']} diverged"
 
 
 def _luminance(colour: tuple[float, float, float]) -> float:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from boxes import COLOURS, DASHES, NAMES, box
+from boxes import COLOURS, DASHES, NAMES, box, told
 from errorscale import spread_errors
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -68,6 +68,13 @@ def _boxes(axes: Axes, rows: pl.DataFrame) -> None:
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_xticks([])
     spread_errors(axes, float(shown.min()), float(shown.max()))
+    bottom, top = axes.get_ylim()
+    for middle, name in enumerate(names):
+        for protocol, offset in PLACES.items():
+            cell = rows.filter(optimizer=name, protocol=protocol)
+            if not cell.is_empty():
+                corner = (middle + offset - 0.21, bottom)
+                style.tell(axes, corner, (0.42, top - bottom), _told(cell))
     axes.set_ylabel("test accuracy (%; log scale of errors)")
     axes.set_title("number: mean; below: learning rate", loc="left", fontsize=9)
 
@@ -93,6 +100,15 @@ def _cell(axes: Axes, cell: pl.DataFrame, place: float, colour: str) -> None:
         fontsize=8,
         fontweight="bold",
     )
+
+
+def _told(cell: pl.DataFrame) -> str:
+    """What a box says to a pointer."""
+    mean = cell.row(by_predicate=pl.col("part") == "mean", named=True)
+    number = style.interval(100 * mean[key] for key in ("value", "lo", "hi"))
+    name = f"{NAMES[mean['optimizer']]}, {mean['protocol']}, rate {mean['learning_rate']:g}"
+    values = 100 * cell.filter(part="run")["value"].to_numpy()
+    return f"{told(name, values)}; mean {number} over speakers and seeds"
 
 
 def _profiles(axes: Axes, rows: pl.DataFrame) -> None:

@@ -60,6 +60,9 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
     right.set_xlabel("trials drawn at random from the grid")
     right.set_title("expected best", loc="left", fontsize=9)
     right.xaxis.set_major_locator(MaxNLocator(integer=True))
+    rates, best = rows.filter(part="rate"), rows.filter(part="best")
+    style.tell_along(left, "x", _told(rates, "learning_rate", "learning rate"))
+    style.tell_along(right, "x", _told(best, "trials", "trials"))
     right.legend(fontsize=8, frameon=False, loc="lower right")
 
 
@@ -76,6 +79,19 @@ def _line(axes: Axes, rows: pl.DataFrame, name: str, across: str) -> None:
         linewidth=1.5,
         label=NAMES[name],
     )
+
+
+def _told(rows: pl.DataFrame, across: str, words: str) -> dict[float, str]:
+    """What each place along the axis says to a pointer: the accuracy of every optimizer."""
+    return {
+        place: f"{words} {place:g}: "
+        + "; ".join(
+            f"{NAMES[row['optimizer']]} "
+            + style.interval(100 * row[name] for name in ("value", "lo", "hi"))
+            for row in part.iter_rows(named=True)
+        )
+        for (place,), part in rows.group_by(across, maintain_order=True)
+    }
 
 
 def _marks(axes: Axes, rows: pl.DataFrame, colour: str) -> None:

@@ -64,6 +64,13 @@ def _all(axes: Axes, rows: pl.DataFrame, known: list[str]) -> None:
     axes.set_yticks(range(len(known)), [name.replace(", ", ",\n") for name in known])
     axes.set_ylim(len(known) - 0.5, -0.6)
     axes.set_xlim(0, 104)
+    told = {
+        known.index(row["name"]): f"{row['name']} "
+        + style.interval(100 * row[key] for key in ("value", "lo", "hi"))
+        + f", n = {row['n']}"
+        for row in rows.to_dicts()
+    }
+    style.tell_along(axes, "y", told)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("held-out accuracy (%)")
 
@@ -78,6 +85,8 @@ def _digits(axes: Axes, rows: pl.DataFrame, known: list[str]) -> None:
     axes.set_xticks(sorted(rows["x"].unique().to_list()))
     axes.set_ylim(0, 104)
     axes.grid(visible=False, axis="x")
+    digits = [row | {"digit": row["x"]} for row in rows.to_dicts()]
+    style.tell_rows(axes, "x", digits, "digit", "name", 100, " %", ".1f")
     axes.set_xlabel("digit")
     axes.set_ylabel("held-out accuracy (%)")
 

@@ -62,6 +62,10 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
     drawn = rows.filter(pl.col("part") != "training")["value"].to_numpy()
     for axes in (first, layers):
         axes.set_ylim(drawn.min() / 5, drawn.max() * 5)
+    depths = rows.filter(part="first").to_dicts()
+    style.tell_rows(first, "x", depths, "hidden_layers", "name")
+    places = [row | {"layer": row["x"]} for row in rows.filter(part="layers").to_dicts()]
+    style.tell_rows(layers, "x", places, "layer", "name")
     layers.legend(loc="center", bbox_to_anchor=(0.52, 0.3), frameon=False, fontsize=7.5)
     _training(training, rows.filter(part="training"))
 
@@ -75,6 +79,11 @@ def _training(axes: Axes, rows: pl.DataFrame) -> None:
         label = f"{name.split(',')[0]}, {depth} hidden"
         _line(axes, part, look, label)
     axes.set_yscale("log")
+    epochs = [
+        row | {"epoch": row["x"], "network": f"{row['name']}, {row['hidden_layers']} hidden layers"}
+        for row in rows.sort("x").to_dicts()
+    ]
+    style.tell_rows(axes, "x", epochs, "epoch", "network")
     axes.set_xlabel("epoch")
     axes.set_ylabel("cross-entropy (nats)")
     axes.set_title("training", loc="left", fontsize=9)

@@ -94,6 +94,14 @@ def _accuracies(axes: Axes, rows: pl.DataFrame) -> None:
     axes.set_yticks(range(len(known)), [CLASSIFIERS[name][0] for name in known])
     axes.set_ylim(len(known) - 0.5, -0.5)
     axes.set_xlim(45, 101)
+    told = {
+        known.index(row["name"]): f"{CLASSIFIERS[row['name']][0]} "
+        + style.interval(100 * row[key] for key in ("value", "lo", "hi"))
+        + f", n = {row['n']}"
+        for row in rows.to_dicts()
+        if row["name"] in known
+    }
+    style.tell_along(axes, "y", told)
     axes.grid(visible=False, axis="y")
 
 

@@ -1,6 +1,7 @@
 """Language models: perplexity of the test text, and of the validation text by words seen."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -78,6 +79,8 @@ def _dots(axes: Axes, rows: pl.DataFrame) -> None:
     axes.set_xscale("log")
     _plain(axes, "x")
     axes.set_xlabel("test perplexity (log scale; lower is better)")
+    known = {row["model"]: row for row in rows.iter_rows(named=True)}
+    style.tell_along(axes, "y", {place: _told(known[model]) for place, model in enumerate(MODELS)})
 
 
 def _curves(axes: Axes, rows: pl.DataFrame) -> None:
@@ -91,7 +94,19 @@ def _curves(axes: Axes, rows: pl.DataFrame) -> None:
     _plain(axes, "y")
     axes.set_xlabel("words of training text seen (thousands)")
     axes.set_ylabel("validation perplexity (log scale)")
+    told = {
+        tokens / 1000: f"{tokens:,} words seen: "
+        + "; ".join(_told(row) for row in part.iter_rows(named=True) if row["model"] in LEARNED)
+        for (tokens,), part in rows.group_by("tokens")
+    }
+    style.tell_along(axes, "x", told)
     axes.legend(frameon=False, fontsize=8)
+
+
+def _told(row: dict[str, Any]) -> str:
+    """What a model's perplexity says to a pointer."""
+    number = style.interval((row["value"], row["lo"], row["hi"]), "", ".1f")
+    return f"{' '.join(MODELS[row['model']][0].split())} {number}, n = {row['n']}"
 
 
 def _plain(axes: Axes, which: str) -> None:

@@ -1,6 +1,7 @@
 """Digits: test accuracy by epoch, and of every classifier at the end."""
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from matplotlib.axes import Axes
@@ -69,6 +70,11 @@ def _curves(axes: Axes, rows: pl.DataFrame) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("test accuracy (%)")
+    told = {
+        epoch: f"epoch {epoch}: {'; '.join(_told(row) for row in part.iter_rows(named=True))}"
+        for (epoch,), part in rows.group_by("epoch")
+    }
+    style.tell_along(axes, "x", told)
 
 
 def _trained(axes: Axes, rows: pl.DataFrame) -> None:
@@ -93,7 +99,16 @@ def _trained(axes: Axes, rows: pl.DataFrame) -> None:
     axes.set_yticks(range(len(shown)), [LOOKS[network][0] for network in reversed(shown)])
     axes.set_ylim(-0.5, len(shown) - 0.4)
     axes.margins(x=0.14)
+    lines = enumerate(reversed(shown))
+    told = {place: _told(rows.filter(network=name).row(0, named=True)) for place, name in lines}
+    style.tell_along(axes, "y", told)
     axes.set_xlabel("test accuracy (%)")
+
+
+def _told(row: dict[str, Any]) -> str:
+    """What a network's number says to a pointer."""
+    number = style.interval(100 * row[key] for key in ("mean", "lo", "hi"))
+    return f"{' '.join(LOOKS[row['network']][0].split())} {number}, n = {row['n']}"
 
 
 job.run(main, globals().get("snakemake"))

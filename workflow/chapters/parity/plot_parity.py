@@ -136,6 +136,12 @@ def _accuracies(axes: Axes, rows: pl.DataFrame) -> None:
     low, high = axes.get_xlim()
     reach = 1.1 * max(abs(low), abs(high), margin)
     axes.set_xlim(-reach, reach)
+    told = {}
+    for place, row in enumerate(last.iter_rows(named=True)):
+        ends = ("difference", "difference_lo", "difference_hi")
+        number = style.interval((100 * row[name] for name in ends), " points")
+        told[place] = f"{' '.join(_pair(row).split())}: {number}, n = {row['pairs']} seeds"
+    style.tell_along(axes, "y", told)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("difference of test accuracies (percentage points)")
     axes.set_title(

@@ -62,6 +62,8 @@ def draw(figure: Figure, epochs: pl.DataFrame, target: pl.DataFrame) -> None:
     left.set_ylabel("seconds per epoch")
     left.set_title("one epoch", loc="left", fontsize=9)
     _sizes(left, epochs)
+    cells = epochs.sort("batch_size").to_dicts()
+    style.tell_rows(left, "x", cells, "batch_size", "implementation", unit=" s")
 
     reached = target.filter(pl.col("value").is_finite()).sort("batch_size")
     if reached.is_empty():
@@ -85,6 +87,8 @@ def draw(figure: Figure, epochs: pl.DataFrame, target: pl.DataFrame) -> None:
     share = 100 * float(target["target"][0])
     right.set_title(f"until the test accuracy is {share:g} %", loc="left", fontsize=9)
     _sizes(right, target)
+    cells = target.sort("batch_size").to_dicts()
+    style.tell_rows(right, "x", cells, "batch_size", "implementation", unit=" s")
 
 
 def _points(axes: Axes, rows: pl.DataFrame, colour: str, label: str) -> None:

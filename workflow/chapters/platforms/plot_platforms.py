@@ -89,6 +89,11 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
         axes.set_title(NETWORKS[network], loc="left", fontsize=9)
         axes.set_ylabel("images per second")
         axes.legend(loc="lower right", frameon=False, fontsize=8)
+        cells = [
+            row | {"line": f"{row['implementation']}, {row['platform'].upper()}"}
+            for row in rows.filter(network=network).sort("batch_size").to_dicts()
+        ]
+        style.tell_rows(axes, "x", cells, "batch_size", "line", unit=" images/s", form=",.0f")
 
 
 def _line(axes: Axes, cells: pl.DataFrame, platform: str, implementation: str) -> None:

@@ -111,6 +111,17 @@ def _forest(axes: Axes, rows: pl.DataFrame) -> None:
     axes.set_yticks(range(len(known)), [INGREDIENTS[name][0] for name in known])
     axes.set_ylim(len(known) - 0.4, -0.7)
     axes.set_xlim(-NEAR, NEAR)
+    told = {name: rows.filter(name=name).row(0, named=True) for name in known}
+    style.tell_along(
+        axes,
+        "y",
+        {
+            known.index(name): f"{INGREDIENTS[name][0]}: "
+            + style.interval((100 * row[key] for key in ("value", "lo", "hi")), " points")
+            + f", n = {row['n']} seeds"
+            for name, row in told.items()
+        },
+    )
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("difference of test accuracies (percentage points)")
 

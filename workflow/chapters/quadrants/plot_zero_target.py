@@ -61,6 +61,13 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
     axes.set_xlabel("steps (one sample each)")
     axes.set_ylabel("summed loss of the measured samples")
     axes.legend(loc="lower left", frameon=False)
+    told = {
+        row["step"]: f"step {row['step']}: median {row['median']:.3g}, half of the seeds from "
+        f"{row['q25']:.3g} to {row['q75']:.3g}, nine tenths from "
+        f"{row['q05']:.3g} to {row['q95']:.3g}, n = {row['n']}"
+        for row in part.iter_rows(named=True)
+    }
+    style.tell_along(axes, "x", told)
 
 
 job.run(main, globals().get("snakemake"))

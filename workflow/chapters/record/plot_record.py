@@ -1,6 +1,7 @@
 """Draw the record: what each part of the recipe contributes, and the result."""
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from matplotlib.axes import Axes
@@ -57,6 +58,8 @@ def _differences(axes: Axes, parts: pl.DataFrame) -> None:
     axes.set_yticks(range(parts.height), parts["what"].to_list())
     axes.set_ylim(parts.height - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
+    told = {place: _told(row, " points") for place, row in enumerate(parts.iter_rows(named=True))}
+    style.tell_along(axes, "y", told)
     axes.set_xlabel("accuracy minus the recipe's (percentage points)")
     axes.set_title("effect of a change of the recipe", loc="left", fontsize=9)
 
@@ -84,8 +87,16 @@ def _accuracies(axes: Axes, result: pl.DataFrame) -> None:
         axes.text(place, -0.03, words, transform=under, ha="center", va="top")
     axes.set_xlim(-0.5, len(NAMES) - 0.5)
     axes.set_xticks([])
+    told = {place: _told(rows[what], " %") for place, what in enumerate(NAMES)}
+    style.tell_along(axes, "x", told)
     axes.set_ylabel("test accuracy (%)")
     axes.set_title("the result", loc="left", fontsize=9)
+
+
+def _told(row: dict[str, Any], unit: str) -> str:
+    """What a line says to a pointer."""
+    number = style.interval((100 * row[name] for name in ("value", "lo", "hi")), unit)
+    return f"{NAMES.get(row['what'], row['what'])}: {number}, n = {row['n']} seeds"
 
 
 job.run(main, globals().get("snakemake"))

@@ -65,7 +65,19 @@ def _accuracies(axes: Axes, rows: pl.DataFrame) -> None:
     axes.set_ylim(len(models) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("accuracy on held-out rows (%)")
+    style.tell_along(
+        axes, "y", {place: _told(rows.filter(model=model)) for place, model in enumerate(models)}
+    )
     axes.legend(title="held out:", loc="upper left", frameon=False, fontsize=8, title_fontsize=8)
+
+
+def _told(rows: pl.DataFrame) -> str:
+    """What a model's line says to a pointer: its accuracy by each scheme."""
+    numbers = [
+        f"{SCHEMES[row['scheme']][0]} {style.interval(100 * row[name] for name in ACCURACY)}"
+        for row in rows.iter_rows(named=True)
+    ]
+    return f"{rows['name'][0]}, held out: {'; '.join(numbers)}; n = {rows['n'][0]}"
 
 
 def _differences(axes: Axes, rows: pl.DataFrame) -> None:

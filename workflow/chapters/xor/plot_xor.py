@@ -53,7 +53,9 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
         curve.set_ylabel("loss (nats)")
     panels[0, 0].set_ylim(bottom=0)
     for curve, (name, _) in zip(panels[:, 0], names, strict=True):
-        _name_lines(curve, rows.filter(pl.col("setting") == name).sort("epoch"))
+        part = rows.filter(pl.col("setting") == name).sort("epoch")
+        _name_lines(curve, part)
+        style.tell_along(curve, "x", _told(part))
     last = rows["epoch"].to_numpy().max()
     panels[0, 1].set_title(f"after epoch {last}", loc="left", fontsize=9, fontweight="bold")
     panels[-1, 0].set_xlabel("epoch")
@@ -69,6 +71,19 @@ def _losses(axes: Axes, part: pl.DataFrame) -> None:
         axes.fill_between(epoch, low, high, color=colour, alpha=0.22, linewidth=0)
         axes.plot(epoch, rows["loss_median"].to_numpy(), color=colour, linestyle=dash)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+
+
+def _told(part: pl.DataFrame) -> dict[float, str]:
+    """What each epoch says to a pointer: the loss of both networks."""
+    return {
+        epoch: f"epoch {epoch}: "
+        + "; ".join(
+            f"{row['network']} median loss {row['loss_median']:.3f}, half of the seeds from "
+            f"{row['loss_q25']:.3f} to {row['loss_q75']:.3f}, n = {row['n']}"
+            for row in of_epoch.iter_rows(named=True)
+        )
+        for (epoch,), of_epoch in part.group_by("epoch")
+    }
 
 
 def _name_lines(axes: Axes, part: pl.DataFrame) -> None:
