@@ -53,11 +53,18 @@ def draw(figure: Figure, rows: pl.DataFrame, measure: str, scale: float) -> None
             scale * row["value"], place, marker, color=colour, markerfacecolor=face, markersize=6
         )
     axes.set_yticks(range(rows.height), rows["name"].to_list())
+    axes.set_ylim(-0.6, rows.height - 0.4)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(measure)
     # A model worse than a constant must not make the others one point.
     if scale == 1:
         axes.set_xlim(left=max(axes.get_xlim()[0], -0.5))
+    told = {
+        place: f"{row['name']} ({row['setting']}): "
+        + style.interval((scale * row[end] for end in ("value", "lo", "hi")), "", ".3g")
+        for place, row in enumerate(rows.iter_rows(named=True))
+    }
+    style.tell_along(axes, "y", told)
 
 
 job.run(main, globals().get("snakemake"))

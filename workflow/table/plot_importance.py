@@ -43,6 +43,13 @@ def main(importance: Path, about: Path, svg: Path, png: Path) -> None:
         axes.set_yticks(places, [name[:32] for name in rows["column"].to_list()])
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("R² lost" if regression else "accuracy lost (points)")
+        axes.set_ylim(-0.6, rows.height - 0.4)
+        told = {
+            place: f"{row['column']}: "
+            + style.interval((scale * row[end] for end in ("value", "lo", "hi")), "", ".3g")
+            for place, row in enumerate(rows.iter_rows(named=True))
+        }
+        style.tell_along(axes, "y", told)
 
     page = style.Page(8.2, 1.5 + 0.24 * rows.height, "Columns that the network uses", footer)
     style.render(page, draw, svg, png)

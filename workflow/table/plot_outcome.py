@@ -59,7 +59,9 @@ def _confusion(axes: Axes, test: Rows, predicted: np.ndarray) -> None:
     if len(names) <= 12:
         for y, x in np.ndindex(shares.shape):
             if counts[y, x]:
-                axes.text(x, y, f"{100 * shares[y, x]:.0f}", ha="center", va="center", fontsize=8)
+                ink = "white" if shares[y, x] > 0.6 else style.INK
+                share = f"{100 * shares[y, x]:.0f}"
+                axes.text(x, y, share, ha="center", va="center", fontsize=8, color=ink)
     ticks = range(len(names)) if len(names) <= MOST_NAMED else []
     axes.set_xticks(ticks, [names[i][:12] for i in ticks], rotation=90, fontsize=7)
     axes.set_yticks(ticks, [names[i][:12] for i in ticks], fontsize=7)

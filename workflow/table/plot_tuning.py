@@ -70,6 +70,11 @@ def _cells(
                 x + 0.5, y + 0.25, f"{row['learning_rate']:g}", ha="center", va="center",
                 fontsize=6, color=style.GREY,
             )  # fmt: skip
+            told = (
+                f"{name(value)}, rate {row['learning_rate']:g}: {label}, sd {scale * row['sd']:.2g}"
+            )
+            told += f", loss {row['loss']:.3g}, epoch {row['epochs']}, n = {row['n']}"
+            style.tell(axes, (x, y), (1, 1), f"{told}, {row['diverged']} diverged")
             if row["best"]:
                 axes.add_patch(
                     Rectangle((x + 0.03, y + 0.03), 0.94, 0.94, fill=False, ec=style.INK, lw=1.4)

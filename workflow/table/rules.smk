@@ -187,6 +187,7 @@ else:
             shared=[
                 of_project("workflow/report/base.html"),
                 of_project("workflow/report/page.css"),
+                of_project("workflow/report/page.js"),
             ],
         output:
             output=f"{TABLE_REPORTS}/index.html",

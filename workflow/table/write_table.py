@@ -7,7 +7,6 @@ from typing import Any
 import polars as pl
 
 from workflow.lib import job, page
-from workflow.lib.tables import write_text
 from workflow.table.settings import Table
 
 ALT = {
@@ -58,12 +57,13 @@ def main(
             rows=pl.read_csv(comparison, infer_schema_length=None).to_dicts(),
             numbers=content(numbers),
             found=content(summary),
-            figures={svg.stem: {"alt": ALT[svg.stem], "image": page.image(svg)} for svg in figures},
+            figures={svg.stem: page.figure(svg, ALT[svg.stem]) for svg in figures},
+            root="../../",
             stand_in="",
             study=study,
         )
     )
-    write_text(text, output)
+    page.write(text, output)
 
 
 job.run(main, globals().get("snakemake"))
