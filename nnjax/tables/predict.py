@@ -132,7 +132,9 @@ def _read(path: str | Path) -> _Model:
         columns = made(known.get("columns"))
         roles = {str(known.get("target")), *map(str, dict(known.get("roles", {})).values())}
         estimator = _KINDS[about["estimator"]].load(path)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except OSError as error:
+        raise TableError(f"{error}; expected the file of a model".removeprefix("load: ")) from None
+    except (ValueError, TypeError, KeyError) as error:
         if isinstance(error, TableError):
             raise
         raise TableError(f"{path} is not the model of a table: {error}") from None

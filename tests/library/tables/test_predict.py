@@ -160,7 +160,9 @@ def test_a_model_that_does_not_do(
     iris: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "p.csv"
-    assert "no such file" in run(tmp_path / "m.npz", "sklearn:iris", output, capsys)
+    path = tmp_path / "m.npz"
+    message = run(path, "sklearn:iris", output, capsys)
+    assert message == f"predict: no such file: {path}; expected the file of a model\n"
     (tmp_path / "m.npz").write_text("no", "utf-8")
     assert "is not the model of a table" in run(tmp_path / "m.npz", "sklearn:iris", output, capsys)
     model = nn.Classifier.load(iris)
