@@ -9,6 +9,7 @@ of a function f, 1ᵀ a row of ones. ⊙ multiplies element by element, Σ_i sum
 1 if i = k, else 0.
 """
 
+import importlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -95,9 +96,8 @@ class Loss(_Loss):
 
 def _by_name(name: str) -> Loss:
     """A loss read from a pickle."""
-    import nnjax  # the package imports this module
-
-    return getattr(nnjax, name)
+    # By its text: the package imports this module, and who uses a loss does not use all of it.
+    return getattr(importlib.import_module("nnjax"), name)
 
 
 class Penalty(NamedTuple):

@@ -23,9 +23,6 @@ else:
         rows=f"{TABLE_RESULTS}/rows.parquet", about=f"{TABLE_RESULTS}/about.json"
     )
 
-    def of_table(script):
-        return code_digest(f"workflow/table/{script}.py")
-
     rule read_table:
         input:
             source=[os.path.abspath(PROJECT / TABLE.file)] if TABLE.is_file else [],
@@ -37,7 +34,7 @@ else:
             ENV
         params:
             table=TABLE.model_dump(),
-            code=of_table("read"),
+            code=code_digest("workflow/table/read.py"),
         script:
             "read.py"
 
@@ -53,27 +50,27 @@ else:
         threads: 1
         params:
             table=TABLE.model_dump(),
-            code=of_table("tune"),
+            code=code_digest("workflow/table/tune.py"),
             versions=PEER_VERSIONS,
         script:
             "tune.py"
 
-    rule fit_table_baselines:
+    rule fit_table_rivals:
         input:
             **TABLE_ROWS,
         output:
             predictions=f"{TABLE_RESULTS}/baselines.json",
         log:
-            f"{TABLE_LOGS}/fit_baselines.log",
+            f"{TABLE_LOGS}/fit_rivals.log",
         conda:
             ENV
         threads: 1
         params:
             table=TABLE.model_dump(),
-            code=of_table("fit_baselines"),
+            code=code_digest("workflow/table/fit_rivals.py"),
             versions=PEER_VERSIONS,
         script:
-            "fit_baselines.py"
+            "fit_rivals.py"
 
     rule refit_table:
         input:
@@ -88,7 +85,7 @@ else:
         threads: 1
         params:
             table=TABLE.model_dump(),
-            code=of_table("refit"),
+            code=code_digest("workflow/table/refit.py"),
             versions=VERSIONS,
         script:
             "refit.py"
@@ -106,7 +103,7 @@ else:
         threads: 1
         params:
             table=TABLE.model_dump(),
-            code=of_table("keep"),
+            code=code_digest("workflow/table/keep.py"),
             versions=PEER_VERSIONS,
         script:
             "keep.py"
@@ -124,7 +121,7 @@ else:
         threads: 1
         params:
             table=TABLE.model_dump(),
-            code=of_table("explore"),
+            code=code_digest("workflow/table/explore.py"),
             versions=PEER_VERSIONS,
         script:
             "explore.py"
@@ -134,7 +131,7 @@ else:
             **TABLE_ROWS,
             chosen=rules.tune_table.output.chosen,
             networks=rules.refit_table.output.predictions,
-            baselines=rules.fit_table_baselines.output.predictions,
+            baselines=rules.fit_table_rivals.output.predictions,
             found=rules.explore_table.output.found,
         output:
             comparison=f"{TABLE_REPORTS}/comparison.csv",
@@ -149,7 +146,7 @@ else:
         params:
             table=TABLE.model_dump(),
             ledger=STUDY.ledger.model_dump(),
-            code=of_table("summarise"),
+            code=code_digest("workflow/table/summarise.py"),
         script:
             "summarise.py"
 
@@ -172,9 +169,11 @@ else:
         conda:
             ENV
         params:
-            code=lambda wildcards: of_table(f"plot_{wildcards.table_figure}"),
+            code=lambda wildcards: code_digest(
+                f"workflow/table/plots/plot_{wildcards.table_figure}.py"
+            ),
         script:
-            "plot_{wildcards.table_figure}.py"
+            "plots/plot_{wildcards.table_figure}.py"
 
     rule write_table:
         input:
@@ -198,7 +197,7 @@ else:
         params:
             table=TABLE.model_dump(),
             study=STUDY.study,
-            code=of_table("write_table"),
+            code=code_digest("workflow/table/write_table.py"),
         script:
             "write_table.py"
 
