@@ -1,7 +1,7 @@
 """`python -m nnjax`: the commands of the library.
 
 `python -m nnjax predict MODEL TABLE -o predictions.csv` predicts the rows of a table with a saved
-model. Exit status: 0, or 2 if model, table or output do not do, with one sentence on why.
+model. Exit status: 0, or 2 and a one-sentence error if model, table or output cannot be used.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What classifier and regressor share: settings, data, training, prediction and files."""
+"""Code that classifier and regressor share: settings, data, training, prediction and files."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -78,13 +78,13 @@ class Estimator(BaseEstimator):
         """Write the trained estimator to a file, without pickle.
 
         Args:
-            path: the file, usually ending in `.npz`. `nn.load` reads network and parameters of it.
-            about: anything else to keep, of dicts, lists, texts and numbers: the columns of a
-                table, units, a source. `nn.load(path).about["about"]` has it.
+            path: the file, usually ending in `.npz`. `nn.load` reads its network and parameters.
+            about: further information to store, made of dicts, lists, strings and numbers: the
+                columns of a table, units, a source. It is in `nn.load(path).about["about"]`.
 
         Raises:
-            ValueError: if a setting or a layer is not of this library, naming it, or `about` is of
-                other things.
+            ValueError: if a setting or a layer is not of this library (the message names it), or
+                `about` contains other values.
             NotFittedError: if the estimator is not trained.
         """
         check_is_fitted(self, "params_")
@@ -110,11 +110,11 @@ class Estimator(BaseEstimator):
             path: the file.
 
         Returns:
-            The estimator, without `history_` and the optimizer's state: `partial_fit` goes on from
-            the parameters.
+            The estimator, without `history_` and the optimizer's state: `partial_fit` continues
+            from the parameters.
 
         Raises:
-            ValueError: if the file has no estimator of this class.
+            ValueError: if the file does not contain an estimator of this class.
         """
         saved = load(path)
         about = saved.about if isinstance(saved.about, dict) else {}
@@ -138,7 +138,7 @@ class Estimator(BaseEstimator):
         return model
 
     def _take(self, saved: Saved, about: dict[str, Any]) -> None:
-        """What training had found, from a file; an error if its parts do not fit together."""
+        """Restore the results of training from a file; an error if its parts are inconsistent."""
         shape, names, dtype = about["shape"], about["feature_names"], np.dtype(about["dtype"])
         check_shape(shape, "shape", least=1)
         if dtype.kind not in "biuf" or not isinstance(about["dtype"], str):
@@ -226,7 +226,7 @@ class Estimator(BaseEstimator):
         self._fit(start, scale, rows, held_out, epochs, patience)
 
     def _go_on(self, rows: Rows) -> None:
-        """Train for one epoch more, on these rows."""
+        """Train for one more epoch, on these rows."""
         inner, outputs = self._inner(self._outputs_of(rows)), rows.targets.shape[1:]
         scale, params = None, self.params_
         if self.network_ == around(inner, *outputs):
@@ -323,7 +323,7 @@ class Estimator(BaseEstimator):
         return optax.inject_hyperparams(lambda learning_rate: make(learning_rate))(initial)
 
     def _start(self, params: Params, reached: Checkpoint | None = None) -> Checkpoint:
-        """Training before the next epoch: another optimizer begins anew, another rate counts."""
+        """The state before the next epoch: a new optimizer starts afresh, a new rate is used."""
         start = Checkpoint(params, begin(self._optimizer(as_begun=True), params), 0)
         if reached is not None:
             alike = _shapes(reached.optimizer_state) == _shapes(start.optimizer_state)
@@ -347,8 +347,8 @@ class Estimator(BaseEstimator):
     def _outputs(self, X: Any) -> np.ndarray:
         """The outputs of the network for each row, in pieces of one size.
 
-        So all numbers of rows share a compiled program, and a row gets the same numbers whatever
-        rows are beside it.
+        So tables of any length share a compiled program, and the outputs for a row do not depend
+        on the other rows.
         """
         check_is_fitted(self, "params_")
         given: Any = validate_data(

@@ -42,42 +42,43 @@ class Classifier(ClassifierMixin, Estimator):
         p_k = softmax_k(network(x̂)),    x̂ = (x - mean) / std
 
     It takes arrays and data frames, and classes of any type. It is trained by `nn.fit`, on
-    standardised inputs, in float64, or in float32 if the rows are float32, which takes half the
-    time. The same data and `random_state` give the same numbers.
+    standardised inputs, in float64; float32 rows are trained in float32, which takes half the time.
+    The same data and `random_state` give the same numbers.
 
     Args:
-        network: from one row to a score for each class, including the last layer; default: see
-            `hidden`. With a network, rows may be of any shape, such as images (28, 28, 1).
-        hidden: units of the hidden layers, each followed by ReLU; default (100,), and () for
-            logistic regression.
+        network: a network that maps a row to one score per class, including the last layer; by
+            default `hidden` defines it. With a network, rows may have any shape, such as images
+            (28, 28, 1).
+        hidden: units of the hidden layers, each followed by ReLU; default (100,). () is logistic
+            regression.
         loss: default `softmax_cross_entropy`.
         optimizer: name of an optax optimizer, or a function of the learning rate such as
             `optax.adam` or `functools.partial(optax.sgd, momentum=0.9)`.
         learning_rate: step size, or a schedule of optax.
-        epochs: passes over the rows, at most.
+        epochs: largest number of passes over the rows.
         batch_size: rows in a batch.
         l2: factor of the penalty l2/2 Σ weights², as in `nn.l2`.
-        patience: after how many epochs without a smaller validation loss to stop, with the best
-            parameters; None: never.
-        validation_fraction: share of the rows, stratified, that decide if there is a `patience`
-            and `fit` gets no `validation`.
+        patience: number of epochs without a smaller validation loss after which training stops and
+            keeps the best parameters; None trains for all epochs.
+        validation_fraction: share of the rows, stratified by class, that are held out for early
+            stopping if `patience` is set and `fit` gets no `validation`.
         standardize: whether to give each input feature (of images each channel) mean 0 and standard
-            deviation 1 over the training rows; `partial_fit` takes those of its first call. False
-            gives `network` the rows as they are, whole numbers too, for instance to an embedding.
+            deviation 1 over the training rows; `partial_fit` uses those of its first call. False
+            passes the rows to `network` unchanged, including whole numbers for an embedding.
         class_weight: `"balanced"`, or a weight by class; multiplied by the rows' weights.
         random_state: seed of the initial parameters, the order of the rows and dropout; None for
-            another in every fit.
-        progress: whether to show a progress bar; None: in a terminal.
+            a different seed in every fit.
+        progress: whether to show a progress bar; None: only in a terminal.
 
     Attributes:
         classes_: the classes, sorted, in the order of the probabilities.
-        network_: the network that takes rows as they are given, with its parameters `params_`.
+        network_: the trained network for unscaled rows; its parameters are `params_`.
         history_: the `History` of training.
-        n_features_in_: columns of the rows; `feature_names_in_` has their names, if they have any.
+        n_features_in_: number of columns; `feature_names_in_` contains their names, if any.
 
     Raises:
-        ValueError: if data or settings do not fit; in `fit`, before training. After training, if it
-            diverged: parameters are not finite, as with a learning rate that is too large.
+        ValueError: in `fit`, before training, if data or settings are invalid; after training, if
+            it diverged: parameters are not finite, for instance if learning_rate is too large.
 
     Example:
         >>> import nnjax as nn
@@ -137,7 +138,8 @@ class Classifier(ClassifierMixin, Estimator):
             y: the class of each row.
             sample_weight: a weight for each row, at least 0; default 1. A weight of 0 leaves the
                 row out.
-            validation: (X, y) to measure on after each epoch, and to decide by with `patience`.
+            validation: (X, y) to evaluate after each epoch; with `patience`, used for early
+                stopping.
 
         Returns:
             The estimator.
@@ -154,15 +156,15 @@ class Classifier(ClassifierMixin, Estimator):
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """Train for one epoch more, on these rows.
+        """Train for one more epoch, on these rows.
 
-        Each new number of rows compiles a program, which takes about a second; batches of one size
-        share it. A learning rate or optimizer that was set since the last call counts from here on.
+        Each new number of rows compiles a program, which takes about a second; calls with as many
+        rows share it. A learning_rate or optimizer set since the last call is used from now on.
 
         Args:
             X: rows.
             y: the class of each row.
-            classes: all classes that will occur; needed in the first call.
+            classes: all classes that can occur; required in the first call.
             sample_weight: as in `fit`.
 
         Returns:
@@ -203,7 +205,7 @@ class Classifier(ClassifierMixin, Estimator):
         return odds / odds.sum(axis=1, keepdims=True)
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """The scores (rows, classes); of two classes, how much the second exceeds the first."""
+        """The scores (rows, classes); for two classes, the second minus the first, (rows,)."""
         scores = self._outputs(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 

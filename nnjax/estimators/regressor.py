@@ -17,41 +17,41 @@ class Regressor(RegressorMixin, Estimator):
         y = std_y network(x̂) + mean_y,    x̂ = (x - mean) / std
 
     It takes arrays and data frames, and one target or several. It is trained by `nn.fit`, on
-    standardised inputs and targets, in whose units `loss` and `history_` are; in float64, or in
-    float32 if the rows are float32, which takes half the time. The same data and `random_state`
-    give the same numbers.
+    standardised inputs and targets, so `loss` and `history_` are in standardised units; in float64,
+    or for float32 rows in float32, which takes half the time. The same data and `random_state` give
+    the same numbers.
 
     Args:
-        network: from one row to a number for each target, including the last layer; default: see
-            `hidden`. With a network, rows may be of any shape.
-        hidden: units of the hidden layers, each followed by ReLU; default (100,), and () for linear
+        network: a network that maps a row to one number per target, including the last layer; by
+            default `hidden` defines it. With a network, rows may have any shape.
+        hidden: units of the hidden layers, each followed by ReLU; default (100,). () is linear
             regression.
         loss: default `mean_squared_error`.
         optimizer: name of an optax optimizer, or a function of the learning rate such as
             `optax.adam`.
         learning_rate: step size, or a schedule of optax.
-        epochs: passes over the rows, at most.
+        epochs: largest number of passes over the rows.
         batch_size: rows in a batch.
         l2: factor of the penalty l2/2 Σ weights², as in `nn.l2`.
-        patience: after how many epochs without a smaller validation loss to stop, with the best
-            parameters; None: never.
-        validation_fraction: share of the rows that decide if there is a `patience` and `fit` gets
-            no `validation`.
+        patience: number of epochs without a smaller validation loss after which training stops and
+            keeps the best parameters; None trains for all epochs.
+        validation_fraction: share of the rows that are held out for early stopping if `patience` is
+            set and `fit` gets no `validation`.
         standardize: whether to give inputs and targets mean 0 and standard deviation 1 over the
             training rows.
         random_state: seed of the initial parameters, the order of the rows and dropout; None for
-            another in every fit.
-        progress: whether to show a progress bar; None: in a terminal.
+            a different seed in every fit.
+        progress: whether to show a progress bar; None: only in a terminal.
 
     Attributes:
-        network_: the network that takes rows as they are given and predicts in the units of the
-            targets, with its parameters `params_`.
+        network_: the trained network for unscaled rows, with predictions in the units of the
+            targets; its parameters are `params_`.
         history_: the `History` of training.
-        n_features_in_: columns of the rows; `feature_names_in_` has their names, if they have any.
+        n_features_in_: number of columns; `feature_names_in_` contains their names, if any.
 
     Raises:
-        ValueError: if data or settings do not fit; in `fit`, before training. After training, if it
-            diverged: parameters are not finite, as with a learning rate that is too large.
+        ValueError: in `fit`, before training, if data or settings are invalid; after training, if
+            it diverged: parameters are not finite, for instance if learning_rate is too large.
 
     Example:
         >>> import nnjax as nn
@@ -75,7 +75,8 @@ class Regressor(RegressorMixin, Estimator):
             y: targets (rows,) or (rows, targets).
             sample_weight: a weight for each row, at least 0; default 1. A weight of 0 leaves the
                 row out.
-            validation: (X, y) to measure on after each epoch, and to decide by with `patience`.
+            validation: (X, y) to evaluate after each epoch; with `patience`, used for early
+                stopping.
 
         Returns:
             The estimator.
@@ -94,10 +95,10 @@ class Regressor(RegressorMixin, Estimator):
         return self
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train for one epoch more, on these rows.
+        """Train for one more epoch, on these rows.
 
-        Each new number of rows compiles a program, which takes about a second; batches of one size
-        share it. A learning rate or optimizer that was set since the last call counts from here on.
+        Each new number of rows compiles a program, which takes about a second; calls with as many
+        rows share it. A learning_rate or optimizer set since the last call is used from now on.
 
         Args:
             X: rows.
@@ -116,7 +117,7 @@ class Regressor(RegressorMixin, Estimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """The predicted targets, of the shape that `fit` was given."""
+        """The predicted targets, in the shape of the targets of `fit`."""
         outputs = self._outputs(X)
         return outputs[:, 0] if self._one_dimensional else outputs
 

@@ -1,4 +1,4 @@
-"""The rows of an estimator: their precision, and those that count."""
+"""The rows of an estimator: their precision and their weights."""
 
 from typing import Any, NamedTuple
 
@@ -19,13 +19,13 @@ class Rows(NamedTuple):
 
 
 def native(x: np.ndarray) -> np.ndarray:
-    """Rows in a dtype that JAX has."""
+    """Rows in a dtype that JAX supports."""
     wide = x.dtype.kind == "f" and x.dtype.itemsize > 8
     return x.astype(np.float64 if wide else x.dtype.newbyteorder("="), copy=False)
 
 
 def as_given(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Rows in the dtype that those of `fit` had; ValueError for numbers that it cannot hold."""
+    """Rows in the dtype of the rows of `fit`; ValueError for numbers that it cannot represent."""
     with np.errstate(invalid="ignore", over="ignore"):
         converted = x.astype(dtype, copy=False)
     if dtype.kind != "f" and (wrong := converted != x).any():
@@ -61,7 +61,7 @@ def weights_of(given: Any, rows: int) -> np.ndarray:
 
 
 def counted(rows: Rows) -> Rows:
-    """The rows that count, the largest weight being 1: only ratios matter, and they always fit."""
+    """The rows with a positive weight, scaled so that the largest is 1: only ratios matter."""
     if rows.weights is None:
         return rows
     most = rows.weights.max(initial=0)

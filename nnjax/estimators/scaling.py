@@ -3,8 +3,8 @@
     x̂ = (x - mean) / std        y = std ŷ + mean
 
 Both are layers of the library whose parameters are set from the data, not trained: a batch
-normalisation in evaluation and a dense layer with a diagonal matrix. So the network takes rows and
-gives predictions in the units of the data, in a file too.
+normalisation in evaluation and a dense layer with a diagonal matrix. So rows and predictions of the
+network are in the units of the data, also after it is saved to a file.
 """
 
 import math
@@ -19,7 +19,7 @@ from nnjax.layers.dense import Dense, dense
 from nnjax.train import predict
 
 EPS = 1e-5
-"""The first layer divides by √(variance + EPS); with variance 1, its scale makes up for that."""
+"""The first layer divides by √(variance + EPS); with variance 1, its scale cancels EPS."""
 
 
 ROUNDOFF = 4
@@ -27,19 +27,19 @@ ROUNDOFF = 4
 
 
 class Scaling(NamedTuple):
-    """The first layer's parameters, and the last one's or None."""
+    """Parameters of the first layer, and of the last layer or None."""
 
     inputs: BatchNorm
     outputs: Dense | None = None
 
     def network(self, inner: Layer, params: Params) -> tuple[Layer, Params]:
-        """A network trained on standardised data, as one for the data."""
+        """The network for unscaled data, from one trained on standardised data."""
         if self.outputs is None:
             return around(inner), (self.inputs, params)
         return around(inner, len(self.outputs.bias)), (self.inputs, params, self.outputs)
 
     def standardised(self, x: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Data as the inner network is trained on them."""
+        """The data on which the inner network is trained."""
         x = np.asarray(predict(batch_norm(EPS), self.inputs, x))
         if self.outputs is None:
             return x, targets
@@ -48,13 +48,13 @@ class Scaling(NamedTuple):
 
 
 def around(inner: Layer, outputs: int | None = None) -> Layer:
-    """The network for data around one that was trained on standardised data."""
+    """The network for unscaled data, around one trained on standardised data."""
     last = () if outputs is None else (dense(outputs),)
     return serial(batch_norm(EPS), inner, *last)
 
 
 def scaling(x: np.ndarray, weights: np.ndarray | None, targets: np.ndarray | None) -> Scaling:
-    """The scaling of data, each feature (and each output) by itself.
+    """The scaling of each feature (and of each output).
 
     Args:
         x: inputs (rows, ..., features).
@@ -81,7 +81,7 @@ def scaling(x: np.ndarray, weights: np.ndarray | None, targets: np.ndarray | Non
 def _moments(
     array: np.ndarray, weights: np.ndarray | None, dtype: np.dtype
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each feature; 1 for one that is constant but for roundoff."""
+    """Mean and standard deviation of each feature; 1 if it is constant up to roundoff."""
     wide = array.astype(np.float64, order="C")  # sums of one order, however the rows are stored
     over = tuple(range(1, array.ndim - 1))  # positions, as of images
     # By a power of two, which rounds nothing: squares of numbers near 1 stay in range.

@@ -1,4 +1,4 @@
-"""The settings of an estimator, made into what `fit` takes, or refused in one sentence."""
+"""Convert the settings of an estimator to arguments of `fit`, or raise a one-sentence error."""
 
 import functools
 import math
@@ -19,7 +19,7 @@ from nnjax.training.given import check_network
 
 
 def network_of(network: Layer | None, hidden: Sequence[int] | None, outputs: int) -> Layer:
-    """The network given, or one with the hidden layers given."""
+    """The given network, or one with the given hidden layers."""
     if network is not None:
         if hidden is not None:
             raise ValueError("give network or hidden, not both: hidden makes a network")
@@ -56,7 +56,7 @@ def maker_of(optimizer: Any, learning_rate: Any) -> Any:
 
 
 def kept_optimizer(optimizer: Any) -> Any:
-    """An optimizer as a file has it: the name of optax's function, with its keywords if any."""
+    """An optimizer as stored in a file: the name of the optax function, and its keywords."""
     if isinstance(optimizer, functools.partial) and not optimizer.args:
         return kept_optimizer(optimizer.func), *optimizer.keywords.items()
     name = getattr(optimizer, "__name__", "")
@@ -79,7 +79,7 @@ def _is_finite(value: Any) -> bool:
 
 
 def _makes_optimizer(make: Any, learning_rate: Any, named: bool) -> bool:
-    """Whether the function, of optax or of the user, makes a transformation from a rate."""
+    """Whether the function makes a transformation from a learning rate."""
     try:
         made = make(learning_rate)
     except (TypeError, AttributeError):

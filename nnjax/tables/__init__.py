@@ -1,6 +1,6 @@
-"""Tables of anyone: read a file, choose target and groups, encode columns, predict new rows.
+"""Tables: read a file, choose target and groups, encode columns, predict new rows.
 
-It is imported on its own, `from nnjax import tables`, since polars and scikit-learn load slowly.
+Import it with `from nnjax import tables`; `import nnjax` does not, since polars loads slowly.
 """
 
 from nnjax.tables.columns import (

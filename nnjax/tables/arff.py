@@ -1,4 +1,4 @@
-"""ARFF, the tables of Weka and OpenML: a header that names and types the columns, then rows."""
+"""ARFF, the format of Weka and OpenML: a header with names and types of columns, then rows."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ _NUMBERS = ("numeric", "real", "integer")
 
 
 def is_arff(content: str) -> bool:
-    """Whether a text is ARFF: its first line that is no comment begins with `@relation`.
+    """Whether a text is ARFF: the first line after comments begins with `@relation`.
 
     Example:
         >>> is_arff("% iris\\n@RELATION iris"), is_arff("a,b")
@@ -27,12 +27,12 @@ def is_arff(content: str) -> bool:
 
 
 def read(where: str, content: str, as_text: Collection[str] = ()) -> pl.DataFrame:
-    """Read a table in ARFF; nominal and string attributes become texts.
+    """Read a table in ARFF; nominal and string attributes become strings.
 
     Args:
         where: the file's name, for messages.
         content: its text, with lines that end in \\n.
-        as_text: names of columns that stay as they are written.
+        as_text: names of columns whose values stay strings.
 
     Returns:
         The table.

@@ -1,4 +1,4 @@
-"""The tables that scikit-learn brings, `sklearn:NAME`."""
+"""The tables included in scikit-learn, `sklearn:NAME`."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ NAMES = ("iris", "wine", "breast_cancer", "digits", "diabetes")
 
 
 def bundled(source: str) -> pl.DataFrame:
-    """A table of scikit-learn, with the target in the column `target`, classes by name.
+    """A table of scikit-learn, with the target in the column `target`; classes are names.
 
     Args:
         source: `sklearn:` and a name of `NAMES`.

@@ -1,6 +1,6 @@
-"""Columns as numbers: what is learnt from training rows, and applied to any rows.
+"""Columns as numbers: an encoding learnt from training rows and applied to any rows.
 
-Nothing here reads a target, and nothing of the rows to predict changes how they are encoded.
+The encoding depends neither on a target nor on the rows to predict.
 """
 
 import math
@@ -14,27 +14,27 @@ from nnjax.tables.errors import TableError, counted, listed, near
 from nnjax.tables.values import as_numbers, as_text, chosen, column, is_flat, is_text, short, spoilt
 
 MOST_CATEGORIES = 1000
-"""A column of texts with more categories is left out; each of them would be a feature."""
+"""A column of strings with more categories is left out: each category would be a feature."""
 
 NEARLY_EVERY = 0.5
-"""A column of texts with more categories than this share of its values is left out, like names."""
+"""A column of strings with more categories than this share of its values is left out."""
 
 DENSE, ENOUGH = 0.5, 10
-"""A column of whole numbers, all different, that are this share of those between its least and
-greatest one numbers the rows, if there are so many."""
+"""A column numbers the rows if its values are different whole numbers, are at least this share of
+the whole numbers from the smallest to the largest, and are at least `ENOUGH`."""
 
 ONE_VALUE = "one value"
-"""Why a column is left out that is the same in all rows."""
+"""The reason for leaving out a column that has the same value in all rows."""
 
 
 class Numeric(NamedTuple):
-    """A column of numbers, booleans or dates: one feature, and one for gaps if there were any.
+    """A column of numbers, booleans or dates: one feature, and one for missing values if any.
 
     Args:
         name: of the column.
-        fill: what stands for a missing value, the median of the training rows.
-        indicator: whether training rows had missing values, so that "NAME is missing" is a feature.
-        days: whether the column has dates, as days since 1970.
+        fill: the value in place of a missing one: the median of the training rows.
+        indicator: whether "NAME is missing" is a feature, as it is if training values are missing.
+        days: whether the column contains dates, encoded as days since 1970.
     """
 
     name: str
@@ -44,11 +44,11 @@ class Numeric(NamedTuple):
 
 
 class Categorical(NamedTuple):
-    """A column of texts: one feature for each category, 1 where the row has it and 0 elsewhere.
+    """A column of strings: one feature for each category, 1 if the row has it, else 0.
 
     Args:
         name: of the column.
-        categories: sorted; a last one of None stands for missing values.
+        categories: sorted; None, if it is the last, stands for missing values.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Categorical(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """How a table becomes numbers.
+    """How a table is encoded as numbers.
 
     Args:
         used: the columns that become features, in the order of the features.
@@ -68,12 +68,12 @@ class Columns(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """Rows as numbers, and what was not known of them.
+    """Rows as numbers, with counts of unknown and missing values.
 
     Args:
         x: float64 (rows, features).
-        unknown: values of categories that no training row has, by column, where there are any.
-        filled: missing numbers that the median stands for, by column, where there are any.
+        unknown: number of values whose category is in no training row, by column, if there are any.
+        filled: number of missing values replaced by the median, by column, if there are any.
     """
 
     x: np.ndarray
@@ -82,12 +82,12 @@ class Encoded(NamedTuple):
 
 
 def learn(frame: pl.DataFrame) -> Columns:
-    """Learn from training rows how their columns become numbers.
+    """Learn from training rows how to encode their columns as numbers.
 
-    Numbers, booleans (0 and 1) and dates (days since 1970) are one feature each. Texts are
-    categories, one feature each. Left out are columns with one value, columns of texts with a
-    category for more than half of the rows or with more than 1000, whole numbers that number the
-    rows, and columns of other things, such as lists.
+    A column of numbers, booleans (0 and 1) or dates (days since 1970) becomes one feature. A column
+    of strings becomes one feature for each category. Left out are columns with one value, columns
+    of strings with more than 1000 categories or with more categories than half of the rows, whole
+    numbers that number the rows, and columns of other types, such as lists.
 
     Args:
         frame: the training rows, with columns of features only.
@@ -96,7 +96,7 @@ def learn(frame: pl.DataFrame) -> Columns:
         The columns.
 
     Raises:
-        TableError: if no column is left, or one has an infinite number.
+        TableError: if no column is left, or a column contains an infinite number.
 
     Example:
         >>> import polars as pl
@@ -131,18 +131,18 @@ def learn(frame: pl.DataFrame) -> Columns:
 
 
 def encode(frame: pl.DataFrame, columns: Columns) -> Encoded:
-    """Rows as numbers.
+    """Encode rows as numbers.
 
     Args:
-        frame: any rows; its columns are found by name. Those that were left out may be missing.
-        columns: what `learn` learnt.
+        frame: any rows; columns are found by name. Columns that were left out may be missing.
+        columns: the result of `learn`.
 
     Returns:
         The numbers, and counts of unknown categories and filled values.
 
     Raises:
-        TableError: if a column is missing, is not known, or has values of another kind, or the
-            numbers do not fit into the memory.
+        TableError: if a column is missing, unknown, or of another type, or if the numbers do not
+            fit into memory.
 
     Example:
         >>> import polars as pl
@@ -184,10 +184,10 @@ def feature_names(columns: Columns) -> list[str]:
     """The names of the features, in the order of the numbers.
 
     Args:
-        columns: what `learn` learnt.
+        columns: the result of `learn`.
 
     Returns:
-        "NAME" of a number, "NAME = CATEGORY" of a category, "NAME is missing".
+        "NAME" for a number, "NAME = CATEGORY" for a category, "NAME is missing".
 
     Example:
         >>> feature_names(Columns((Numeric("age", 3.0, True), Categorical("city", ("a",))), {}))
@@ -197,10 +197,10 @@ def feature_names(columns: Columns) -> list[str]:
 
 
 def plain(columns: Columns) -> dict[str, Any]:
-    """Columns as data that JSON can hold.
+    """Columns as data that JSON can represent.
 
     Args:
-        columns: what `learn` learnt.
+        columns: the result of `learn`.
 
     Returns:
         Dicts, lists, texts and numbers for `made`.
@@ -227,7 +227,7 @@ def made(data: Any) -> Columns:
         Equal columns.
 
     Raises:
-        ValueError: if the data describe no columns.
+        ValueError: if the data do not describe columns.
 
     Example:
         >>> columns = Columns((Numeric("age", 3.0), Categorical("city", ("a",))), {"id": "why"})
@@ -259,7 +259,7 @@ def _made(data: Any) -> Numeric | Categorical:
 
 
 def _categories(name: str, series: pl.Series) -> Categorical | str:
-    """What is learnt of a column of texts, or why it is left out."""
+    """The encoding of a column of strings, or the reason for leaving it out."""
     present = series.drop_nulls()
     count = present.n_unique()
     if not count:
@@ -276,7 +276,7 @@ def _categories(name: str, series: pl.Series) -> Categorical | str:
 
 
 def _number(name: str, series: pl.Series, numbers: np.ndarray) -> Numeric | str:
-    """What is learnt of a column of numbers, or why it is left out."""
+    """The encoding of a column of numbers, or the reason for leaving it out."""
     missing = np.isnan(numbers)
     present = np.sort(numbers[~missing])
     if not len(present):
@@ -323,7 +323,7 @@ def _names(column: Numeric | Categorical) -> list[str]:
 
 
 def _check_kind(series: pl.Series, known: Numeric) -> None:
-    """Refuse what is not numbers, or dates, as the training rows had."""
+    """Refuse a column that is not of the type of the training rows: numbers or dates."""
     kind = "dates" if known.days else "numbers"
     if series.null_count() == len(series):
         return
@@ -340,7 +340,7 @@ def _check_kind(series: pl.Series, known: Numeric) -> None:
 
 
 def _put_numbers(part: np.ndarray, numbers: np.ndarray, known: Numeric) -> int:
-    """Write a column of numbers; how many are missing."""
+    """Write a column of numbers; returns how many are missing."""
     missing = np.isnan(numbers)
     part[:, 0] = np.where(missing, known.fill, numbers)
     if known.indicator:
@@ -349,7 +349,7 @@ def _put_numbers(part: np.ndarray, numbers: np.ndarray, known: Numeric) -> int:
 
 
 def _put_categories(part: np.ndarray, series: pl.Series, known: Categorical) -> int:
-    """Write a column of categories; how many are unknown."""
+    """Write a column of categories; returns how many are unknown."""
     if not is_flat(series.dtype):
         raise TableError(
             f"column {known.name!r} has values of the type {series.dtype}; expected texts"

@@ -1,11 +1,11 @@
-"""The exception of tables, and the words that its messages share."""
+"""The exception for tables, and helpers for its messages."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class TableError(ValueError):
-    """An unusable table: one sentence says what is wrong, where, what was expected, what to do.
+    """An unusable table: one sentence on what is wrong, where, what was expected, and what to do.
 
     Example:
         >>> from nnjax import tables
@@ -18,7 +18,7 @@ class TableError(ValueError):
 
 
 def listed(names: Iterable[object], most: int = 5) -> str:
-    """Some names in a sentence, the first of many.
+    """Names in a sentence, at most the first `most`.
 
     Example:
         >>> listed(["a", "b", "c"], most=2)
@@ -30,7 +30,7 @@ def listed(names: Iterable[object], most: int = 5) -> str:
 
 
 def counted(count: int, what: str) -> str:
-    """A count of things.
+    """A count with its noun, singular or plural.
 
     Example:
         >>> counted(1, "row"), counted(2, "class")
@@ -40,7 +40,7 @@ def counted(count: int, what: str) -> str:
 
 
 def near(name: str, names: Iterable[str]) -> list[str]:
-    """Names like a wrong one, without regard to case.
+    """Names that are similar to a wrong one, ignoring case.
 
     Example:
         >>> near("Speces", ["species", "petal width"])

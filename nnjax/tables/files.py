@@ -1,4 +1,4 @@
-"""Read a table of any common kind: its bytes, unpacked and bounded, and which reader takes them."""
+"""Read a table of any common format: load and unpack the file, then choose the reader."""
 
 import gzip
 import io
@@ -16,7 +16,7 @@ from nnjax.tables.bundled import PREFIX, bundled
 from nnjax.tables.errors import TableError, listed, near
 
 MEMORY_FACTOR = 6
-"""Bytes of memory that reading takes for a byte of text: bytes, text, texts by column, numbers."""
+"""Bytes of memory needed to read one byte of text: bytes, text, strings by column, numbers."""
 
 _SUFFIXES = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data", ".parquet", ".pq", ".arff")
 
@@ -39,24 +39,25 @@ _OTHERS: tuple[tuple[bytes, str, str], ...] = (
 def read_table(source: str | Path, *, as_text: Collection[str] = ()) -> pl.DataFrame:
     """Read a table: CSV, TSV, Parquet or ARFF, also packed by gzip, or one of scikit-learn.
 
-    The kind is found from the content, the separator of a text (`,` `;` tab `|`) from its first
-    lines. With `;`, numbers may have decimal commas. Missing are empty fields, NA, N/A, NaN, nan,
-    null, ? and -. A column is of whole numbers, numbers, booleans (true, false), dates (2024-12-31)
-    or dates with times if all its values are, and otherwise of texts.
+    The format is detected from the content, the separator of text files (`,` `;` tab `|`) from the
+    first lines. With `;`, numbers may have decimal commas. Empty fields, NA, N/A, NaN, nan, null, ?
+    and - are missing values. A column has the first of these types that fits all its values: whole
+    numbers, numbers, booleans (true, false), dates (2024-12-31), dates with times, strings.
 
     Args:
-        source: a path, or `sklearn:iris`, `wine`, `breast_cancer`, `digits` or `diabetes`, whose
-            target is the column `target`.
-        as_text: names of columns that stay as they are written, such as categories "01".
+        source: a path, or `sklearn:` followed by `iris`, `wine`, `breast_cancer`, `digits` or
+            `diabetes`, whose target is the column `target`.
+        as_text: names of columns whose values stay strings, such as categories "01".
 
     Returns:
         The table.
 
     Raises:
-        TableError: if there is no table, naming the file, the line and what was expected.
+        TableError: if the table cannot be read; the message names the file, the line and what was
+            expected.
 
     Warns:
-        UserWarning: if a text is not UTF-8 and was read as Latin-1.
+        UserWarning: if a file is not UTF-8 and is read as Latin-1.
 
     Example:
         >>> import pathlib, tempfile
@@ -85,7 +86,7 @@ def read_table(source: str | Path, *, as_text: Collection[str] = ()) -> pl.DataF
 
 
 def _content(path: Path) -> bytes:
-    """The bytes of a file that fits into the memory."""
+    """The bytes of a file that fits into memory."""
     if not path.exists():
         raise TableError(f"{path}: no such file; {_instead(path)}")
     if path.is_dir():
@@ -124,7 +125,7 @@ def _unpacked(path: Path, raw: bytes) -> bytes:
 
 
 def _most() -> int:
-    """The bytes of the largest table that the free memory holds."""
+    """The size in bytes of the largest table that fits into free memory."""
     return psutil.virtual_memory().available // MEMORY_FACTOR
 
 
@@ -169,7 +170,7 @@ def _parquet(path: Path, raw: bytes) -> pl.DataFrame:
 
 
 def _instead(path: Path) -> str:
-    """What there is in place of a file."""
+    """A hint at files that exist, for a file that does not."""
     if not path.parent.is_dir():
         return f"there is no folder {path.parent} either"
     names = sorted(file.name for file in path.parent.iterdir() if _is_table(file))

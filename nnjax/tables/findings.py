@@ -1,4 +1,4 @@
-"""What a reader has to know of a table before training: duplicates, gaps, leaks, imbalance."""
+"""What to know about a table before training: duplicates, missing values, leaks, imbalance."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from nnjax.tables.errors import listed
 from nnjax.tables.values import as_numbers, column, is_flat
 
 IMBALANCE = 3.0
-"""Classes are called unbalanced if the largest is so many times the smallest."""
+"""Classes are called unbalanced if the largest is at least this many times the smallest."""
 
 LINEAR = 1 - 1e-9
-"""A column that correlates more with the target is the target in other units."""
+"""A column with a larger correlation with the target is the target in other units."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Finding:
     """Something found in a table.
 
     Args:
-        what: was found.
-        where: the column, or what else.
-        count: of rows, values or columns.
+        what: what was found.
+        where: the column, or another place.
+        count: number of rows, values or columns.
         done: what was done about it.
 
     Example:
@@ -42,7 +42,7 @@ class Finding:
 
 
 def about_rows(frame: pl.DataFrame, test: np.ndarray | None) -> list[Finding]:
-    """Rows that are equal in all columns, also between training and test rows.
+    """Rows that are equal in all columns, within the table and between training and test rows.
 
     Args:
         frame: the table, without the column that says which rows are test rows.
@@ -80,11 +80,11 @@ def about_columns(
     groups: str | None,
     by_group: np.ndarray | None,
 ) -> list[Finding]:
-    """What is left out, missing, one-to-one with target or groups, and the classes.
+    """Columns that are left out, have missing values, or determine target or groups; the classes.
 
     Args:
         features: the columns of features.
-        columns: what was learnt of the training rows.
+        columns: the encoding learnt from the training rows.
         target: the name of the target.
         y: the target.
         is_class: whether it has classes.
@@ -151,7 +151,7 @@ def _about_classes(target: str, y: np.ndarray) -> list[Finding]:
 
 
 def _one_to_one(features: pl.DataFrame, labels: np.ndarray) -> list[str]:
-    """Columns with a value for each label, and a label for each value."""
+    """Columns whose values correspond one-to-one to the labels."""
     given = pl.Series("labels", labels.tolist())
     count = given.n_unique()
     if count == len(given):

@@ -1,4 +1,4 @@
-"""Columns that are given by name."""
+"""Find a column by its name."""
 
 import polars as pl
 
@@ -10,14 +10,14 @@ def find_column(frame: pl.DataFrame, name: str, role: str) -> str:
 
     Args:
         frame: the table.
-        name: what was given.
-        role: what for, for the message.
+        name: the given name.
+        role: what the column is for, for the message.
 
     Returns:
         The name.
 
     Raises:
-        TableError: if there is no such column, with names like it.
+        TableError: if there is no such column; the message suggests similar names.
 
     Example:
         >>> find_column(pl.DataFrame({"age": [1]}), "Age", "target")

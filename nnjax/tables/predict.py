@@ -1,4 +1,4 @@
-"""Predict the rows of a new table with a model that was saved with the columns of its table."""
+"""Predict the rows of a new table with a model that was saved with its columns."""
 
 import io
 import os
@@ -21,14 +21,14 @@ _KINDS = {"Classifier": Classifier, "Regressor": Regressor}
 
 
 def about_table(task: Problem, columns: Columns) -> dict[str, Any]:
-    """What a model's file keeps of its table, `model.save(path, about_table(task, columns))`.
+    """What to store with a model about its table: `model.save(path, about_table(task, columns))`.
 
     Args:
-        task: what was predicted.
-        columns: how the rows that the model was trained on became numbers.
+        task: the task of the model.
+        columns: the encoding of the rows that the model was trained on.
 
     Returns:
-        Plain data; more may be added.
+        Plain data; further keys may be added.
 
     Example:
         >>> from nnjax import tables
@@ -43,17 +43,16 @@ def predict_table(path: str | Path, frame: pl.DataFrame, *, show: bool = True) -
     """Predict the rows of a table with a saved model.
 
     Args:
-        path: what `Classifier.save` or `Regressor.save` wrote with `about_table`.
-        frame: the rows; the columns are found by name, and those that are no features may be
-            missing.
-        show: whether to print how many values were unknown categories or missing numbers.
+        path: a file written by `Classifier.save` or `Regressor.save` with `about_table`.
+        frame: the rows; columns are found by name, and those that are not features may be missing.
+        show: whether to print how many values are unknown categories or missing numbers.
 
     Returns:
-        The columns that are no features, such as ids, then `prediction`, and of a classifier
+        The columns that are not features, such as ids; then `prediction`; and, for a classifier,
         `probability NAME` for each class.
 
     Raises:
-        TableError: if there is no such model, or the table does not fit it.
+        TableError: if the model cannot be read, or the table does not fit it.
 
     Example:
         >>> import pathlib, tempfile
@@ -73,15 +72,15 @@ def predict_table(path: str | Path, frame: pl.DataFrame, *, show: bool = True) -
 
 
 def predict_file(path: str | Path, table: str, output: str | Path) -> str:
-    """Predict the rows of a file and write them to another, complete or not at all.
+    """Predict the rows of a file and write the predictions to another, completely or not at all.
 
     Args:
         path: the model, as for `predict_table`.
         table: the rows, as for `read_table`.
-        output: the file to write, Parquet if its name ends so, and otherwise CSV.
+        output: the file to write: Parquet if its name ends in .parquet or .pq, otherwise CSV.
 
     Returns:
-        One sentence about what was written.
+        A line that says what was written.
 
     Raises:
         TableError: as `predict_table` and `read_table`, or if the file cannot be written.

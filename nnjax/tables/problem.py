@@ -1,4 +1,4 @@
-"""What is to be predicted from a table: target, groups and test rows, checked before training."""
+"""What to predict from a table: target, groups and test rows, checked before training."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from nnjax.tables.values import as_text, column, is_flat, spoilt, without
 
 FEWEST_ROWS = 10
 MOST_VALUES = 20
-"""A target of whole numbers has classes if there are at most so many."""
+"""A target of whole numbers has classes if it has at most this many different values."""
 
 MOST_CLASSES = 1000
 
@@ -25,18 +25,18 @@ _TRAIN, _TEST = {"0", "false", "train"}, {"1", "true", "test"}
 
 
 class Problem(NamedTuple):
-    """A table as a task: rows, what is known of them, and what was found.
+    """A table as a task: its rows, their roles, and what was found.
 
     Args:
         task: "classification" or "regression".
-        roles: the names of the columns that are no features, by "target", "groups" and "test".
+        roles: the names of the columns that are not features, by "target", "groups" and "test".
         features: all columns but target, groups and test, for `learn` and `encode`.
-        y: classes as texts, or float64 numbers, (rows,).
+        y: classes as strings, or float64 numbers, (rows,).
         classes: the classes, sorted; () in regression.
-        groups: the group of each row as text, (rows,), or None.
+        groups: the group of each row as a string, (rows,), or None.
         test: which rows are test rows, (rows,), or None.
-        findings: what a reader has to know before training.
-        rows: the numbers of the rows in the table, from 0, (rows,).
+        findings: what to know before training.
+        rows: the number of each row in the table, from 0, (rows,).
     """
 
     task: str
@@ -51,7 +51,7 @@ class Problem(NamedTuple):
 
     @property
     def training(self) -> np.ndarray:
-        """Which rows are training rows, (rows,); all, if no test rows are known."""
+        """Which rows are training rows, (rows,); all, if no test rows are given."""
         return np.ones(len(self.y), bool) if self.test is None else ~self.test
 
 
@@ -64,25 +64,26 @@ def problem(
     task: str | None = None,
     folds: int = 5,
 ) -> Problem:
-    """Choose target, groups and test rows of a table, and check that they make a task.
+    """Choose target, groups and test rows of a table, and check them before training.
 
     Args:
         frame: the table.
         target: the column to predict.
         groups: a column whose rows belong together, such as a person; None: rows are independent.
         test: a column that says which rows are test rows (0 and 1, true and false, train and test),
-            or `COLUMN=VALUE`, such as `fold=5`; None: not decided here.
-        task: "classification" or "regression". By default a target of texts, booleans or at most
+            or `COLUMN=VALUE`, such as `fold=5`; None: no test rows are chosen here.
+        task: "classification" or "regression". By default, a target of strings, booleans or at most
             20 different whole numbers has classes.
-        folds: of the cross-validation that each class and the groups must suffice for.
+        folds: number of folds in cross-validation; each class needs as many training rows, and
+            there must be as many groups.
 
     Returns:
-        The task, without the rows that lack target or group.
+        The task, without the rows whose target or group is missing.
 
     Raises:
-        TableError: if the table makes no such task: a name that it does not have, one class, a
-            class of fewer training rows than folds, too many classes, a class for each group, fewer
-            groups than folds, fewer than 10 rows, no usable column.
+        TableError: if training would fail: an unknown column, one class, a class with fewer
+            training rows than folds, too many classes, each class in one group only, fewer groups
+            than folds, fewer than 10 rows, no usable column.
 
     Example:
         >>> from nnjax import tables
@@ -252,7 +253,7 @@ def _check_classes(target: str, y: np.ndarray, training: np.ndarray, folds: int)
 
 
 def _check_groups(name: str, groups: np.ndarray, y: np.ndarray | None, folds: int) -> None:
-    """Refuse groups of which a fold would have none, or that keep classes apart."""
+    """Refuse fewer groups than folds, and groups of one class each."""
     count = len(np.unique(groups))
     if count < folds:
         raise TableError(

@@ -1,4 +1,4 @@
-"""Tables written as text: the separator, the columns' names, the fields, and the columns' types."""
+"""Tables in text files: the separator, the names of columns, the fields, and the types."""
 
 import csv
 import io
@@ -25,13 +25,13 @@ def read(where: str, content: str, as_text: Collection[str] = ()) -> pl.DataFram
     Args:
         where: the file's name, for messages.
         content: its text, with lines that end in \\n.
-        as_text: names of columns that stay as they are written.
+        as_text: names of columns whose values stay strings.
 
     Returns:
         The table.
 
     Raises:
-        TableError: if names are missing or double, or a row has another number of fields.
+        TableError: if a name occurs twice, or a row has another number of fields than the header.
 
     Example:
         >>> read("a.csv", "x,y\\n1,a\\n2,b\\n").rows()
@@ -46,7 +46,7 @@ def read(where: str, content: str, as_text: Collection[str] = ()) -> pl.DataFram
 
 
 def header(where: str, given: Sequence[str]) -> list[str]:
-    """The names of the columns; one without a name is called by its number."""
+    """The names of the columns; a column without a name gets its number as name."""
     names = [name.strip() or f"column {i}" for i, name in enumerate(given, 1)]
     double = [name for name, count in Counter(names).items() if count > 1]
     if double:
@@ -60,7 +60,7 @@ def header(where: str, given: Sequence[str]) -> list[str]:
 
 
 def fields(where: str, content: str, separator: str, names: Sequence[str]) -> pl.DataFrame:
-    """The fields of the rows below the header, as texts."""
+    """The fields of the rows below the header, as strings."""
     rows = io.BytesIO(_without_empty_lines(where, content, separator).encode())
     try:
         table = pl.read_csv(rows, separator=separator, infer_schema=False)
@@ -80,7 +80,7 @@ def fields(where: str, content: str, separator: str, names: Sequence[str]) -> pl
 def typed(
     table: pl.DataFrame, as_text: Collection[str] = (), *, decimal_comma: bool = False
 ) -> pl.DataFrame:
-    """Texts as what they stand for, column by column; missing values as null.
+    """Convert strings to values, column by column; missing values become null.
 
     Example:
         >>> typed(pl.DataFrame({"a": ["1", "NA"], "b": ["x", "?"]})).rows()
@@ -109,7 +109,7 @@ def typed(
 def _converted(
     table: pl.DataFrame, names: Collection[str], convert: Callable[[pl.Expr], pl.Expr]
 ) -> tuple[set[str], pl.DataFrame]:
-    """Those of the columns that a conversion fits, by name and converted."""
+    """The columns that a conversion fits: their names, and the converted columns."""
     if not names:
         return set(), pl.DataFrame()
     given = table.select(names)
@@ -172,7 +172,7 @@ def _rows(where: str, content: str, separator: str) -> Iterator[tuple[int, list[
 
 
 def _separator(content: str) -> str:
-    """The separator that gives the first rows the same number of fields, and most of them."""
+    """The separator with which most of the first rows have equally many fields."""
     head = "\n".join(content.split("\n", LOOKED_AT)[:LOOKED_AT])
     best, separator = (0.0, 1), ","
     for candidate in SEPARATORS:
@@ -185,7 +185,7 @@ def _separator(content: str) -> str:
 
 
 def _without_empty_lines(where: str, content: str, separator: str) -> str:
-    """The text without empty lines, of which polars makes rows of nulls."""
+    """The text without empty lines, which polars would read as rows of nulls."""
     # Of a last line without an end, polars overlooks an empty last field.
     content = content.strip("\n") + "\n"
     if "\n\n" not in content:

@@ -1,4 +1,4 @@
-"""Values of columns as numbers or as texts, whatever type they have."""
+"""Values of columns as numbers or as strings, whatever their type."""
 
 from collections.abc import Collection
 from typing import Any
@@ -12,7 +12,7 @@ _DAY = 86_400_000_000  # microseconds
 
 
 def column(frame: pl.DataFrame, name: str) -> pl.Series:
-    """A column under another name, since methods of a series "^x$" look for a pattern.
+    """A column under another name: methods of a series named "^x$" would treat it as a pattern.
 
     Example:
         >>> column(pl.DataFrame({"^.*$": [1, None]}), "^.*$").is_null().to_list()
@@ -22,7 +22,7 @@ def column(frame: pl.DataFrame, name: str) -> pl.Series:
 
 
 def chosen(frame: pl.DataFrame, names: Collection[str]) -> pl.DataFrame:
-    """Some columns; `select` and `drop` look for patterns, and a list renames "".
+    """The named columns; `select` and `drop` would treat names as patterns, and a list renames "".
 
     Example:
         >>> chosen(pl.DataFrame({"a": [1], "^.*$": [2], "": [3]}), ["", "^.*$"]).columns
@@ -42,7 +42,7 @@ def without(frame: pl.DataFrame, names: Collection[str]) -> pl.DataFrame:
 
 
 def is_flat(dtype: pl.DataType) -> bool:
-    """Whether values are numbers, texts, booleans or dates.
+    """Whether values are numbers, strings, booleans or dates.
 
     Example:
         >>> is_flat(pl.Int64()), is_flat(pl.List(pl.Int64))
@@ -52,7 +52,7 @@ def is_flat(dtype: pl.DataType) -> bool:
 
 
 def is_text(dtype: pl.DataType) -> bool:
-    """Whether values are texts or names of categories.
+    """Whether values are strings or names of categories.
 
     Example:
         >>> is_text(pl.String()), is_text(pl.Enum(["a"])), is_text(pl.Boolean())
@@ -107,7 +107,7 @@ def _number(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 def as_text(series: pl.Series) -> pl.Series:
-    """Values as texts; whole numbers without a point.
+    """Values as strings; whole numbers without a decimal point.
 
     Example:
         >>> as_text(pl.Series([1.0, None, 3.0])).to_list()
@@ -122,7 +122,7 @@ def as_text(series: pl.Series) -> pl.Series:
 
 
 def spoilt(texts: pl.Series) -> str:
-    """What keeps texts from being numbers, if most of them are.
+    """For a message: which strings are not numbers, if most of them are.
 
     Example:
         >>> spoilt(pl.Series(["1", "2", "3", "4 kg"]))
@@ -135,7 +135,7 @@ def spoilt(texts: pl.Series) -> str:
 
 
 def short(value: Any) -> str:
-    """A value in a sentence.
+    """A value in a sentence, at most 40 characters long.
 
     Example:
         >>> short("x"), short(3), len(short("long " * 100))

@@ -1,1 +1,1 @@
-"""What `fit` and `sweep` share: checks, the loop over epochs, optimizers, and arms."""
+"""Code that `fit` and `sweep` share: checks, the loop over epochs, optimizers, and arms."""

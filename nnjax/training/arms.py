@@ -1,8 +1,8 @@
-"""The hyper-parameters of a sweep: which can be traced, and which make programs of their own.
+"""The hyper-parameters of a sweep: which can be traced, and which need separate programs.
 
 Most hyper-parameters are numbers that optax multiplies by. Others decide what is computed: flags
-such as `nesterov`, or numbers that Python compares, as schedules do with their steps. A compiled
-program has to know them, so the arms are grouped by their values.
+such as `nesterov`, or numbers that Python compares, as schedules do with their steps. They must be
+known when a program is compiled, so the arms are grouped by their values.
 """
 
 import functools
@@ -35,9 +35,9 @@ class Part(NamedTuple):
 
 
 def check_arms(optimizer: Any, arms: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-    """The arms in Python's numbers; ValueError if they are of unequal length or not finite.
+    """The arms as Python numbers; ValueError if lengths differ or a number is not finite.
 
-    Also refuses what makes no optimizer from them.
+    It also raises ValueError if `optimizer` does not make an optimizer from them.
     """
     if not isinstance(arms, Mapping):
         raise ValueError(
@@ -70,7 +70,7 @@ def check_arms(optimizer: Any, arms: Mapping[str, Sequence[Any]]) -> dict[str, l
 
 
 def parts(optimizer: Make, arms: Mapping[str, Sequence[Any]], params: Params) -> list[Part]:
-    """The arms, grouped by the values that have to be known before anything is compiled."""
+    """The arms, grouped by the values that must be known before a program is compiled."""
     static = _static(optimizer, arms, params)
     count = len(next(iter(arms.values())))
     groups: dict[Any, list[int]] = {}
@@ -121,7 +121,7 @@ def _is_traceable(
 
 
 def _plain(value: Any) -> Any:
-    """A number of NumPy or JAX as one of Python; anything else as it is."""
+    """Convert a number of NumPy or JAX to Python; return anything else unchanged."""
     return np.asarray(value).item() if isinstance(value, np.generic | jax.Array) else value
 
 
@@ -130,5 +130,5 @@ def _is_number(value: Any) -> bool:
 
 
 def _column(values: Sequence[float]) -> jax.Array:
-    """The values of a hyper-parameter, which like Python's numbers change no dtype they meet."""
+    """The values of a hyper-parameter, weakly typed like Python numbers."""
     return jnp.stack([jnp.asarray(float(value)) for value in values])

@@ -1,4 +1,4 @@
-"""What is given to `fit` and `sweep`, checked and converted before anything is traced."""
+"""Check and convert the arguments of `fit` and `sweep` before anything is traced."""
 
 import functools
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ from nnjax.losses.reduction import Weighted, split
 from nnjax.training.optimizers import not_finite
 
 Data = tuple[ArrayLike, Any] | tuple[ArrayLike, Any, ArrayLike]
-"""Inputs (rows, ...) and targets (rows, ...), or a tree of targets such as `Weighted`; a third
-element has a weight for each row."""
+"""Inputs (rows, ...) and targets (rows, ...), or a tree of targets such as `Weighted`; an
+optional third element has a weight for each row."""
 
 
 class Checked(NamedTuple):
@@ -45,7 +45,7 @@ def check_training(
     augment: Augment | None = None,
     allow_nan: bool = False,
 ) -> Checked:
-    """Data as arrays and a batch size of at most their rows; ValueError if they do not fit."""
+    """Data as arrays, and a batch size of at most all rows; ValueError if they do not fit."""
     check_whole(epochs, "epochs")
     check_whole(batch_size, "batch_size")
     of_training = (
@@ -76,7 +76,7 @@ def check_training(
 def check_measures(
     metric: Metric | None, metrics: Mapping[str, Metric] | None, train_metrics: bool
 ) -> Measures:
-    """The metrics by name; ValueError for what is no function, or a name that history has."""
+    """The metrics by name; ValueError if one is not a function or has a name that is taken."""
     named = {} if metrics is None else metrics
     if not isinstance(named, Mapping) or not all(
         isinstance(name, str) and callable(f) for name, f in named.items()
@@ -93,7 +93,7 @@ def check_measures(
 
 
 def check_optimizer(optimizer: Any, place: str) -> None:
-    """Refuse what is no optax transformation, above all `optax.adam` that was not called."""
+    """Refuse what is not an optax transformation, such as `optax.adam` without a call."""
     if callable(getattr(optimizer, "init", None)) and callable(getattr(optimizer, "update", None)):
         if found := not_finite(optimizer):
             raise ValueError(f"{place}: expected finite numbers, but {found[0]} is {found[1]}")
@@ -106,7 +106,7 @@ def check_optimizer(optimizer: Any, place: str) -> None:
 
 
 def check_key(key: Any, place: str) -> None:
-    """Refuse what is neither None nor a key of random numbers."""
+    """Refuse what is neither None nor a random key."""
     if key is None:
         return
     dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", None)
@@ -134,7 +134,7 @@ def _draws_numbers(network: Layer, tree: Any, leaves: tuple[tuple[Any, Any], ...
 
 
 def check_rules(network: Any, loss: Any, penalty: Any = None) -> None:
-    """Refuse what is no layer, loss or penalty, above all `nn.relu` that was not called."""
+    """Refuse what is not a layer, loss or penalty, such as `nn.relu` without a call."""
     check_network(network)
     _check_roles("loss", loss, ("forward", "backward"), "a loss such as nn.softmax_cross_entropy")
     if penalty is not None:
@@ -143,7 +143,7 @@ def check_rules(network: Any, loss: Any, penalty: Any = None) -> None:
 
 
 def check_network(network: Any) -> None:
-    """Refuse what is no layer."""
+    """Refuse what is not a layer."""
     roles = ("init", "forward", "backward")
     _check_roles("network", network, roles, "a layer such as nn.dense(10)")
 
@@ -156,15 +156,15 @@ def _check_roles(what: str, given: Any, roles: tuple[str, ...], example: str) ->
 
 
 def _own_params(network: Layer, params: Params, x: jax.Array) -> Params:
-    """What `network.init` gives, as shapes; the params themselves if that cannot be known."""
+    """What `network.init` returns, as shapes; `params` if `init` cannot be evaluated."""
     try:
         return jax.eval_shape(lambda key: network.init(key, x.shape[1:])[0], jax.random.key(0))
-    except Exception:  # an `init` of one's own may refuse
+    except Exception:  # a user's `init` may raise anything
         return params
 
 
 def _check_places(params: Params, own: Params) -> None:
-    """Refuse the parameters of another network, which may fit the inputs all the same."""
+    """Refuse the parameters of another network, even if they fit the inputs."""
     given, wanted = (
         {jax.tree_util.keystr(path): jnp.shape(leaf) for path, leaf in jax.tree.leaves_with_path(t)}
         for t in (params, own)
@@ -180,7 +180,7 @@ def _check_places(params: Params, own: Params) -> None:
 
 
 def _check_containers(network: Layer, params: Params, x: jax.Array) -> None:
-    """Refuse parameters of the right shapes in containers that the network does not take."""
+    """Refuse parameters of the right shapes in containers that the network cannot unpack."""
 
     def gradient(params: Params, x: jax.Array) -> Params:
         y, residuals = network.forward(params, x)
@@ -239,7 +239,7 @@ def _check_augment(
 
 
 def as_arrays(name: str, pair: Data) -> tuple[jax.Array, Any]:
-    """Inputs and targets as arrays of as many rows."""
+    """Inputs and targets as arrays with equally many rows."""
     if not isinstance(pair, tuple | list) or len(pair) not in (2, 3):
         got = f"{len(pair)} elements" if isinstance(pair, tuple | list) else type(pair).__name__
         raise ValueError(
@@ -338,7 +338,7 @@ def check_indices(network: Layer, params: Params, x: jax.Array) -> None:
 
 
 def _check_weights(name: str, weights: np.ndarray) -> np.ndarray:
-    """Which weights are not 0; ValueError for infinite, negative or only zero weights."""
+    """Which weights are not 0; ValueError if one is infinite or negative, or all are 0."""
     wrong = np.argwhere(~(np.isfinite(weights) & (weights >= 0)))
     if len(wrong):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The loop over epochs: early stopping, callbacks, interruption, the bar, and how to go on."""
+"""The loop over epochs: early stopping, callbacks, interruption, progress bar, resuming."""
 
 import sys
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from nnjax.epoch import History, Measures, State, completed
 
 
 class Checkpoint(NamedTuple):
-    """All that training needs to go on after an epoch; `fit` takes it in place of parameters.
+    """The state of training after an epoch; `fit` takes it in place of parameters to resume.
 
-    A run that goes on from it gives the numbers of a run that was not interrupted, to the last bit.
-    `epoch` counts the epochs behind it. `history` is that of these epochs; without it, the history
-    begins at the checkpoint. `best` are the parameters of the best epoch so far, which early
-    stopping restores; without them it begins anew. `params`, `optimizer_state` and `epoch` are thus
-    enough to store.
+    A resumed run gives the same numbers as a run without interruption, to the last bit. `epoch` is
+    the number of epochs done. `history` is the history of these epochs; without it, the history
+    starts at the checkpoint. `best` contains the parameters of the best epoch so far, which early
+    stopping restores; without it, early stopping starts afresh. So it is enough to store `params`,
+    `optimizer_state` and `epoch`.
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn, optax
@@ -46,20 +46,20 @@ class Checkpoint(NamedTuple):
 
 
 Callback = Callable[[Checkpoint], object]
-"""Called after each epoch; True ends training, anything else does not."""
+"""Called after each epoch; training ends if it returns True."""
 
 Epoch = Callable[[State, int], tuple[State, History]]
 """`(state, number of the epoch) -> (state after it, its entry in the history)`."""
 
 
 class Patience(NamedTuple):
-    """Early stopping: after how many epochs without a better value, of what."""
+    """Early stopping: after how many epochs without improvement, and of which value."""
 
     epochs: int | None
     monitor: str
 
     def worth(self, history: History) -> np.ndarray:
-        """The monitored values, more being better: a metric is to rise, a loss to fall."""
+        """The monitored values, with the sign such that larger is better."""
         name = self.monitor.removeprefix("-")
         found = history.validation_metrics.get(name)
         values = np.asarray(getattr(history, name) if found is None else found, np.float64)
@@ -72,7 +72,7 @@ class Patience(NamedTuple):
 
 
 def check_patience(patience: Patience, measures: Measures, validation: bool) -> None:
-    """Refuse to wait for something that is not measured."""
+    """Refuse to monitor a value that is not measured."""
     names = ["train_loss"]
     if validation:
         names += ["validation_loss", *(["validation_accuracy"] if measures.metric else [])]
@@ -92,7 +92,7 @@ def run(
     callback: Callback | None,
     progress: bool | None,
 ) -> tuple[Params, History]:
-    """Train from a checkpoint to the given number of epochs, or until something ends it sooner."""
+    """Train from a checkpoint to the given number of epochs, or until stopped earlier."""
     reached = State(start.params, start.optimizer_state), int(start.epoch)
     records: list[History] = []
     so_far = start.history, 0  # the history, and how many of the records are in it
@@ -146,7 +146,7 @@ def _is_stale(patience: Patience, history: History | None) -> bool:
 
 
 def _is_true(said: object) -> bool:
-    """Whether it is True, also as NumPy or JAX write it; another value is no wish to stop."""
+    """Whether it is True, of Python, NumPy or JAX; any other value does not stop training."""
     return (
         isinstance(said, bool | np.bool | jax.Array)
         and np.asarray(said).dtype.kind == "b"
@@ -155,7 +155,7 @@ def _is_true(said: object) -> bool:
 
 
 def _history(before: History | None, records: list[History]) -> History:
-    """The history so far, in arrays with the epochs first."""
+    """The history so far, as arrays whose first axis is the epochs."""
     if not records:
         assert before is not None
         return before
@@ -176,7 +176,7 @@ def _history(before: History | None, records: list[History]) -> History:
 
 
 def _show(bar: Any, record: History) -> None:
-    """Loss and metrics of a finished epoch, on the bar."""
+    """Show loss and metrics of a finished epoch on the progress bar."""
     if isinstance(record.train_loss, Tracer):
         return
     jax.block_until_ready(record.train_loss)

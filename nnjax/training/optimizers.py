@@ -1,8 +1,8 @@
-"""What training needs of an optax transformation: its steps, its rate, and when two are equal.
+"""Optax transformations in training: their steps, their learning rate, and when two are equal.
 
 optax makes a new pair of functions in every call, and Python compares functions by identity. Here
-an optimizer is compared by what it consists of: code, and the values that the code refers to. So a
-second `optax.adam(1e-3)` finds the program of the first.
+optimizers are compared by their contents: code, and the values that the code refers to. So a second
+`optax.adam(1e-3)` uses the compiled program of the first.
 """
 
 import functools
@@ -34,8 +34,8 @@ class ByContent:
 
     Two are equal if their code is, the module in which it was written is the same, and the values
     they refer to (closures, defaults, arguments bound by `functools.partial`) are equal in turn:
-    numbers and texts by type and `repr`, arrays by dtype, shape and bytes. Anything else is equal
-    by its own `==`, and what has no hash only to itself. Equal functions thus compute the same.
+    numbers and strings by type and `repr`, arrays by dtype, shape and bytes. Other values are
+    compared by `==`, or by identity if they have no hash. So equal functions compute the same.
 
     Example:
         >>> import optax
@@ -139,9 +139,9 @@ def advance(
 ) -> tuple[Params, Any]:
     """Parameters and optimizer's state after one step.
 
-    Transformations whose update takes more than gradients get the loss (`value`), the gradient
-    (`grad`), and the loss as a function of the parameters (`value_fn`, `obj_fn`), which JAX
-    differentiates by the hand-derived rules; `grad_fn` is its gradient.
+    An update that takes more than gradients gets the loss (`value`), the gradient (`grad`), the
+    loss as a function of the parameters (`value_fn`, `obj_fn`), which JAX differentiates by the
+    hand-derived rules, and its gradient (`grad_fn`).
     """
     extra: dict[str, Any] = {}
     # A plain transformation takes none; `optax.MultiSteps` is of neither type.
@@ -197,7 +197,7 @@ def _differentiable(objective: Objective) -> Callable[[Params], jax.Array]:
 
 
 def _keywords(update: Any) -> set[str]:
-    """The names of arguments that an update takes, or passes on to the updates it consists of."""
+    """The names of the arguments that an update takes or passes to its parts."""
     own = inspect.signature(update).parameters.values()
     if all(argument.kind is not inspect.Parameter.VAR_KEYWORD for argument in own):
         return {argument.name for argument in own}
@@ -217,9 +217,9 @@ def _keywords(update: Any) -> set[str]:
 
 
 def rates_of(optimizer: optax.GradientTransformation, state: Any) -> list[jax.Array]:
-    """The learning rates of the last step, as far as state and schedules tell: usually one or none.
+    """The learning rates of the last step, if state or schedules contain them; usually one or none.
 
-    A state that contains the rate (of `inject_hyperparams`, of a line search) has the first word.
+    A rate in the state (of `inject_hyperparams`, of a line search) takes precedence.
     """
     # The state also holds a schedule beside its rate.
     found = optax.tree_utils.tree_get_all_with_path(state, "learning_rate")
@@ -263,12 +263,12 @@ def _is_float(value: Any) -> bool:
 
 
 def _functions(value: Any) -> Iterator[types.FunctionType]:
-    """All functions that a value consists of, itself included; each once for each path to it."""
+    """All functions in a value, including itself; each once per path to it."""
     return (part for _, part in _walk(value, "", ()) if isinstance(part, types.FunctionType))
 
 
 def _walk(value: Any, name: str, inside: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
-    """A value and all that it consists of, by name."""
+    """A value and all its parts, with their names."""
     if any(value is outer for outer in inside):
         return
     yield name, value

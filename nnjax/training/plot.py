@@ -1,4 +1,4 @@
-"""The curves of a training."""
+"""Plot the curves of training."""
 
 from typing import Any
 
@@ -13,16 +13,16 @@ def plot_history(history: History) -> Figure:
     """Draw the losses and metrics of each epoch.
 
     Args:
-        history: as `fit` returns it, or an estimator's `history_`; of a `sweep`, that of one
-            replica: `jax.tree.map(lambda column: column[arm, seed], history)`.
+        history: the history that `fit` returns, or an estimator's `history_`; after a `sweep`, that
+            of one replica: `jax.tree.map(lambda column: column[arm, seed], history)`.
 
     Returns:
-        A figure with a panel for the losses, and one for each metric that was measured; write it by
-        `figure.savefig("history.png")`. What was not measured is left out, so is a gap where a
-        value is NaN.
+        A figure with a panel for the losses and one for each metric; save it with
+        `figure.savefig("history.png")`. Curves that were not measured are left out; a NaN leaves a
+        gap.
 
     Raises:
-        ValueError: if it is no history, has other axes than that of the epochs, or no finite value.
+        ValueError: if it is not a history, has further axes than the epochs, or no finite value.
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn

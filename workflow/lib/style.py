@@ -4,8 +4,8 @@ Text in the SVG is drawn as paths: the file then looks the same in every browser
 printer, whether DejaVu Sans is installed or not. The words stay searchable, since each path
 carries its text as an XML comment and title and footer are stored as metadata.
 
-A figure can tell its numbers: `tell` covers a place with an invisible rectangle whose title is a
-text. Browsers show it to a pointer; the pages of the study also to a finger and to the keyboard.
+A figure can show its numbers as hover text: `tell` covers a place with an invisible rectangle whose
+title is the text. Browsers show it on hover; the study's pages also on touch and keyboard focus.
 """
 
 import os
@@ -64,7 +64,7 @@ FOOTER_LETTER = 0.055
 
 
 TOLD = "told:"
-"""Begins the id of a place that tells its numbers, within matplotlib."""
+"""Begins the id of a place with hover text, within matplotlib."""
 
 QUICK = "QUICK SETTINGS: few seeds and epochs, not a result"
 """On every figure of a quick study, which its jobs know by the variable NNJAX_STUDY."""
@@ -160,15 +160,15 @@ def name_ends(axes: Axes, ends: list[tuple[str, float, str]]) -> None:
 
 
 def tell(axes: Axes, corner: tuple[float, float], size: tuple[float, float], text: str) -> None:
-    """Let a place of the SVG tell its numbers; nothing is drawn, and the PNG stays as it is.
+    """Give a place of the SVG a hover text; nothing is drawn, and the PNG stays as it is.
 
     Args:
         axes: receives the invisible rectangle.
         corner: its lower left corner, in the axes' data.
         size: its width and height, in the axes' data.
-        text: what the place tells, in one line.
+        text: the hover text, in one line.
     """
-    # Above all that is drawn, which would else hide it from a pointer, and below an inset.
+    # Above all that is drawn, which would otherwise cover it, and below an inset.
     look: dict[str, Any] = {"facecolor": "none", "edgecolor": "none", "zorder": 4.5}
     place = Rectangle(corner, *size, gid=TOLD + text, **look)
     place.set_in_layout(False)
@@ -178,12 +178,12 @@ def tell(axes: Axes, corner: tuple[float, float], size: tuple[float, float], tex
 def tell_along(
     axes: Axes, axis: Literal["x", "y"], texts: dict[int, str] | dict[float, str]
 ) -> None:
-    """Let each place along one axis tell its numbers, wherever the pointer is along the other.
+    """Give each place along one axis a hover text, at any height (or width) of the other axis.
 
     Args:
         axes: with the limits already set.
         axis: of the places.
-        texts: what each place tells; it covers all that is nearer to it than to the next.
+        texts: the hover text of each place, which covers all that is nearer to it than to the next.
     """
     told = sorted(texts.items())
     along, other = (axes.get_xlim(), axes.get_ylim())[:: 1 if axis == "x" else -1]
@@ -207,14 +207,14 @@ def tell_rows(
     unit: str = "",
     form: str = ".3g",
 ) -> None:
-    """Let each place along one axis tell the rows of a table that are there.
+    """Give each place along one axis a hover text with the rows of a table at that place.
 
     Args:
         axes: with the limits already set.
         axis: of the places.
         rows: of a table with value, lo, hi and n.
         by: the column with the places.
-        name: the column that tells the rows of a place apart.
+        name: the column that distinguishes the rows of a place.
         scale: factor of the numbers.
         unit: of the scaled numbers.
         form: of the scaled numbers.
@@ -229,7 +229,7 @@ def tell_rows(
 
 
 def interval(numbers: Iterable[float], unit: str = " %", form: str = ".2f") -> str:
-    """A value and the ends of its interval, as told.
+    """A value and the ends of its interval, as in hover texts.
 
     >>> interval((95.4, 93.4, 96.9))
     '95.40 % [93.40, 96.90]'

@@ -95,7 +95,7 @@ def draw(figure: Figure, rows: pl.DataFrame, smallest: float) -> None:
 
 
 def _claim(axes: Axes, place: int, both: list[dict[str, Any]]) -> None:
-    """The intervals of a claim under its protocols, and what they say to a pointer."""
+    """The intervals of a claim under its protocols, and its hover text."""
     told = []
     for measured in both:
         label, colour, marker = PROTOCOLS[measured["protocol"]]

@@ -53,7 +53,7 @@ def box(axes: Axes, place: float, values: np.ndarray, colour: str, width: float 
 
 
 def told(name: str, values: np.ndarray) -> str:
-    """What a box says to a pointer: its quartiles, its ends, and how many runs diverged.
+    """The hover text of a box: its quartiles, its ends, and how many runs diverged.
 
     Args:
         name: of the box.

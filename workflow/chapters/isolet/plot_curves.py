@@ -126,7 +126,7 @@ def _lines(axes: Axes, rows: pl.DataFrame, scale: float, form: str) -> None:
 
 
 def _told(rows: pl.DataFrame, scale: float) -> dict[float, str]:
-    """What each epoch says to a pointer."""
+    """The hover text of each epoch."""
     told: dict[float, str] = {}
     for row in rows.sort("epoch").iter_rows(named=True):
         numbers = (scale * row[name] for name in ("mean", "q05", "q95"))

@@ -222,7 +222,7 @@ def _annotate(axes: Axes, x: int, y: int, cell: dict[str, Any], norm: Normalize)
 
 
 def _told(cell: dict[str, Any], across: Setting, up: Setting) -> str:
-    """What a cell says to a pointer."""
+    """The hover text of a cell."""
     settings = ", ".join(f"{each.name} {cell[each.column]:g}" for each in (across, up))
     accuracy = f"{100 * cell['mean']:.2f} \N{PLUS-MINUS SIGN} {100 * cell['sd']:.2f} %"
     return f"{settings}: {accuracy}, n = {cell['n']} seeds, {cell['diverged']} diverged"

@@ -103,7 +103,7 @@ def _cell(axes: Axes, cell: pl.DataFrame, place: float, colour: str) -> None:
 
 
 def _told(cell: pl.DataFrame) -> str:
-    """What a box says to a pointer."""
+    """The hover text of a box."""
     mean = cell.row(by_predicate=pl.col("part") == "mean", named=True)
     number = style.interval(100 * mean[key] for key in ("value", "lo", "hi"))
     name = f"{NAMES[mean['optimizer']]}, {mean['protocol']}, rate {mean['learning_rate']:g}"

@@ -82,7 +82,7 @@ def _line(axes: Axes, rows: pl.DataFrame, name: str, across: str) -> None:
 
 
 def _told(rows: pl.DataFrame, across: str, words: str) -> dict[float, str]:
-    """What each place along the axis says to a pointer: the accuracy of every optimizer."""
+    """The hover text of each place along the axis: the accuracy of every optimizer."""
     return {
         place: f"{words} {place:g}: "
         + "; ".join(

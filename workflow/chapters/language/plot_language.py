@@ -104,7 +104,7 @@ def _curves(axes: Axes, rows: pl.DataFrame) -> None:
 
 
 def _told(row: dict[str, Any]) -> str:
-    """What a model's perplexity says to a pointer."""
+    """The hover text of a model's perplexity."""
     number = style.interval((row["value"], row["lo"], row["hi"]), "", ".1f")
     return f"{' '.join(MODELS[row['model']][0].split())} {number}, n = {row['n']}"
 

@@ -106,7 +106,7 @@ def _trained(axes: Axes, rows: pl.DataFrame) -> None:
 
 
 def _told(row: dict[str, Any]) -> str:
-    """What a network's number says to a pointer."""
+    """The hover text of a network's number."""
     number = style.interval(100 * row[key] for key in ("mean", "lo", "hi"))
     return f"{' '.join(LOOKS[row['network']][0].split())} {number}, n = {row['n']}"
 

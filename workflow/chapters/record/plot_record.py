@@ -94,7 +94,7 @@ def _accuracies(axes: Axes, result: pl.DataFrame) -> None:
 
 
 def _told(row: dict[str, Any], unit: str) -> str:
-    """What a line says to a pointer."""
+    """The hover text of a line."""
     number = style.interval((100 * row[name] for name in ("value", "lo", "hi")), unit)
     return f"{NAMES.get(row['what'], row['what'])}: {number}, n = {row['n']} seeds"
 

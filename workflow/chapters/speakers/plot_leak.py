@@ -72,7 +72,7 @@ def _accuracies(axes: Axes, rows: pl.DataFrame) -> None:
 
 
 def _told(rows: pl.DataFrame) -> str:
-    """What a model's line says to a pointer: its accuracy by each scheme."""
+    """The hover text of a model's line: its accuracy by each scheme."""
     numbers = [
         f"{SCHEMES[row['scheme']][0]} {style.interval(100 * row[name] for name in ACCURACY)}"
         for row in rows.iter_rows(named=True)

@@ -74,7 +74,7 @@ def _losses(axes: Axes, part: pl.DataFrame) -> None:
 
 
 def _told(part: pl.DataFrame) -> dict[float, str]:
-    """What each epoch says to a pointer: the loss of both networks."""
+    """The hover text of each epoch: the loss of both networks."""
     return {
         epoch: f"epoch {epoch}: "
         + "; ".join(
