@@ -1,8 +1,8 @@
 """The parts of an epoch, shared by `fit` (one network) and `sweep` (many replicas).
 
 An epoch is a fold over its batches; training is a fold over epochs. A key gives each epoch its own
-order of rows; the last batch has the rows that are left over. Gradients come from the hand-derived
-backward passes, updates from an `optax.GradientTransformation`.
+order of rows; the last batch contains the rows that are left over. Gradients come from the
+hand-derived backward passes, updates from an `optax.GradientTransformation`.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,14 +30,14 @@ AUGMENT_STREAM = int.from_bytes(b"augm", "big")
 
 
 class History(NamedTuple):
-    """The record of training after each epoch; the last axis of every array is the epoch.
+    """The record of training: every array has an entry for each epoch.
 
     `train_loss` is the mean over the batches of the epoch, each before its update and counted by
-    its rows. All else is measured after the epoch: the validation numbers (NaN without validation
-    data), and the metrics by name that `fit` was asked for, on the validation data and on the
-    training data. `learning_rate` is the rate of the epoch's last step: that of a schedule, or the
-    rate that `optax.inject_hyperparams` stores in the optimizer's state. It is NaN for a constant
-    rate, which no state contains, and where there are several.
+    its rows. Everything else is measured after the epoch: the validation numbers (NaN without
+    validation data), and the metrics passed to `fit`, by name, on validation and training data.
+    `learning_rate` is the rate of the epoch's last step: that of a schedule, or the rate that
+    `optax.inject_hyperparams` stores in the optimizer's state. It is NaN for a constant rate, which
+    no state contains, and for several rates.
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn, optax
@@ -113,9 +113,9 @@ def measure(
     validation: tuple[jax.Array, Any] | None,
     learning_rate: jax.Array | None = None,
 ) -> History:
-    """The entry in the history for the parameters after an epoch; None for what is not measured.
+    """The entry in the history after an epoch; None for what is not measured.
 
-    `learning_rate` is recorded if neither the optimizer nor its state knows better.
+    `learning_rate` is recorded if neither the optimizer nor its state contains a rate.
     """
     validation_loss = validation_accuracy = None
     validation_metrics, train_metrics = {}, {}

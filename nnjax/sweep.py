@@ -87,8 +87,8 @@ def sweep(
         network: the layer to train.
         loss: the loss on its output.
         optimizer: makes an optax transformation from the hyper-parameters of one arm, which are
-            traced scalars; for instance `optax.adam`. A hyper-parameter that cannot be traced, such
-            as `nesterov` or the steps of a schedule, makes one program for each of its values.
+            traced scalars; for instance `optax.adam`. If a hyper-parameter cannot be traced, such
+            as `nesterov` or the steps of a schedule, one program is compiled for each value.
         data: inputs (rows, ...) and targets (rows, ...), `Weighted` or not.
         seeds: one whole number per seed.
         arms: maps the name of each hyper-parameter to its values in all arms. Bind values that do

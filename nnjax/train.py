@@ -114,25 +114,26 @@ def fit(
 
     After each epoch, batch normalisations receive the population statistics of all training inputs
     (`population_statistics`). Equal networks, losses and settings share one compiled program;
-    optimizers are equal if they were made by equal calls, as two `optax.adam(1e-3)`.
+    optimizers are equal if they were made by equal calls, such as two `optax.adam(1e-3)`.
 
     Args:
         network: the layer to train.
         loss: the loss on its output.
         optimizer: any optax transformation, for instance `optax.sgd(0.01, momentum=0.9)`. If its
-            update takes more than gradients (`value`, `grad`, `value_fn`, ...), as those of
-            `optax.lbfgs` and `optax.contrib.reduce_on_plateau` do, it gets them of each batch. Of
-            `optax.lookahead` the fast parameters are trained and returned.
-        params: initial parameters, as `network.init` returns them, which are not changed; or a
-            `Checkpoint`, to go on where a callback received it.
-        data: inputs (rows, ...) and targets (rows, ...), or `Weighted(targets, weights)`, for which
-            (inputs, targets, weights) is short. A batch whose weights are all 0 has the gradient 0
-            and the loss NaN, which makes the epoch's training loss NaN.
-        epochs: number of passes over the data, those behind a checkpoint included.
+            update takes more than gradients (`value`, `grad`, `value_fn`, ...), as in `optax.lbfgs`
+            and `optax.contrib.reduce_on_plateau`, it gets these of each batch. With
+            `optax.lookahead`, the fast parameters are trained and returned.
+        params: initial parameters, as `network.init` returns them (they are not modified); or a
+            `Checkpoint` that a callback received, to resume from it.
+        data: inputs (rows, ...) and targets (rows, ...). With weights, the targets are
+            `Weighted(targets, weights)`, or the data are (inputs, targets, weights). A batch whose
+            weights are all 0 has the gradient 0 and the loss NaN, which makes the epoch's training
+            loss NaN.
+        epochs: number of passes over the data, including those before a checkpoint.
         batch_size: rows in a batch, at most all rows. The last batch of an epoch has the rows that
             are left over.
         key: source of the random numbers for shuffling and for layers such as dropout; None for
-            neither. Layers are in training in any case.
+            neither. Layers are in training mode in any case.
         shuffle: whether to draw a new order of the rows for each epoch; by default if there is a
             key. False keeps the order of the data.
         drop_last: whether rows left over after the last whole batch are left out of that epoch.
@@ -141,13 +142,14 @@ def fit(
             group); None for nothing, as in regression.
         metrics: further metrics by name, for `history.validation_metrics`.
         train_metrics: whether to measure all metrics on the training data too, after each epoch and
-            in evaluation, for `history.train_metrics`; that of `metric` is called `accuracy`.
-        patience: after how many epochs without improvement to stop, and to return the parameters of
-            the best epoch; None for all epochs and the last parameters.
-        monitor: what is to improve: `validation_loss`, `train_loss`, `validation_accuracy` or one
-            of the metrics. Losses are to fall and metrics to rise; `"-name"` is to fall.
+            in evaluation mode, for `history.train_metrics`; `metric` is stored as `accuracy`.
+        patience: number of epochs without improvement after which training stops; the parameters of
+            the best epoch are returned. None trains for all epochs and returns the last parameters.
+        monitor: the value that should improve: `validation_loss`, `train_loss`,
+            `validation_accuracy` or one of the metrics. Lower losses and higher metrics are better;
+            for a metric of which lower is better, write `"-name"`.
         callback: called after each epoch with a `Checkpoint`: epoch, parameters, optimizer's state
-            and history so far. If it returns True, training ends.
+            and history so far. Training stops if it returns True.
         penalty: a term of the parameters to add to the loss, such as `l2`.
         augment: `(key, x, targets) -> (x, targets)`, such as `augment.mixup`: applied to every
             training batch inside the compiled step, with a new key in every step. It may return
@@ -158,8 +160,8 @@ def fit(
             terminal, and only if training takes longer than two seconds.
 
     Returns:
-        The trained parameters and the `History`, its arrays with an axis of epochs first. After
-        Ctrl-C, those of the epochs that were finished.
+        The trained parameters and the `History`, whose arrays have the epochs as first axis. After
+        Ctrl-C, both are those of the finished epochs.
 
     Raises:
         ValueError: if the data does not fit the network or the loss, is not finite or no numbers, a

@@ -20,7 +20,7 @@ DESCRIPTION, CLASSES = "description", "classes"
 
 
 class Saved(NamedTuple):
-    """What a file holds; `network`, `classes` and `about` are None if they were not saved.
+    """The contents of a file; `network`, `classes` and `about` are None if they were not saved.
 
     Example:
         >>> Saved(params=(), network=None, classes=None).about is None
@@ -51,11 +51,13 @@ def save(
         params: a pytree of arrays.
         network: the network, stored as the calls that make it; of this library's layers alone.
         classes: names or numbers of the classes, in the order of the scores.
-        about: anything else to keep, of dicts, lists, texts and numbers: columns, units, a source.
+        about: further information to store, made of dicts, lists, strings and numbers: columns,
+            units, a source.
 
     Raises:
         ValueError: if a leaf of the tree is not an array of numbers, a part of the network is not
-            of this library, classes are neither texts nor numbers, or `about` is of other things.
+            of this library, classes are neither strings nor numbers, or `about` contains other
+            values.
         OSError: if the file cannot be written; a missing folder, a folder in the place of the file
             and a device are named.
 
@@ -220,7 +222,7 @@ def _storable(name: str, leaf: Any) -> np.ndarray:
 
 
 def _check_keys(about: Any) -> None:
-    """Refuse keys that are no texts: JSON would turn 1 into "1"."""
+    """Refuse keys that are not strings: JSON would turn 1 into "1"."""
     if isinstance(about, dict):
         if odd := [key for key in about if not isinstance(key, str)]:
             raise TypeError(f"keys are texts, got {odd[0]!r}")

@@ -1,8 +1,8 @@
 """Networks, losses and parameters as plain data (numbers, text, lists, dicts), and back.
 
-JSON can hold the data. Only what this library offers is made again: its layers, losses,
-initialisers and parameters, found by name among the public ones. Nothing is evaluated, so a file
-from a stranger can make a network and nothing else.
+JSON can represent the data. Only objects of this library are made again: its layers, losses,
+initialisers and parameters, found among the public names. Nothing is evaluated, so a file from an
+unknown source can make a network and nothing else.
 """
 
 import inspect
@@ -149,7 +149,7 @@ class _UnknownError(Exception):
 
 
 def plain(value: Any) -> Any:
-    """What a call of this library takes, as plain data.
+    """An argument of a call of this library, as plain data.
 
     Args:
         value: None, a number, text, a layer, a loss or an initialiser of the library, or a tuple or
@@ -159,7 +159,7 @@ def plain(value: Any) -> Any:
         Plain data for `made`.
 
     Raises:
-        ValueError: if the value is of another kind, naming it.
+        ValueError: if the value is of another kind; the message names it.
 
     Example:
         >>> import nnjax as nn
@@ -183,7 +183,7 @@ def plain(value: Any) -> Any:
 
 
 def made(spec: Any) -> Any:
-    """What the plain data of `plain` describe.
+    """The value that plain data describe, as `plain` returns them.
 
     Args:
         spec: plain data.
@@ -224,7 +224,7 @@ def made(spec: Any) -> Any:
 
 
 def _public() -> dict[str, Any]:
-    """What the library offers, but for what is imported on first use: no layer is."""
+    """The public names, except those imported on first use, which are not layers."""
     import nnjax  # the package imports this module
 
     return {name: value for name, value in vars(nnjax).items() if name in nnjax.__all__}
