@@ -27,14 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     predict.add_argument(
         "table",
         metavar="TABLE",
-        help="the rows: CSV, TSV, ARFF or Parquet, also .gz; columns are found by name",
+        help="the rows: CSV, TSV, ARFF or Parquet, or .gz of these; columns are found by name",
     )
     predict.add_argument(
         "-o",
         "--output",
         metavar="FILE",
         required=True,
-        help="the file to write: .parquet, otherwise CSV",
+        help="the file to write: Parquet if it ends in .parquet or .pq, otherwise CSV",
     )
     given = parser.parse_args(arguments)
     if given.command is None:

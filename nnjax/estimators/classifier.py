@@ -22,8 +22,8 @@ def _has_probabilities(model: "Classifier") -> bool:
     if _plain_loss(model) in (softmax_cross_entropy, categorical_cross_entropy):
         return True
     raise AttributeError(
-        f"predict_proba: the outputs of a network trained with {model.loss!r} are no probabilities;"
-        " softmax_cross_entropy, categorical_cross_entropy and their label_smoothing give some"
+        f"predict_proba: a network trained with {model.loss!r} has no probabilities; train it with "
+        "softmax_cross_entropy, categorical_cross_entropy, or label_smoothing of one of them"
     )
 
 

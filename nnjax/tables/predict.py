@@ -87,7 +87,7 @@ def predict_file(path: str | Path, table: str, output: str | Path) -> str:
     """
     end = Path(output)
     if any(end.resolve() == Path(given).resolve() for given in (path, table)):
-        raise TableError(f"{end} would be overwritten, and it is read; give another file")
+        raise TableError(f"{end} is an input and would be overwritten; give another file")
     if end.is_dir() or not end.parent.is_dir():
         problem = "is a folder" if end.is_dir() else f"cannot be written: no folder {end.parent}"
         raise TableError(f"{end} {problem}; give a file such as predictions.csv")

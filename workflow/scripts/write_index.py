@@ -15,7 +15,7 @@ from workflow.lib.verdicts import VERDICTS
 
 ALT = (
     "One line for each claim that compares accuracies: its sentence, its effect with a 95 % "
-    "interval, as published and clean, and the verdict. Right of the middle: as the source says."
+    "interval, as published and clean, and the verdict. Effects on the right agree with the source."
 )
 
 

@@ -1,4 +1,4 @@
-# The same study on a table of one's own: not part of the study, asked for by name
+# The study of the user's own table: not part of the main study, requested by name
 # (`snakemake --cores 8 table --config table=my.csv target=label`).
 TABLE_FIGURES = ["comparison", "tuning", "epochs", "outcome", "rows", "importance"]
 

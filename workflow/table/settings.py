@@ -1,4 +1,4 @@
-"""What is asked of a table of one's own, and the settings of its study."""
+"""The settings of the study of a table."""
 
 import re
 from pathlib import Path
@@ -23,7 +23,7 @@ ASKED = ("target", "groups", "test", "task")
 
 
 class Table(Strict):
-    """A table, what is asked of it, and how the networks are trained."""
+    """A table, what to predict, and how the networks are trained."""
 
     file: Name = Field(description="a file, or sklearn:NAME")
     target: Name = Field(description="the column to predict")

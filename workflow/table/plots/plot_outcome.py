@@ -1,4 +1,4 @@
-"""What the network says of the test rows: classes and their confidence, or amounts and errors."""
+"""Predictions on the test rows: classes and their confidence, or amounts and errors."""
 
 import json
 from pathlib import Path
@@ -46,7 +46,7 @@ def main(rows: Path, about: Path, networks: Path, summary: Path, svg: Path, png:
             _calibration(right, test, predicted, np.array([run["confidence"] for run in runs]))
 
     style.render(
-        style.Page(9.4, 4.4, "What the network says of the test rows", footer), draw, svg, png
+        style.Page(9.4, 4.4, "Predictions of the network on the test rows", footer), draw, svg, png
     )
 
 
@@ -67,7 +67,7 @@ def _confusion(axes: Axes, test: Rows, predicted: np.ndarray) -> None:
     axes.set_yticks(ticks, [names[i][:12] for i in ticks], fontsize=7)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
-    axes.set_title("rows of a class, in %", fontsize=9)
+    axes.set_title("rows of each true class, in %", fontsize=9)
     axes.grid(visible=False)
 
 
@@ -82,9 +82,9 @@ def _calibration(axes: Axes, test: Rows, predicted: np.ndarray, confidence: np.n
     axes.plot(said, found, "s-", color=style.ORANGE, markersize=5)
     axes.set_xlim(edges[0], 1.01)
     axes.set_ylim(0, 1.01)
-    axes.set_xlabel("probability that the network gives its class")
+    axes.set_xlabel("probability of the predicted class")
     axes.set_ylabel("share of rows that are right")
-    axes.set_title("calibration (on the line: as often right as it says)", fontsize=9)
+    axes.set_title("calibration (on the line: as often right as predicted)", fontsize=9)
 
 
 def _amounts(left: Axes, right: Axes, test: Rows, predicted: np.ndarray) -> None:

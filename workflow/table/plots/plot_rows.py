@@ -25,7 +25,7 @@ def main(curve: Path, about: Path, svg: Path, png: Path) -> None:
     kind = "groups" if known["groups"] else "rows"
     footer = (
         f"{known['file']}. Line: mean; bars: range of {rows['n'].max()} draws of {kind}, each with "
-        "a seed of its own. The chosen network, on the test rows."
+        "its own seed. The chosen network, on the test rows."
     )
 
     def draw(figure: Figure) -> None:
