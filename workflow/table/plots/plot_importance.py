@@ -28,8 +28,8 @@ def main(importance: Path, about: Path, svg: Path, png: Path) -> None:
     shown = "" if every.height <= MOST else f" The first {MOST} of {every.height} columns."
     footer = (
         f"{known['file']}. Decrease on the test rows, mean of permutations; bars: 95 % over "
-        f"{'groups' if known['groups'] else 'rows'}.{shown} Columns with the same information share "
-        "the decrease."
+        f"{'groups' if known['groups'] else 'rows'}.{shown} Columns with the same information "
+        "share the decrease."
     )
 
     def draw(figure: Figure) -> None:
