@@ -173,7 +173,7 @@ def parallel(*branches: Layer, join: Join = "sum") -> Layer:
 
     and D_i the Jacobian of branch i.
 
-    Derivation, element by element. Sum: ∂y/∂y_i = 1, so each branch receives a copy of dy. Concat:
+    Derivation. Element by element. Sum: ∂y/∂y_i = 1, so each branch receives a copy of dy. Concat:
     each element of y is one element of one y_i, so each branch receives its part of dy. Multiply:
     ∂y/∂y_i is the product of the other factors; it is computed as such, since y / y_i would be 0/0
     at a factor of 0. Fork: J depends on x through every branch, so by the chain rule the error

@@ -39,7 +39,7 @@ def _plain_loss(model: "Classifier") -> Loss:
 class Classifier(ClassifierMixin, Estimator):
     """A network as a scikit-learn classifier: `fit`, `predict`, `predict_proba`, `score`, files.
 
-        p_k = softmax_k(network(x̂)),    x̂ = (x - mean) / std
+        p = softmax(network(xhat)),    xhat = (x - mean) / std
 
     It takes arrays and data frames, and classes of any type. It is trained by `nn.fit`, on
     standardised inputs, in float64; float32 rows are trained in float32, which takes half the time.

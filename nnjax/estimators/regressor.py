@@ -14,7 +14,7 @@ from nnjax.losses import mean_squared_error
 class Regressor(RegressorMixin, Estimator):
     """A network as a scikit-learn regressor: `fit`, `predict`, `score` (R²), files.
 
-        y = std_y network(x̂) + mean_y,    x̂ = (x - mean) / std
+        y = std_y network(xhat) + mean_y,    xhat = (x - mean) / std
 
     It takes arrays and data frames, and one target or several. It is trained by `nn.fit`, on
     standardised inputs and targets, so `loss` and `history_` are in standardised units; in float64,

@@ -347,7 +347,9 @@ def silu() -> Layer:
 
         y = x s(x)        f′(x) = s(x) + x s(x) s(-x) = s(x) (1 + x s(-x))
 
-    with s the logistic sigmoid. Derivation. The product rule with s′(x) = s(x) s(-x), see
+    with s the logistic sigmoid.
+
+    Derivation. The product rule with s′(x) = s(x) s(-x), see
     `sigmoid`. s(-x) may be computed as 1 - s(x): digits lost if s is rounded to 1 do not matter,
     because the term is added to 1. x is clipped where it multiplies an s that is 0, because
     0 * inf is NaN.

@@ -64,7 +64,7 @@ def batch_norm(eps: float = 1e-5) -> Layer:
         training:    mean = 1/m Σ_j x_j,    var = 1/m Σ_j (x_j - mean)²
         evaluation:  mean = params.mean,    var = params.variance
 
-    Derivation, for one channel with numbers j = 1 ... m.
+    Derivation. Take one channel with numbers j = 1 ... m.
 
     1. In both modes, from y_j = scale xhat_j + shift:
 

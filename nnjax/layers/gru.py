@@ -43,12 +43,13 @@ def gru(
         y_t = h_t = (1 - z) ⊙ n + z ⊙ h_(t-1),    h_0 = 0
 
     with s the logistic sigmoid, c the recurrent bias of n, W = [W_r, W_z, W_n] (features, 3 units),
-    and similarly U (units, 3 units) and b (3 units,). Derivation, with all arrays (batch, units),
-    from t = T down to 1. Let z_r, z_z and z_n be the pre-activations. J depends on h_t through y_t
-    and through the next step, there by three products and directly by z ⊙ h_t. Within a step, h_t
-    depends on n with derivative 1 - z and on z with h_(t-1) - n; n depends on z_n with tanh′(z_n),
-    z_n on q with r and on r with q; a gate depends on its pre-activation with s′. With
-    dh_(T+1) = 0:
+    and similarly U (units, 3 units) and b (3 units,).
+
+    Derivation. All arrays are (batch, units), and t runs from T down to 1. Let z_r, z_z and z_n be
+    the pre-activations. J depends on h_t through y_t and through the next step, there by three
+    products and directly by z ⊙ h_t. Within a step, h_t depends on n with derivative 1 - z and on z
+    with h_(t-1) - n; n depends on z_n with tanh′(z_n), z_n on q with r and on r with q; a gate
+    depends on its pre-activation with s′. With dh_(T+1) = 0:
 
         dh_t = dy_t + (dh ⊙ z)_(t+1) + dp_(t+1) Uᵀ      dp = [dz_r, dz_z, dq]
         dz_n = dh_t ⊙ (1 - z) ⊙ tanh′(z_n)

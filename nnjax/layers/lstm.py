@@ -40,9 +40,11 @@ def lstm(
         c_t = f ⊙ c_(t-1) + i ⊙ g
         y_t = h_t = o ⊙ tanh(c_t)
 
-    with s the logistic sigmoid; without peepholes. Derivation, with all arrays (batch, units), from
-    t = T down to 1. J depends on h_t through y_t and the pre-activations of the next step, and on
-    c_t through h_t and c_(t+1). With dz_(T+1) = 0 and dc_(T+1) = 0:
+    with s the logistic sigmoid; without peepholes.
+
+    Derivation. All arrays are (batch, units), and t runs from T down to 1. J depends on h_t through
+    y_t and the pre-activations of the next step, and on c_t through h_t and c_(t+1). With
+    dz_(T+1) = 0 and dc_(T+1) = 0:
 
         dh_t = dy_t + dz_(t+1) Uᵀ                          dz = [dz_i, dz_f, dz_g, dz_o]
         dc_t = dh_t ⊙ o ⊙ tanh′(c_t) + dc_(t+1) ⊙ f_(t+1)

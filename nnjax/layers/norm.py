@@ -44,7 +44,7 @@ def layer_norm(eps: float = 1e-5) -> Layer:
         y_i = scale_i xhat_i + shift_i,    xhat_i = (x_i - mean) r,    r = 1 / √(var + eps)
         mean = 1/m Σ_k x_k,    var = 1/m Σ_k (x_k - mean)²             over the m features
 
-    Derivation, for one example with features i = 1 ... m.
+    Derivation. Take one example with features i = 1 ... m.
 
     1. From the first equation, dscale_i = dy_i xhat_i and dshift_i = dy_i, summed over all
     examples, and the error signal of xhat_i is g_i = dy_i scale_i.
@@ -271,7 +271,7 @@ def rms_norm(eps: float = 1e-6) -> Layer:
 
     This is `layer_norm` without the mean and the shift.
 
-    Derivation, for one example with features i = 1 ... m. The error signal of xhat_i is
+    Derivation. For one example with features i = 1 ... m, the error signal of xhat_i is
     g_i = dy_i scale_i. xhat_k depends on x_k directly, and every xhat_i through r: with
     q = 1/m Σ_k x_k², ∂q/∂x_k = 2 x_k / m and ∂r/∂q = -1/2 r³, so
     ∂r/∂x_k = -r³ x_k / m = -r² xhat_k / m, and
