@@ -56,7 +56,7 @@ def about_rows(frame: pl.DataFrame, test: np.ndarray | None) -> list[Finding]:
         >>> for finding in about_rows(frame, np.array([False, False, False, True])):
         ...     print(finding)
         rows, equal in all columns: 2; kept
-        test rows, equal to a training row: 1; kept, though they are no test
+        test rows, equal to a training row: 1; kept; the model has seen them in training
     """
     hashes = pl.DataFrame([series for series in frame if is_flat(series.dtype)]).hash_rows(seed=0)
     found: list[Finding] = []
@@ -66,7 +66,7 @@ def about_rows(frame: pl.DataFrame, test: np.ndarray | None) -> list[Finding]:
     if test is not None:
         both = hashes.filter(test).is_in(hashes.filter(~test).unique().implode()).sum()
         if both:
-            done = "kept, though they are no test"
+            done = "kept; the model has seen them in training"
             found.append(Finding("test rows", "equal to a training row", int(both), done))
     return found
 
@@ -112,7 +112,7 @@ def about_columns(
             missing += int(series.is_nan().sum())
         if missing:
             done = (
-                "a category of their own"
+                "treated as a separate category"
                 if isinstance(known, Categorical)
                 else "filled by the median of the training rows"
             )
@@ -144,7 +144,7 @@ def _about_classes(target: str, y: np.ndarray) -> list[Finding]:
                 f"unbalanced classes (the smallest is {smallest}, the largest {largest})",
                 target,
                 int(counts.min()),
-                f"kept; who answers {largest} is right in {counts.max() / len(y):.1%} of the rows",
+                f"kept; always predicting {largest} is right in {counts.max() / len(y):.1%} of the rows",
             )
         )
     return found

@@ -164,12 +164,12 @@ def _predicted(model: _Model, frame: pl.DataFrame, show: bool) -> pl.DataFrame:
         ]
     taken = {series.name for series in found} & {series.name for series in ids}
     if taken:
-        raise TableError(
-            f"the table has a column {min(taken)!r} as the predictions have; rename it"
-        )
+        raise TableError(f"the table has a column {min(taken)!r} already; rename it")
     if show:
         for name, count in encoded.unknown.items():
-            print(f"{name}: {count} of {frame.height} values are of no category of training rows")
+            print(
+                f"{name}: {count} of {frame.height} values are categories that no training row has"
+            )
         for name, count in encoded.filled.items():
             print(f"{name}: {count} of {frame.height} values are missing; the median is used")
     return pl.DataFrame({series.name: series for series in (*ids, *found)})

@@ -17,6 +17,7 @@ MODULES = (
     "nnjax.datasets.text",
     "nnjax.datasets.own_text",
     "nnjax.stats",
+    "nnjax.tables",
     "nnjax.compare",
 )
 """Public modules that `import nnjax` alone does not bring."""

@@ -76,7 +76,7 @@ def test_a_table_with_everything(tmp_path: Path, capsys: pytest.CaptureFixture[s
     arguments = ["predict", *(str(tmp_path / n) for n in ("m.npz", "new.csv"))]
     assert main([*arguments, "-o", str(tmp_path / "p.csv")]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0] == "Stadt: 1 of 9 values are of no category of training rows"
+    assert said[0] == "Stadt: 1 of 9 values are categories that no training row has"
     assert said[-1] == f"{tmp_path / 'p.csv'}: 9 predictions"
     predicted = pl.read_csv(tmp_path / "p.csv")
     probabilities = [f"probability {name}" for name in ("mäßig", "schön", "übel")]

@@ -111,7 +111,10 @@ def test_equal_rows() -> None:
     assert plain["rows", "equal in all columns"] == (4, "kept")
     frame = frame.with_columns(test=pl.int_range(64) >= 60)
     split = findings(tables.problem(frame, "kind", test="test"))
-    assert split["test rows", "equal to a training row"] == (4, "kept, though they are no test")
+    assert split["test rows", "equal to a training row"] == (
+        4,
+        "kept; the model has seen them in training",
+    )
 
 
 def test_columns_of_no_use_and_missing_values() -> None:
@@ -125,7 +128,7 @@ def test_columns_of_no_use_and_missing_values() -> None:
     )
     found = findings(tables.problem(frame, "kind"))
     assert found["missing values", "x"] == (30, "filled by the median of the training rows")
-    assert found["missing values", "colour"] == (20, "a category of their own")
+    assert found["missing values", "colour"] == (20, "treated as a separate category")
     assert found["columns of one value", "'site', 'version'"] == (2, "left out")
     assert ("left out (60 texts in 60 rows, as names or ids)", "note") in found
     assert ("left out (numbers the rows)", "row") in found
@@ -156,7 +159,10 @@ def test_unbalanced_classes() -> None:
     found = findings(tables.problem(table(kind=["a"] * 50 + ["b"] * 10), "kind"))
     assert found["classes (a 50, b 10)", "kind"] == (2, "kept")
     unbalanced = "unbalanced classes (the smallest is b, the largest a)"
-    assert found[unbalanced, "kind"] == (10, "kept; who answers a is right in 83.3% of the rows")
+    assert found[unbalanced, "kind"] == (
+        10,
+        "kept; always predicting a is right in 83.3% of the rows",
+    )
 
 
 def test_groups_in_training_and_test_rows() -> None:
