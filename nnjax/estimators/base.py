@@ -235,7 +235,8 @@ class Estimator(BaseEstimator):
         elif self.network_ != inner:
             raise ValueError(
                 "partial_fit: it goes on with the network and the number of targets that fit had, "
-                f"{self.network_!r}, but the settings and targets now ask for {inner!r}; call fit again"
+                f"{self.network_!r}, but the settings and targets now ask for {inner!r}; call fit "
+                "again"
             )
         with _precision(rows.x):
             start = self._start(params, getattr(self, "_reached", None))

@@ -144,7 +144,8 @@ def _about_classes(target: str, y: np.ndarray) -> list[Finding]:
                 f"unbalanced classes (the smallest is {smallest}, the largest {largest})",
                 target,
                 int(counts.min()),
-                f"kept; always predicting {largest} is right in {counts.max() / len(y):.1%} of the rows",
+                f"kept; always predicting {largest} is right in {counts.max() / len(y):.1%} of "
+                "the rows",
             )
         )
     return found
