@@ -204,6 +204,6 @@ def _check_lengths(where: str, content: str, separator: str, expected: int) -> N
         if len(row) != expected:
             raise TableError(
                 f"{where}, line {line}: {counted(len(row), 'field')}, expected {expected} as in "
-                f"the header, separated by {SEPARATORS[separator]}; correct the line, or quote fields "
-                "that contain the separator"
+                f"the header, separated by {SEPARATORS[separator]}; correct the line, or quote "
+                "fields that contain the separator"
             )

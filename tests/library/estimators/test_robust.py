@@ -194,9 +194,7 @@ def test_standardisation_is_that_of_the_first_call() -> None:
 
 def test_another_network_or_another_number_of_targets_begins_anew() -> None:
     model = classifier().fit(X, LABELS).set_params(hidden=(5,))
-    with pytest.raises(
-        ValueError, match=r"partial_fit: it goes on with the network .* call fit again"
-    ):
+    with pytest.raises(ValueError, match=r"partial_fit: it goes on .* call fit again"):
         model.partial_fit(X, LABELS)
     pair = regressor().fit(X, X[:, :2])
     with pytest.raises(ValueError, match=r"partial_fit: it goes on with .* number of targets"):

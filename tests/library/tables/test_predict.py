@@ -215,7 +215,7 @@ def test_names_that_the_predictions_have(iris: Path) -> None:
     nn.Classifier.load(iris).save(path, tables.about_table(task, learnt))
     assert tables.predict_table(path, task.features).height == 150
     frame = task.features.with_columns(prediction=pl.lit("x"))
-    with pytest.raises(tables.TableError, match="has a column 'prediction' as the predictions"):
+    with pytest.raises(tables.TableError, match="has a column 'prediction' already"):
         tables.predict_table(path, frame)
 
 
