@@ -63,7 +63,7 @@ def split(problem: tables.Problem, share: float, k: int) -> np.ndarray:
             fault = fault or error
         else:
             return test
-    raise tables.TableError(f"{fault}; {int(test.sum())} rows are set aside for testing")
+    raise tables.TableError(f"{fault}; {share:.0%} are set aside for testing")
 
 
 def check_folds(train: Rows, test: Rows, k: int) -> None:
@@ -122,7 +122,8 @@ def main(table: Table, source: list[Path], rows: Path, about: Path) -> None:
         classes = [str(name) for name in problem.classes] if is_class else None
         y = np.unique(problem.y, return_inverse=True)[1] if is_class else problem.y
         every = Rows(problem.features, y, problem.groups, classes, problem.rows)
-        check_folds(*map(every.where, map(np.flatnonzero, (~test, test))), table.folds)
+        train, held_out = (every.where(np.flatnonzero(part)) for part in (~test, test))
+        check_folds(train, held_out, table.folds)
     except tables.TableError as error:
         raise job.JobError(str(error)) from None
     own = {TARGET: y, TEST: test, NUMBER: problem.rows}
