@@ -17,7 +17,7 @@ from nnjax.tables.columns import (
 from nnjax.tables.errors import TableError
 from nnjax.tables.files import read_table
 from nnjax.tables.predict import about_table, predict_table
-from nnjax.tables.problem import Finding, Problem, problem
+from nnjax.tables.problem import Finding, Problem, check_training, problem
 
 __all__ = [
     "Categorical",
@@ -28,6 +28,7 @@ __all__ = [
     "Problem",
     "TableError",
     "about_table",
+    "check_training",
     "encode",
     "feature_names",
     "learn",

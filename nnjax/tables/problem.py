@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from nnjax.tables.columns import learn
-from nnjax.tables.errors import TableError, listed
+from nnjax.tables.errors import TableError, counted, listed
 from nnjax.tables.findings import Finding, about_columns, about_rows
 from nnjax.tables.named import find_column
 from nnjax.tables.values import as_text, column, is_flat, spoilt, without
@@ -18,7 +18,6 @@ MOST_VALUES = 20
 MOST_CLASSES = 1000
 
 _CLASSIFICATION, _REGRESSION = "classification", "regression"
-ROW = "row of the table, from 0"
 TASKS = (_CLASSIFICATION, _REGRESSION)
 
 _TRAIN, _TEST = {"0", "false", "train"}, {"1", "true", "test"}
@@ -106,13 +105,11 @@ def problem(
             f"target, groups and test have to be different columns, got {listed(roles.values())}"
         )
     findings: list[Finding] = []
-    frame = frame.with_row_index(ROW)
-    frame = _with_values(frame, [name for name in (target, groups) if name], findings)
+    rows, frame = _with_values(frame, [name for name in (target, groups) if name], findings)
     if frame.height < FEWEST_ROWS:
         raise TableError(
             f"{frame.height} rows with a value of {target!r}; expected at least {FEWEST_ROWS}"
         )
-    rows, frame = frame[ROW].to_numpy(), frame.drop(ROW)
     is_test = None if test is None else _test_rows(frame, test)
     task = task or _task(column(frame, target))
     is_class = task == _CLASSIFICATION
@@ -123,11 +120,9 @@ def problem(
     )
     training = np.ones(frame.height, bool) if is_test is None else ~is_test
     by_group = None if groups is None else as_text(column(frame, groups)).to_numpy().astype(str)
-    if is_class:
-        _check_classes(target, y, training, folds)
-    if by_group is not None and groups is not None:
-        _check_groups(groups, by_group[training], y[training] if is_class else None, folds)
+    _check_training(roles, y, is_class, by_group, training, folds)
     features = without(frame, roles.values())
+    _check_finite(features, rows)
     columns = learn(features.filter(training))
     findings += about_rows(without(frame, [test_column] if test_column else []), is_test)
     if by_group is not None and groups is not None and is_test is not None:
@@ -140,8 +135,49 @@ def problem(
     return Problem(task, roles, features, y, names, by_group, is_test, findings, rows)
 
 
-def _with_values(frame: pl.DataFrame, names: list[str], findings: list[Finding]) -> pl.DataFrame:
-    """The rows that have a value in these columns."""
+def check_training(task: Problem, training: np.ndarray, folds: int) -> None:
+    """Check that training rows that were chosen later suffice as `problem` demands.
+
+    Args:
+        task: of all rows.
+        training: which rows are training rows, (rows,).
+        folds: of the cross-validation.
+
+    Raises:
+        TableError: as `problem`.
+
+    Example:
+        >>> from nnjax import tables
+        >>> task = tables.problem(tables.read_table("sklearn:iris"), "target")
+        >>> check_training(task, np.arange(150) < 100, 5)
+        Traceback (most recent call last):
+        nnjax.tables.errors.TableError: target 'target' has classes of fewer training rows ...
+    """
+    is_class = task.task == _CLASSIFICATION
+    _check_training(task.roles, task.y, is_class, task.groups, training, folds)
+
+
+def _check_training(
+    roles: dict[str, str],
+    y: np.ndarray,
+    is_class: bool,
+    groups: np.ndarray | None,
+    training: np.ndarray,
+    folds: int,
+) -> None:
+    if is_class:
+        _check_classes(roles["target"], y, training, folds)
+    else:
+        _check_spread(roles["target"], y, training)
+    if groups is not None:
+        _check_groups(roles["groups"], groups[training], y[training] if is_class else None, folds)
+
+
+def _with_values(
+    frame: pl.DataFrame, names: list[str], findings: list[Finding]
+) -> tuple[np.ndarray, pl.DataFrame]:
+    """The rows that have a value in these columns, and their numbers."""
+    rows = np.arange(frame.height)
     for name in names:
         series = column(frame, name)
         series = series.fill_nan(None) if series.dtype.is_float() else series
@@ -149,8 +185,18 @@ def _with_values(frame: pl.DataFrame, names: list[str], findings: list[Finding])
         if missing.any():
             count = int(missing.sum())
             findings.append(Finding("rows without a value", name, count, "left out"))
-            frame = frame.filter(~missing)
-    return frame
+            rows, frame = rows[~missing.to_numpy()], frame.filter(~missing)
+    return rows, frame
+
+
+def _check_finite(features: pl.DataFrame, rows: np.ndarray) -> None:
+    """Refuse infinite numbers, also of test rows, and name the row of the table."""
+    for series in features:
+        if series.dtype.is_float() and len(places := series.is_infinite().arg_true()):
+            raise TableError(
+                f"column {series.name!r}, row {rows[places[0]] + 1}: {series[places[0]]}; expected "
+                "finite numbers, so leave the value empty if it is missing"
+            )
 
 
 # --- test rows ------------------------------------------------------------------------------------
@@ -250,6 +296,17 @@ def _check_classes(target: str, y: np.ndarray, training: np.ndarray, folds: int)
             f"target {target!r} has classes of fewer training rows than the {folds} folds: "
             f"{shown}{more}; leave them out, join them, or use fewer folds"
         )
+
+
+def _check_spread(target: str, y: np.ndarray, training: np.ndarray) -> None:
+    """Refuse amounts that are all the same: nothing to learn, or no R²."""
+    for part, rows in (("training", training), ("test", ~training)):
+        if rows.any() and np.ptp(y[rows]) == 0:
+            raise TableError(
+                f"target {target!r} is {y[rows][0]:g} in the whole {part} part "
+                f"({counted(int(rows.sum()), 'row')}); expected different values, so choose other "
+                "test rows"
+            )
 
 
 def _check_groups(name: str, groups: np.ndarray, y: np.ndarray | None, folds: int) -> None:

@@ -1,5 +1,6 @@
 """The rows of a table: folds, scores, units, and what is asked for."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,9 +8,9 @@ import polars as pl
 import pytest
 from sklearn.metrics import r2_score
 
-from workflow.lib.settings import SettingsError
+from workflow.lib.settings import SettingsError, gathered
 from workflow.table.rows import Rows, encoded, folds, scores, units
-from workflow.table.settings import asked
+from workflow.table.settings import asked, written
 
 RNG = np.random.default_rng(0)
 FRAME = pl.DataFrame({"a": RNG.normal(size=60), "b": ["x", "y", "z"] * 20})
@@ -72,6 +73,9 @@ def test_units_are_groups_or_rows() -> None:
         ("sklearn:wine", "wine"),
         ("a table (1).PARQUET", "a_table_1_"),
         ("größen.tsv", "größen"),
+        ("..csv", "table"),
+        ("data/...csv", "table"),
+        (".a.csv", "a"),
     ],
 )
 def test_name_of_a_table(file: str, name: str) -> None:
@@ -91,6 +95,28 @@ def test_what_is_asked_leaves_the_rest_of_the_settings() -> None:
     changed = asked({"study": "full", "table": section})
     assert changed is not None
     assert changed.folds == 4
+
+
+@pytest.mark.parametrize(
+    "target", ["y", "01", "1e3", "true", "a: b", "a: b: c", "{x}", "[x]", "*", "a=b", "größe 😀"]
+)
+def test_names_are_those_that_are_written(target: str) -> None:
+    table = asked({"study": "full", **gathered([], written([f"target={target}", "table=007"]))})
+    assert table is not None
+    assert (table.file, table.target) == ("007", target)
+    quoted = gathered([], written(["table={file: b.csv}", 'target="01"', "groups="]))
+    table = asked({"study": "full", **quoted})
+    assert table is not None
+    assert (table.file, table.target, table.groups) == ("b.csv", "01", None)
+
+
+def test_a_name_leaves_the_settings_of_a_file(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("table: {folds: 7, epochs: 3}\n", encoding="utf-8")
+    config = gathered([mine], written(["table=a.csv", "target=y"]))
+    table = asked({"study": "full", **config})
+    assert table is not None
+    assert (table.file, table.folds, table.epochs) == ("a.csv", 7, 3)
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,19 @@ def code_digest(*scripts: str | Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def file_digest(path: str | Path) -> str:
+    """Digest of a file's bytes, where its time of change does not tell that it is another.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Sixteen hexadecimal digits.
+    """
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
 def texts_digest(folder: str) -> str:
     """Digest of a folder's Python files, texts and comments included.
 

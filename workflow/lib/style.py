@@ -112,8 +112,11 @@ def render(page: Page, draw: Callable[[Figure], None], svg: Path, png: Path) -> 
             left, low, width, tall = (round(float(end), 9) for end in bounds)
             axes.set_position((left, low, width, tall))
         title = 1 - (banner + 0.14) / height
-        figure.text(side, title, page.title, va="top", fontsize=11, fontweight="bold")
+        # A name of a file may have dollars, which are no mathematics.
+        bold: dict[str, Any] = {"va": "top", "fontsize": 11, "fontweight": "bold"}
+        figure.text(side, title, page.title, parse_math=False, **bold)
         small: dict[str, Any] = {"va": "bottom", "fontsize": 7.5, "color": GREY}
+        small["parse_math"] = False
         figure.text(side, 0.1 / height, "\n".join(footer), **small)
         if mark:
             watermark = "STAND-IN DATA" if page.stand_in else "QUICK"
@@ -236,6 +239,15 @@ def interval(numbers: Iterable[float], unit: str = " %", form: str = ".2f") -> s
     """
     value, lo, hi = (format(number, form) for number in numbers)
     return f"{value}{unit} [{lo}, {hi}]"
+
+
+def shortened(name: str, most: int) -> str:
+    """A name without its middle, since names of one table often begin alike.
+
+    >>> shortened("mean of the radius", 12), shortened("radius", 12)
+    ('mean o…adius', 'radius')
+    """
+    return name if len(name) <= most else f"{name[: most // 2]}…{name[-((most - 1) // 2) :]}"
 
 
 def note(axes: Axes, text: str) -> None:

@@ -11,8 +11,8 @@ from workflow.lib import chapters, made, settings
 from workflow.lib.start import command, environment, lock, progress, reasons
 from workflow.lib.study import Study
 from workflow.lib.verdicts import RULE_TEXTS
-from workflow.table.settings import asked
-from workflow.lib.digest import code_digest, texts_digest
+from workflow.table.settings import asked, written
+from workflow.lib.digest import code_digest, file_digest, texts_digest
 
 # Without links: the digest of code names files relative to the folder in which they really are.
 PROJECT = Path(workflow.basedir).resolve()
@@ -37,7 +37,7 @@ TORCH, EQUINOX, FLAX = (optional(package) for package in ("torch", "equinox", "f
 try:
     config = settings.gathered(
         [Path("workflow/config/study.yaml"), *workflow.config_settings.configfiles],
-        workflow.config_settings.config_args or [],
+        written(workflow.config_settings.config_args or []),
     )
     TABLE = asked(config)
     STUDY = settings.checked(

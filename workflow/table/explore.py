@@ -40,7 +40,10 @@ def curve(train: Rows, test: Rows, best: Any, table: Table) -> list[dict[str, An
             some = train.where(chosen)
             if not some.is_regression and len(np.unique(some.y)) < len(some.classes or []):
                 continue  # a class is missing: another problem
-            predicted, _ = refitted(some, test, best, 1, table.batch_rows)
+            try:
+                predicted, _ = refitted(some, test, best, 1, table.batch_rows)
+            except tables.TableError:
+                continue  # so few rows that no column can be used
             values.append(float(scores(test, predicted[0]).mean()))
             rows.append(len(chosen))
         if values:
@@ -80,11 +83,14 @@ def leak(train: Rows, best: Any, table: Table) -> list[dict[str, Any]]:
         return []
     found = []
     for by_row in (False, True):
-        value = np.zeros(len(train.y))
+        guess = np.zeros(len(train.y))
         for known, held_out in folds(train, table.folds, by_row):
-            there = train.where(held_out)
-            predicted, _ = refitted(train.where(known), there, best, 1, table.batch_rows)
-            value[held_out] = scores(there, predicted[0])
+            predicted, _ = refitted(
+                train.where(known), train.where(held_out), best, 1, table.batch_rows
+            )
+            guess[held_out] = predicted[0]
+        # Of all rows at once: in one fold amounts may be equal, and have no R².
+        value = scores(train, guess)
         found.append({"split": "rows" if by_row else "groups", "value": value.tolist()})
     return found
 

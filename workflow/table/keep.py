@@ -38,7 +38,7 @@ def main(rows: Path, about: Path, table: Table, chosen: Path, model: Path) -> No
     described = json.loads(about.read_text(encoding="utf-8"))
     kept = {
         "columns": tables.plain(columns),
-        **{key: described[key] for key in ("target", "file", "sha256", "task")},
+        **{key: described[key] for key in ("target", "roles", "file", "sha256", "task")},
     }
     model.parent.mkdir(parents=True, exist_ok=True)
     if train.classes is None:

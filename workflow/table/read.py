@@ -3,33 +3,95 @@
 import dataclasses
 import hashlib
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit
 
 from nnjax import tables
+from nnjax.tables.findings import about_rows
 from workflow.lib import job
 from workflow.lib.runs.folds import SPLIT_SEED
 from workflow.lib.tables import write_parquet, write_text
-from workflow.table.rows import GROUP, NUMBER, TARGET, TEST
+from workflow.table.rows import GROUP, NUMBER, TARGET, TEST, Rows, encoded, folds, units
 from workflow.table.settings import Table
 
+SPLITS = 100
+"""Most splits that are tried until the training rows have all classes and enough groups."""
 
-def split(problem: tables.Problem, share: float) -> np.ndarray:
-    """Which rows are for testing, where no part is named: whole groups, or a mix of classes."""
+
+FEWEST_TEST = 2
+"""Groups (or rows) for testing: one alone does not tell how much others would differ."""
+
+
+def split(problem: tables.Problem, share: float, k: int) -> np.ndarray:
+    """Which rows are for testing, where no part is named: whole groups, or a mix of classes.
+
+    Raises:
+        TableError: if the other rows do not suffice for `k` folds.
+    """
     numbers = np.arange(len(problem.y))
-    options = {"n_splits": 1, "test_size": share, "random_state": SPLIT_SEED}
+    size: float = share
+    if problem.groups is None and problem.task == "classification":
+        # At least one row of each class, which few rows of many classes would not give.
+        size = max(math.ceil(share * len(numbers)), len(problem.classes))
+    options: dict[str, Any] = {"test_size": size, "random_state": SPLIT_SEED}
     if problem.groups is not None:
-        parts = GroupShuffleSplit(**options).split(numbers, groups=problem.groups)
+        count = len(np.unique(problem.groups))
+        size = max(math.ceil(share * count), FEWEST_TEST)
+        if count - size < k:
+            raise tables.TableError(
+                f"groups {problem.roles['groups']!r}: {count} groups, of which {size} are set "
+                f"aside for testing; expected at least {k} others, one for each fold, so use fewer "
+                "folds"
+            )
+        options["test_size"] = size
+        parts = GroupShuffleSplit(SPLITS, **options).split(numbers, groups=problem.groups)
     elif problem.task == "classification":
-        parts = StratifiedShuffleSplit(**options).split(numbers, problem.y)
+        parts = StratifiedShuffleSplit(1, **options).split(numbers, problem.y)
     else:
-        parts = ShuffleSplit(**options).split(numbers)
-    test = np.zeros(len(numbers), bool)
-    test[next(iter(parts))[1]] = True
-    return test
+        parts = ShuffleSplit(1, **options).split(numbers)
+    fault = None
+    for _, chosen in parts:
+        test = np.isin(numbers, chosen)
+        try:
+            tables.check_training(problem, ~test, k)
+        except tables.TableError as error:
+            fault = fault or error
+        else:
+            return test
+    raise tables.TableError(f"{fault}; {share:.0%} are set aside for testing")
+
+
+def check_folds(train: Rows, test: Rows, k: int) -> None:
+    """Refuse before any training what a later job could not train on, or encode.
+
+    Raises:
+        TableError: if the rows of a fold have one class, or no usable column, or a value that is
+            no finite number.
+    """
+    count = len(np.unique(units(test)))
+    if count < FEWEST_TEST:
+        what = "row" if test.groups is None else "group"
+        raise tables.TableError(
+            f"the test part has {count} {what}, which gives no interval; expected at least "
+            f"{FEWEST_TEST} {what}s"
+        )
+    encoded(train, test)
+    for fold, (known, held_out) in enumerate(folds(train, k), 1):
+        some = train.where(known)
+        if train.classes is not None and np.ptp(some.y) == 0:
+            raise tables.TableError(
+                f"without the groups of fold {fold} of {k}, all training rows are of one class, "
+                f"{train.classes[some.y[0]]!r}; use other groups or another number of folds"
+            )
+        try:
+            encoded(some, train.where(held_out))
+        except tables.TableError as error:
+            raise tables.TableError(f"fold {fold} of {k}: {error}") from None
 
 
 def main(table: Table, source: list[Path], rows: Path, about: Path) -> None:
@@ -48,16 +110,30 @@ def main(table: Table, source: list[Path], rows: Path, about: Path) -> None:
             frame, table.target, groups=table.groups, test=table.test, task=table.task,
             folds=table.folds,
         )  # fmt: skip
+        taken = {TARGET, GROUP, TEST, NUMBER} & {*problem.features.columns}
+        if taken:
+            raise tables.TableError(
+                f"column {min(taken)!r}: the study adds a column of this name; rename yours"
+            )
+        test = (
+            split(problem, table.test_share, table.folds) if problem.test is None else problem.test
+        )
+        is_class = problem.task == "classification"
+        classes = [str(name) for name in problem.classes] if is_class else None
+        y = np.unique(problem.y, return_inverse=True)[1] if is_class else problem.y
+        every = Rows(problem.features, y, problem.groups, classes, problem.rows)
+        train, held_out = (every.where(np.flatnonzero(part)) for part in (~test, test))
+        check_folds(train, held_out, table.folds)
     except tables.TableError as error:
         raise job.JobError(str(error)) from None
-    is_class = problem.task == "classification"
-    classes = [str(name) for name in problem.classes] if is_class else None
-    y = np.unique(problem.y, return_inverse=True)[1] if is_class else problem.y
-    test = split(problem, table.test_share) if problem.test is None else problem.test
     own = {TARGET: y, TEST: test, NUMBER: problem.rows}
     if problem.groups is not None:
         own[GROUP] = problem.groups
-    write_parquet(problem.features.with_columns(**{k: pl.Series(v) for k, v in own.items()}), rows)
+    whole = problem.features.with_columns(**{k: pl.Series(v) for k, v in own.items()})
+    write_parquet(whole, rows)
+    if problem.test is None:
+        alike = about_rows(whole.drop(TEST, NUMBER), test)
+        problem.findings.extend(found for found in alike if found.what == "test rows")
     findings = [dataclasses.asdict(found) for found in problem.findings]
     content = source[0].read_bytes() if source else table.file.encode()
     described = {
@@ -66,6 +142,7 @@ def main(table: Table, source: list[Path], rows: Path, about: Path) -> None:
         "task": problem.task,
         "target": table.target,
         "groups": table.groups,
+        "roles": problem.roles,
         "classes": classes,
         "rows": len(y),
         "test_rows": int(test.sum()),

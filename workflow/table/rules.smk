@@ -18,6 +18,7 @@ else:
         f"results/table/{TABLE.name}",
         f"reports/table/{TABLE.name}",
     )
+    TABLE_SOURCE = os.path.abspath(PROJECT / TABLE.file)
     TABLE_LOGS = f"logs/table/{TABLE.name}"
     TABLE_ROWS = dict(
         rows=f"{TABLE_RESULTS}/rows.parquet", about=f"{TABLE_RESULTS}/about.json"
@@ -25,7 +26,8 @@ else:
 
     rule read_table:
         input:
-            source=[os.path.abspath(PROJECT / TABLE.file)] if TABLE.is_file else [],
+            # By a function: braces in a name are no wildcards.
+            source=lambda wildcards: [TABLE_SOURCE] if TABLE.is_file else [],
         output:
             **TABLE_ROWS,
         log:
@@ -34,6 +36,8 @@ else:
             ENV
         params:
             table=TABLE.model_dump(),
+            # A file that is replaced by an older one is another table too.
+            content=lambda wildcards: file_digest(TABLE_SOURCE) if TABLE.is_file else None,
             code=code_digest("workflow/table/read.py"),
         script:
             "read.py"

@@ -1,11 +1,14 @@
 """The settings of the study of a table."""
 
+import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
+from workflow.lib.reading import parsed
 from workflow.lib.settings import (
     Count,
     Fraction,
@@ -52,12 +55,40 @@ class Table(Strict):
         stem = re.sub(
             r"(\.(csv|tsv|txt|parquet|arff|data))?(\.gz)?$", "", stem, flags=re.IGNORECASE
         )
-        return re.sub(r"[^\w.-]+", "_", stem) or "table"
+        # Without dots at the ends: a folder ".." would be another.
+        return re.sub(r"[^\w.-]+", "_", stem).strip(".") or "table"
 
     @property
     def is_file(self) -> bool:
         """Whether the table is a file, not a set of scikit-learn."""
         return not self.file.startswith("sklearn:")
+
+
+def written(entries: Iterable[str]) -> list[str]:
+    """What follows `--config`, with the names of tables and columns as they are written.
+
+    YAML would take a column 01 for a number, and `a: b` for a section. The table's name is a part
+    of its section, so that settings of a file stay.
+
+    Example:
+        >>> written(["target=01", "table=a.csv", "groups=null", "study=quick"])
+        ['target="01"', 'table={"file": "a.csv"}', 'groups=null', 'study=quick']
+    """
+    return [_written(*entry.partition("=")) for entry in entries]
+
+
+def _written(key: str, equals: str, value: str) -> str:
+    if key not in ("table", *ASKED):
+        return key + equals + value
+    try:
+        found = parsed(value, key)
+    except SettingsError:
+        found = value
+    if found is None or (key == "table" and isinstance(found, dict)):
+        return key + equals + value
+    name = found if isinstance(found, str) else value
+    made = {"file": name} if key == "table" else name
+    return key + equals + json.dumps(made, ensure_ascii=False)
 
 
 def asked(config: dict[str, Any]) -> Table | None:

@@ -9,7 +9,7 @@ import polars as pl
 from tqdm import tqdm
 
 from workflow.lib import job
-from workflow.lib.runs.folds import of_one_shape
+from workflow.lib.runs.folds import SPLIT_SEED, Fold, of_one_shape
 from workflow.lib.tables import write_parquet
 from workflow.table.networks import trained
 from workflow.table.rows import Rows, encoded, folds, stored
@@ -21,7 +21,7 @@ def trials(train: Rows, table: Table, hidden_units: int, optimizer: str) -> list
     rates = table.optimizers[optimizer]  # pyright: ignore[reportArgumentType]
     losses, values = [], []
     parts = folds(train, table.folds)
-    for (rows, held_out), (_, real) in zip(of_one_shape(parts), parts, strict=True):
+    for (rows, held_out), (_, real) in zip(of_one_shape(even(parts)), parts, strict=True):
         # A fold that is short of held-out rows repeats some, which count nothing.
         weights = (np.arange(len(held_out)) < len(real)).astype(np.float32)
         known, others = train.where(rows), train.where(held_out)
@@ -61,6 +61,33 @@ def values_of(train: Rows, loss: np.ndarray, value: np.ndarray) -> np.ndarray:
     return 1 - loss if train.is_regression else value
 
 
+def best(trials: list[dict[str, Any]]) -> list[bool]:
+    """One trial of each optimizer, and of the networks without a hidden layer: the least loss.
+
+    The first of equal ones, as where all rows are certain; a diverged one only if all are.
+    """
+    least: dict[tuple[str, bool], int] = {}
+    losses = np.nan_to_num([trial["loss"] for trial in trials], nan=np.inf)
+    for i, trial in enumerate(trials):
+        key = (trial["optimizer"], trial["hidden_units"] == 0)
+        if losses[i] < losses[least.setdefault(key, i)]:
+            least[key] = i
+    return [i in least.values() for i in range(len(trials))]
+
+
+def even(parts: list[Fold]) -> list[Fold]:
+    """Folds with equally many rows to train on: of larger ones, some that are drawn.
+
+    Where one group has most rows, most are left out, and the last rows of a table are often of
+    one class.
+    """
+    fewest, rng = min(len(known) for known, _ in parts), np.random.default_rng(SPLIT_SEED)
+    return [
+        (known if len(known) == fewest else np.sort(rng.choice(known, fewest, replace=False)), held)
+        for known, held in parts
+    ]
+
+
 def main(rows: Path, about: Path, table: Table, chosen: Path) -> None:
     """Try all widths with Adam (or the first optimizer), then the others at the best width.
 
@@ -83,12 +110,9 @@ def main(rows: Path, about: Path, table: Table, chosen: Path) -> None:
 
         found = [row for units in widths for row in tried(units, first)]
         deep = [row for row in found if row["hidden_units"]]
-        width = min(deep, key=lambda row: row["loss"])["hidden_units"]
+        width = min(deep, key=lambda row: np.nan_to_num(row["loss"], nan=np.inf))["hidden_units"]
         found += [row for name in others for row in tried(width, name)]
-    frame = pl.DataFrame(found)
-    linear = pl.col("hidden_units") == 0
-    best = pl.col("loss") == pl.col("loss").min().over("optimizer", linear)
-    write_parquet(frame.with_columns(best=best), chosen)
+    write_parquet(pl.DataFrame(found).with_columns(best=pl.Series(best(found))), chosen)
 
 
 job.run(main, globals().get("snakemake"))

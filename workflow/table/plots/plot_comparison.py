@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
@@ -47,7 +48,9 @@ def draw(figure: Figure, rows: pl.DataFrame, measure: str, scale: float) -> None
     axes = figure.add_subplot()
     for place, row in enumerate(rows.iter_rows(named=True)):
         colour, marker = LOOKS[row["kind"]]
-        axes.hlines(place, scale * row["lo"], scale * row["hi"], color=colour, linewidth=1.3)
+        # Where nothing varies, an interval of accuracies may reach beyond what there is.
+        ends = [row["lo"], row["hi"]] if scale == 1 else np.clip([row["lo"], row["hi"]], 0, 1)
+        axes.hlines(place, scale * ends[0], scale * ends[1], color=colour, linewidth=1.3)
         face = colour if row["chosen"] or row["kind"] == "baseline" else "white"
         axes.plot(
             scale * row["value"], place, marker, color=colour, markerfacecolor=face, markersize=6
@@ -58,7 +61,8 @@ def draw(figure: Figure, rows: pl.DataFrame, measure: str, scale: float) -> None
     axes.set_xlabel(measure)
     # A model worse than a constant must not make the others one point.
     if scale == 1:
-        axes.set_xlim(left=max(axes.get_xlim()[0], -0.5))
+        left, right = axes.get_xlim()
+        axes.set_xlim(max(left, -0.5), min(right, 1.05))
     told = {
         place: f"{row['name']} ({row['setting']}): "
         + style.interval((scale * row[end] for end in ("value", "lo", "hi")), "", ".3g")

@@ -20,7 +20,9 @@ def main(importance: Path, about: Path, svg: Path, png: Path) -> None:
         svg: vector file to write.
         png: raster file to write.
     """
-    every = pl.read_csv(importance, infer_schema_length=None)
+    every = pl.read_csv(
+        importance, infer_schema_length=None, schema_overrides={"column": pl.String}
+    )
     known = json.loads(about.read_text(encoding="utf-8"))
     regression = known["task"] == "regression"
     scale = 1 if regression else 100
@@ -41,7 +43,9 @@ def main(importance: Path, about: Path, svg: Path, png: Path) -> None:
         )  # fmt: skip
         axes.plot(scale * rows["value"].to_numpy(), places, "o", color=style.BLUE, markersize=5)
         axes.axvline(0, color=style.GREY, linewidth=0.8)
-        axes.set_yticks(places, [name[:32] for name in rows["column"].to_list()])
+        axes.set_yticks(
+            places, [style.shortened(name, 32) for name in rows["column"]], parse_math=False
+        )
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("R² lost" if regression else "accuracy lost (points)")
         axes.set_ylim(-0.6, rows.height - 0.4)

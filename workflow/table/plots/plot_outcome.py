@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -63,8 +64,11 @@ def _confusion(axes: Axes, test: Rows, predicted: np.ndarray) -> None:
                 share = f"{100 * shares[y, x]:.0f}"
                 axes.text(x, y, share, ha="center", va="center", fontsize=8, color=ink)
     ticks = range(len(names)) if len(names) <= MOST_NAMED else []
-    axes.set_xticks(ticks, [names[i][:12] for i in ticks], rotation=90, fontsize=7)
-    axes.set_yticks(ticks, [names[i][:12] for i in ticks], fontsize=7)
+    shown = [style.shortened(names[i], 12) for i in ticks]
+    # Dollars in names are no mathematics.
+    look: dict[str, Any] = {"fontsize": 7 if len(names) <= 20 else 5, "parse_math": False}
+    axes.set_xticks(ticks, shown, rotation=90, **look)
+    axes.set_yticks(ticks, shown, **look)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     axes.set_title("rows of each true class, in %", fontsize=9)
