@@ -130,7 +130,7 @@ def test_another_table_in_its_place_is_read_again(project: Path) -> None:
     [
         (["table"], "Name the table and the column to predict"),
         (["table", "--config", "table=my vine.csv", "target=sort"], "did you mean my wine.csv?"),
-        (["table", "--config", "table={a}.csv", "target=sort"], "has braces in its path"),
+        (["table", "--config", "table=a{b}.csv", "target=sort"], "has braces in its path"),
         (["table", "--config", "table=my wine.csv"], "target: is missing"),
         (["table", "--config", "table=my wine.csv", "target=sorte"], "sort"),
         (["table", "--config", "table=my wine.csv", "target=bottle"], "classes"),
