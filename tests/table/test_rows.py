@@ -90,6 +90,7 @@ def test_what_is_asked_leaves_the_rest_of_the_settings() -> None:
     assert config == {"study": "quick", "isolet": {}}
     assert table is not None
     assert (table.target, table.groups, table.folds) == ("3", "who", 3)
+    assert [*table.optimizers] == ["adam"]
     assert asked({"study": "full"}) is None
     section = {"file": "a.csv", "target": "y", "folds": 4}
     changed = asked({"study": "full", "table": section})

@@ -1,6 +1,7 @@
 """The study of a table, run once by the quick settings: numbers, page, model, and bad requests."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -81,10 +82,12 @@ def test_page_needs_no_other_file(project: Path, numbers: dict[str, Any]) -> Non
     assert "QUICK" in page
     assert page.count("<svg ") == 6
     assert "src=" not in page
+    assert f"predict {FOLDER}/model.npz" in page
 
 
 def test_model_predicts_new_rows(project: Path, tmp_path: Path) -> None:
-    new = wine().drop("sort", "producer").sample(40, seed=1, shuffle=True)
+    # With target and groups, as in the table itself; they are no features.
+    new = wine().sample(40, seed=1, shuffle=True)
     new.write_csv(tmp_path / "new.csv")
     run = [sys.executable, "-m", "nnjax", "predict", str(project / FOLDER / "model.npz")]
     run += [str(tmp_path / "new.csv"), "-o", str(tmp_path / "out.csv")]
@@ -95,16 +98,44 @@ def test_model_predicts_new_rows(project: Path, tmp_path: Path) -> None:
     assert np.mean(right) > 0.85
 
 
+def test_another_table_in_its_place_is_read_again(project: Path) -> None:
+    """Also if it is older than the results, and in another folder."""
+    table, asked = project / "my wine.csv", ("table", "-n", "--configfile", QUICK, "--config")
+    status, output = snakemake(
+        project, *asked, "table=my wine.csv", "target=sort", "groups=producer"
+    )
+    assert status == 0
+    assert "read_table" not in output
+    before, times = table.read_bytes(), (table.stat().st_atime, table.stat().st_mtime)
+    try:
+        wine().head(170).write_csv(table, separator=";")
+        os.utime(table, (0, 0))
+        status, output = snakemake(
+            project, *asked, "table=my wine.csv", "target=sort", "groups=producer"
+        )
+        assert status == 0
+        assert "read_table" in output
+    finally:
+        table.write_bytes(before)
+        os.utime(table, times)
+    (project / "other").mkdir()
+    (project / "other" / "my wine.csv").write_bytes(before)
+    status, output = snakemake(project, *asked, "table=other/my wine.csv", "target={sort}")
+    assert status == 0, output
+    assert "read_table" in output
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
         (["table"], "Name the table and the column to predict"),
         (["table", "--config", "table=my vine.csv", "target=sort"], "did you mean my wine.csv?"),
+        (["table", "--config", "table=a{b}.csv", "target=sort"], "has braces in its path"),
         (["table", "--config", "table=my wine.csv"], "target: is missing"),
         (["table", "--config", "table=my wine.csv", "target=sorte"], "sort"),
         (["table", "--config", "table=my wine.csv", "target=bottle"], "classes"),
     ],
-    ids=["no table", "another file", "no target", "another column", "too many classes"],
+    ids=["no table", "another file", "braces", "no target", "another column", "too many classes"],
 )
 def test_bad_requests_end_in_a_sentence(project: Path, asked: list[str], message: str) -> None:
     status, output = snakemake(project, "--cores", "2", *asked, "--configfile", QUICK)

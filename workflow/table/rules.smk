@@ -9,6 +9,9 @@ if TABLE is None:
             "snakemake --cores 8 table --config table=my.csv target=label"
         )
 else:
+    # Snakemake takes braces in a path for wildcards, and then finds nothing to do.
+    if set(TABLE.file) & set("{}"):
+        raise SystemExit(f"{TABLE.file}: has braces in its path; rename the file or the folder")
     if TABLE.is_file and not (PROJECT / TABLE.file).is_file():
         beside = [path.name for path in (PROJECT / TABLE.file).parent.glob("*.*")]
         raise SystemExit(
@@ -24,10 +27,16 @@ else:
         rows=f"{TABLE_RESULTS}/rows.parquet", about=f"{TABLE_RESULTS}/about.json"
     )
 
+    # By functions, since braces in names of columns are no wildcards.
+    def table_asked(wildcards):
+        return TABLE.model_dump()
+
+    def table_source(wildcards):
+        return [TABLE_SOURCE] if TABLE.is_file else []
+
     rule read_table:
         input:
-            # By a function: braces in a name are no wildcards.
-            source=lambda wildcards: [TABLE_SOURCE] if TABLE.is_file else [],
+            source=table_source,
         output:
             **TABLE_ROWS,
         log:
@@ -35,7 +44,7 @@ else:
         conda:
             ENV
         params:
-            table=TABLE.model_dump(),
+            table=table_asked,
             # A file that is replaced by an older one is another table too.
             content=lambda wildcards: file_digest(TABLE_SOURCE) if TABLE.is_file else None,
             code=code_digest("workflow/table/read.py"),
@@ -53,7 +62,7 @@ else:
             ENV
         threads: 1
         params:
-            table=TABLE.model_dump(),
+            table=table_asked,
             code=code_digest("workflow/table/tune.py"),
             versions=PEER_VERSIONS,
         script:
@@ -70,7 +79,7 @@ else:
             ENV
         threads: 1
         params:
-            table=TABLE.model_dump(),
+            table=table_asked,
             code=code_digest("workflow/table/fit_rivals.py"),
             versions=PEER_VERSIONS,
         script:
@@ -88,7 +97,7 @@ else:
             ENV
         threads: 1
         params:
-            table=TABLE.model_dump(),
+            table=table_asked,
             code=code_digest("workflow/table/refit.py"),
             versions=VERSIONS,
         script:
@@ -106,7 +115,7 @@ else:
             ENV
         threads: 1
         params:
-            table=TABLE.model_dump(),
+            table=table_asked,
             code=code_digest("workflow/table/keep.py"),
             versions=PEER_VERSIONS,
         script:
@@ -124,7 +133,7 @@ else:
             ENV
         threads: 1
         params:
-            table=TABLE.model_dump(),
+            table=table_asked,
             code=code_digest("workflow/table/explore.py"),
             versions=PEER_VERSIONS,
         script:
@@ -148,7 +157,7 @@ else:
         conda:
             ENV
         params:
-            table=TABLE.model_dump(),
+            table=table_asked,
             ledger=STUDY.ledger.model_dump(),
             code=code_digest("workflow/table/summarise.py"),
         script:
@@ -199,7 +208,7 @@ else:
         conda:
             ENV
         params:
-            table=TABLE.model_dump(),
+            table=table_asked,
             study=STUDY.study,
             code=code_digest("workflow/table/write_table.py"),
         script:

@@ -17,7 +17,6 @@ from workflow.lib.settings import (
     SettingsError,
     Strict,
     checked,
-    merged,
     read,
 )
 
@@ -110,5 +109,6 @@ def asked(config: dict[str, Any]) -> Table | None:
         raise SettingsError("  target: is missing; name the column to predict: target=COLUMN")
     base = read(Path(__file__).parent / "settings.yaml")
     if config["study"] == "quick":
-        base = merged(base, read(Path(__file__).parent / "quick.yaml"))
-    return checked(Table, merged(base, section | over), "table")
+        base |= read(Path(__file__).parent / "quick.yaml")
+    # Not section by section: who names optimizers wants no others.
+    return checked(Table, base | section | over, "table")
