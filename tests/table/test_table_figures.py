@@ -26,7 +26,7 @@ def test_columns_are_drawn_by_their_names(tmp_path: Path, names: list[str]) -> N
     for name in names:
         assert f"<!-- {name.replace('<', '&lt;').replace('>', '&gt;')} -->" in text
     assert "<b>" not in text
-    assert "$a$ $\\b$.csv. Loss on the test rows" in text
+    assert "$a$ $\\b$.csv. Decrease on the test rows" in text
 
 
 def test_classes_are_drawn_by_their_names(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_axis_shows_what_there_can_be(regression: bool) -> None:
     """Of an interval beyond 0 or 100 %, and of models that are worse than a constant by far."""
     ends = [(-1e16, -1e16, -1e15), (0.0, -0.1, 0.9)] if regression else [(0.0, -0.1, 0.1)]
     rows = [
-        {"name": "a", "kind": "network", "setting": "", "chosen": True}
+        {"key": "a", "name": "a", "kind": "network", "setting": "", "chosen": True}
         | dict(zip(("value", "lo", "hi"), row, strict=True))
         for row in ends
     ]
@@ -60,3 +60,15 @@ def test_axis_shows_what_there_can_be(regression: bool) -> None:
     plot_comparison.draw(figure, pl.DataFrame(rows), "", 1 if regression else 100)
     left, right = figure.axes[0].get_xlim()
     assert -5 < left < right < (1.1 if regression else 12)
+
+
+def test_constant_far_from_the_others_is_said_at_the_edge() -> None:
+    shared = {"setting": "", "chosen": False, "kind": "baseline"}
+    rows = [
+        {"key": "majority", "name": "most frequent class", "value": 0.1, "lo": 0.08, "hi": 0.12},
+        {"key": "svm", "name": "SVM", "value": 0.97, "lo": 0.96, "hi": 0.98},
+    ]
+    figure = Figure()
+    plot_comparison.draw(figure, pl.DataFrame([row | shared for row in rows]), "", 100)
+    assert figure.axes[0].get_xlim() == pytest.approx((95.9, 98.1))
+    assert [text.get_text() for text in figure.axes[0].texts] == [" \N{LEFTWARDS ARROW} 10"]

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 
 from workflow.lib import job, style
 
+CONSTANT = ("majority", "mean")
+"""Models that always say the same."""
 LOOKS = {"network": (style.ORANGE, "s"), "baseline": (style.BLUE, "o")}
 
 
@@ -59,10 +61,17 @@ def draw(figure: Figure, rows: pl.DataFrame, measure: str, scale: float) -> None
     axes.set_ylim(-0.6, rows.height - 0.4)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(measure)
-    # A model worse than a constant must not make the others one point.
-    if scale == 1:
-        left, right = axes.get_xlim()
-        axes.set_xlim(max(left, -0.5), min(right, 1.05))
+    # A constant, or a model worse than one, must not make the others one point.
+    close = rows.filter(~pl.col("key").is_in(CONSTANT))
+    low, high = float(close["lo"].min()), float(close["hi"].max())  # pyright: ignore[reportArgumentType]
+    low, high = max(low, -0.5 if scale == 1 else 0), min(high, 1)
+    pad = 0.05 * max(high - low, 0.02)
+    left, right = scale * (low - pad), scale * (high + pad)
+    axes.set_xlim(left, right)
+    for place, row in enumerate(rows.iter_rows(named=True)):
+        if scale * row["value"] < left:
+            said = f" \N{LEFTWARDS ARROW} {scale * row['value']:.3g}"
+            axes.text(left, place, said, va="center", color=LOOKS[row["kind"]][0], fontsize=8)
     told = {
         place: f"{row['name']} ({row['setting']}): "
         + style.interval((scale * row[end] for end in ("value", "lo", "hi")), "", ".3g")
