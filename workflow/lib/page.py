@@ -75,8 +75,8 @@ def headings(text: str) -> list[tuple[str, str]]:
     """The sections of a page: id and heading of each.
 
     Example:
-        >>> headings('<h2 id="run">What was run</h2><h3 id="a">A</h3>')
-        [('run', 'What was run')]
+        >>> [(id, str(words)) for id, words in headings('<h2 id="a">A</h2><h3 id="b">B</h3>')]
+        [('a', 'A')]
     """
     return [(id, Markup(words)) for id, words in re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', text)]
 

@@ -11,7 +11,9 @@ if TABLE is None:
 else:
     # Snakemake takes braces in a path for wildcards, and then finds nothing to do.
     if set(TABLE.file) & set("{}"):
-        raise SystemExit(f"{TABLE.file}: has braces in its path; rename the file or the folder")
+        raise SystemExit(
+            f"{TABLE.file}: has braces in its path; rename the file or the folder"
+        )
     if TABLE.is_file and not (PROJECT / TABLE.file).is_file():
         beside = [path.name for path in (PROJECT / TABLE.file).parent.glob("*.*")]
         raise SystemExit(
@@ -46,7 +48,9 @@ else:
         params:
             table=table_asked,
             # A file that is replaced by an older one is another table too.
-            content=lambda wildcards: file_digest(TABLE_SOURCE) if TABLE.is_file else None,
+            content=lambda wildcards: (
+                file_digest(TABLE_SOURCE) if TABLE.is_file else None
+            ),
             code=code_digest("workflow/table/read.py"),
         script:
             "read.py"
