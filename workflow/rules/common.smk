@@ -157,6 +157,15 @@ def sources_of(wildcards):
     return chapter_of(wildcards).sources(wildcards.claim, STUDY.experiments)
 
 
+# What is asked of the user's table. By functions, since braces in names of columns are no wildcards.
+def table_asked(wildcards):
+    return TABLE.model_dump()
+
+
+def table_source(wildcards):
+    return [os.path.abspath(PROJECT / TABLE.file)] if TABLE.is_file else []
+
+
 def run_files(sources):
     for experiments in sources.values():
         for folder, *choices in experiments.values():

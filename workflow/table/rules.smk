@@ -23,18 +23,10 @@ else:
         f"results/table/{TABLE.name}",
         f"reports/table/{TABLE.name}",
     )
-    TABLE_SOURCE = os.path.abspath(PROJECT / TABLE.file)
     TABLE_LOGS = f"logs/table/{TABLE.name}"
     TABLE_ROWS = dict(
         rows=f"{TABLE_RESULTS}/rows.parquet", about=f"{TABLE_RESULTS}/about.json"
     )
-
-    # By functions, since braces in names of columns are no wildcards.
-    def table_asked(wildcards):
-        return TABLE.model_dump()
-
-    def table_source(wildcards):
-        return [TABLE_SOURCE] if TABLE.is_file else []
 
     rule read_table:
         input:
@@ -49,7 +41,7 @@ else:
             table=table_asked,
             # A file that is replaced by an older one is another table too.
             content=lambda wildcards: (
-                file_digest(TABLE_SOURCE) if TABLE.is_file else None
+                file_digest(PROJECT / TABLE.file) if TABLE.is_file else None
             ),
             code=code_digest("workflow/table/read.py"),
         script:
