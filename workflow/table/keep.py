@@ -14,7 +14,7 @@ from workflow.table.settings import Table
 
 
 def main(rows: Path, about: Path, table: Table, chosen: Path, model: Path) -> None:
-    """Train on the training rows alone, so that the measured accuracy is that of this model.
+    """Train on the training rows alone: the test rows have measured networks with its settings.
 
     Args:
         rows: the table's rows.
