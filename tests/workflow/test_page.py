@@ -230,3 +230,10 @@ def test_the_units_of_clocks_are_units() -> None:
     """They are in two files, because pages do not wait for the library."""
     assert numbers.CLOCKS == compare.CLOCKS
     assert set(numbers.CLOCKS) <= set(page.UNITS)
+
+
+def test_cell_without_a_number_is_a_dash(tmp_path: Path) -> None:
+    """A number that is not known is empty in some tables and NaN in others."""
+    (tmp_path / "a.csv").write_text("name,lo\na,NaN\nb,\nc,0.25\n", encoding="utf-8")
+    dash = "\N{EN DASH}"
+    assert page.table(tmp_path / "a.csv")["rows"] == [["a", dash], ["b", dash], ["c", "0.25"]]

@@ -190,7 +190,7 @@ def table(csv: Path, most: int = 100) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> str:
-    if value is None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return "\N{EN DASH}"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
