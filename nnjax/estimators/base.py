@@ -203,7 +203,7 @@ class Estimator(BaseEstimator):
     ) -> None:
         """Train from the beginning."""
         rows, held_out = counted(rows), held_out and counted(held_out)
-        # As scikit-learn has it, None stands for another seed in every fit.
+        # As in scikit-learn, None means another seed in every fit.
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         if patience is not None and held_out is None:
             rows, held_out = self._split(rows)

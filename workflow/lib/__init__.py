@@ -1,4 +1,4 @@
 """What the chapters share: jobs, settings, tables, numbers, claims, figures and pages.
 
-The library knows no chapter, and only `job` knows Snakemake. `runs` has what trains and reads runs.
+The library refers to no chapter, and only `job` refers to Snakemake. `runs` trains and reads runs.
 """

@@ -1,4 +1,4 @@
-"""Run a script's `main` as a job of the workflow: the only code that knows Snakemake."""
+"""Run a script's `main` as a job; no other code refers to Snakemake."""
 
 import errno
 import inspect

@@ -1,6 +1,6 @@
 """Write the ledger: every claim of every chapter with its numbers and its verdict.
 
-What clocks decide differs in every run and has a file of its own, so that the ledger does not.
+Times differ in every run and have a separate file, so the ledger does not differ.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Write the page of a chapter: its text, numbers, verdicts and figures in one file.
 
-What clocks decide is on a page of its own, so that this one is the same in every run.
+Times are on a separate page, so that this one is the same in every run.
 """
 
 from pathlib import Path

@@ -50,7 +50,7 @@ def grouped(speakers: np.ndarray, counted: int | None = None) -> Groups:
 def hits(scores: Any, labels: Any) -> Any:
     """A metric: 1 for every row that is classified correctly, else 0, (rows,).
 
-    It knows nothing of speakers, so that all folds of a cross-validation run one compiled program.
+    It does not depend on speakers, so all folds of a cross-validation run one compiled program.
 
     Example:
         >>> print(hits(np.array([[2.0, 1.0], [2.0, 1.0]]), np.array([0, 1])))

@@ -73,7 +73,7 @@ def line(
     total = sum(expected.get(job.output, USUAL) for job in jobs)
     if not done:
         return None
-    # Nobody knows when a job ends that takes longer than expected.
+    # The end of a job that takes longer than expected cannot be predicted.
     left = _spoken((now - began) * (total - done) / done)
     until = "one job takes longer than expected" if overdue else f"about {left} left"
     words = "; ".join(text for _, text in sorted(running, reverse=True)[:3])
@@ -101,7 +101,7 @@ def _spoken(seconds: float) -> str:
 
 
 def show(jobs: Sequence[Job], expected: Mapping[str, float]) -> None:
-    """Print a line now and then, as long as this process lives."""
+    """Print a line now and then, until this process ends."""
     began, since = time.time(), dict[Job, float]()
 
     def run() -> None:
