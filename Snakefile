@@ -4,7 +4,6 @@
 import os
 import sys
 
-from snakemake.cli import parse_args
 from snakemake.utils import min_version
 
 min_version("9.12")
@@ -64,16 +63,15 @@ rule all:
 
 
 # Snakemake itself does not say which targets are near an unknown one.
-if workflow.is_main_process and Path(sys.argv[0]).stem in ("snakemake", "__main__"):
-    command.check_targets(
-        parse_args(sys.argv[1:])[1].targets,
-        lambda target: any(
-            target == rule.name or rule.is_producer(target) for rule in workflow.rules
-        ),
-        [
-            *(rule.name for rule in workflow.rules),
-            *(file for chapter in CHAPTERS.values() for file in chapter.reports()),
-            *(f"results/claims/{claim}.json" for claim in CLAIMS),
-            *(f"reports/tables/{figure}.csv" for figure in FIGURES),
-        ],
-    )
+command.check_targets(
+    TARGETS,
+    lambda target: any(
+        target == rule.name or rule.is_producer(target) for rule in workflow.rules
+    ),
+    [
+        *(rule.name for rule in workflow.rules),
+        *(file for chapter in CHAPTERS.values() for file in chapter.reports()),
+        *(f"results/claims/{claim}.json" for claim in CLAIMS),
+        *(f"reports/tables/{figure}.csv" for figure in FIGURES),
+    ],
+)

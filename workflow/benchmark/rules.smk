@@ -36,6 +36,7 @@ rule plot_benchmark:
         "logs/benchmark/plot_{figure}.log",
     wildcard_constraints:
         figure="|".join(BENCHMARK),
+    localrule: True
     conda:
         ENV
     params:
@@ -60,6 +61,7 @@ rule write_benchmark:
         output="reports/benchmark.html",
     log:
         "logs/benchmark/write_benchmark.log",
+    localrule: True
     conda:
         ENV
     params:

@@ -24,7 +24,8 @@ rule verify_field:
         ENV
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory_mb,
+        runtime=minutes,
     params:
         code=code_digest(
             "workflow/ecosystem/verify_field.py",
@@ -52,6 +53,7 @@ rule write_field:
         output="reports/ecosystem.html",
     log:
         "logs/ecosystem/write_field.log",
+    localrule: True
     conda:
         ENV
     params:

@@ -23,7 +23,8 @@ rule verify_rules:
         ENV
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory_mb,
+        runtime=minutes,
     params:
         quick=STUDY.study == "quick",
         code=code_digest(
@@ -45,6 +46,7 @@ rule write_rules:
         output="reports/rules.html",
     log:
         "logs/write_rules.log",
+    localrule: True
     conda:
         ENV
     params:
@@ -64,6 +66,7 @@ rule write_api:
         output="reports/api.html",
     log:
         "logs/write_api.log",
+    localrule: True
     conda:
         ENV
     params:
@@ -82,6 +85,10 @@ rule benchmark_rules:
         "logs/benchmark_rules.log",
     conda:
         ENV
+    threads: 1
+    resources:
+        mem_mb=memory_mb,
+        runtime=minutes,
     params:
         code=code_digest("workflow/rulebook/benchmark_rules.py"),
         versions=VERSIONS,

@@ -18,6 +18,7 @@ rule plot:
         png="reports/figures/{figure}.png",
     log:
         "logs/plot/{figure}.log",
+    localrule: True
     conda:
         ENV
     params:
@@ -46,6 +47,7 @@ rule join:
     wildcard_constraints:
         run="|".join(JOINED) or "$",
     priority: 2
+    localrule: True
     conda:
         ENV
     params:
@@ -85,6 +87,7 @@ rule write_page:
         output="reports/chapters/{chapter}.html",
     log:
         "logs/write_page/{chapter}.log",
+    localrule: True
     conda:
         ENV
     params:
@@ -118,6 +121,7 @@ rule measure:
         output="results/{chapter}/numbers/{claim}.csv",
     log:
         "logs/{chapter}/measure/{claim}.log",
+    localrule: True
     conda:
         ENV
     params:
@@ -141,6 +145,7 @@ for CHAPTER in CHAPTERS.values():
                 output=CHAPTER.numbers,
             log:
                 f"logs/{CHAPTER.name}/gather.log",
+            localrule: True
             conda:
                 ENV
             params:
@@ -156,6 +161,7 @@ rule judge:
         verdict="results/claims/{claim}.json",
     log:
         "logs/judge/{claim}.log",
+    localrule: True
     conda:
         ENV
     params:

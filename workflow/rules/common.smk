@@ -4,11 +4,12 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from snakemake.cli import parse_args
 from snakemake.io import apply_wildcards
 from snakemake.logging import logger
 
 from workflow.lib import chapters, made, settings
-from workflow.lib.start import command, environment, lock, progress, reasons
+from workflow.lib.start import command, environment, lock, progress, reasons, requests
 from workflow.lib.study import Study
 from workflow.lib.verdicts import RULE_TEXTS
 from workflow.table.settings import asked, written
@@ -17,6 +18,20 @@ from workflow.lib.digest import code_digest, file_digest, texts_digest
 # Without links: the digest of code names files relative to the folder in which they really are.
 PROJECT = Path(workflow.basedir).resolve()
 ENV = str(PROJECT / "workflow/envs/study.yaml")
+
+
+def of_project(path):
+    """A file of the project, as it is named from the folder where jobs run."""
+    return os.path.relpath(PROJECT / path)
+
+
+# What the user asks for. A profile is named from the folder of the command, so the arguments are read
+# before another folder is entered.
+TARGETS = (
+    parse_args(sys.argv[1:])[1].targets
+    if workflow.is_main_process and Path(sys.argv[0]).stem in ("snakemake", "__main__")
+    else []
+)
 
 # A job that asks for more threads than there are gets all, and nothing runs beside it.
 ALL_CORES = 10_000
@@ -36,7 +51,10 @@ TORCH, EQUINOX, FLAX = (optional(package) for package in ("torch", "equinox", "f
 # `--config` as text. Here it only says what was asked for.
 try:
     config = settings.gathered(
-        [Path("workflow/config/study.yaml"), *workflow.config_settings.configfiles],
+        [
+            Path(of_project("workflow/config/study.yaml")),
+            *workflow.config_settings.configfiles,
+        ],
         written(workflow.config_settings.config_args or []),
     )
     TABLE = asked(config)
@@ -53,18 +71,13 @@ if workflow.is_main_process:
 # Quick results go to a separate folder: they never replace those of the full study.
 if STUDY.study == "quick":
 
-    workdir: "quick"
+    workdir: str(PROJECT / "quick")
 
     # With --directory, Snakemake does not go there, and would write over the full study.
     if workflow.is_main_process and Path.cwd() != (PROJECT / "quick").resolve():
         raise SystemExit(
             "A quick study writes into quick/: run it without --directory."
         )
-
-
-def of_project(path):
-    """A file of the project, as it is named from the folder in which the study runs."""
-    return os.path.relpath(PROJECT / path)
 
 
 if workflow.is_main_process and (message := lock.released(Path(".snakemake"))):
@@ -87,8 +100,15 @@ onstart:
     )
 
 
+# How many GPUs a job that trains asks for: one where the command says how many there are.
+if workflow.is_main_process:
+    given = workflow.global_resources.get("gpu")
+    GPU = min(1, given.value or 0) if given else 0
+else:
+    GPU = int(os.getenv("NNJAX_GPU", "0"))
+
 # Jobs inherit the environment of this process.
-os.environ.update(NNJAX_STUDY=STUDY.study)
+os.environ.update(NNJAX_STUDY=STUDY.study, NNJAX_GPU=str(GPU))
 ignored = environment.pin()
 if ignored and workflow.is_main_process:
     print(f"Not used by the study: {', '.join(ignored)}", file=sys.stderr)
@@ -134,6 +154,22 @@ def parts(folder, experiments):
         if len(shared) > 1:
             JOINED[f"{folder}/{name}"] = [f"{folder}/{part}" for part in shared]
     return found
+
+
+# What a job asks a cluster for. In the own machine's runs, nothing is limited by it.
+USED = requests.used(PROJECT / "reports/costs.json")
+
+
+def first_output(rulename, wildcards):
+    return str(workflow.get_rule(rulename).output[0].apply_wildcards(wildcards))
+
+
+def memory_mb(wildcards, attempt, rulename):
+    return requests.memory(USED, first_output(rulename, wildcards), attempt)
+
+
+def minutes(wildcards, attempt, rulename):
+    return requests.minutes(USED, first_output(rulename, wildcards), attempt)
 
 
 # What the wildcards of a rule name.

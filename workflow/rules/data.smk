@@ -18,6 +18,7 @@ rule fetch_isolet:
         origin="results/data/isolet.json",
     log:
         "logs/fetch_isolet.log",
+    localrule: True
     conda:
         ENV
     params:
@@ -34,6 +35,7 @@ rule fetch_mnist:
         origin="results/data/mnist.json",
     log:
         "logs/fetch_mnist.log",
+    localrule: True
     conda:
         ENV
     params:
@@ -50,6 +52,7 @@ rule fetch_text:
         origin="results/data/text.json",
     log:
         "logs/fetch_text.log",
+    localrule: True
     conda:
         ENV
     params:

@@ -22,6 +22,7 @@ rule collect_numbers:
         numbers="reports/numbers.json",
     log:
         "logs/collect_numbers.log",
+    localrule: True
     conda:
         ENV
     params:
@@ -43,6 +44,7 @@ rule write_ledger:
         table="reports/tables/ledger.csv",
     log:
         "logs/write_ledger.log",
+    localrule: True
     conda:
         ENV
     params:
@@ -75,6 +77,7 @@ rule plot_ledger:
         png="reports/figures/ledger.png",
     log:
         "logs/plot_ledger.log",
+    localrule: True
     conda:
         ENV
     params:

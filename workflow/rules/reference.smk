@@ -25,8 +25,9 @@ rule train:
         ENV
     threads: 1
     resources:
-        mem_mb=2000,
-        gpu=1,
+        mem_mb=memory_mb,
+        runtime=minutes,
+        gpu=GPU,
     params:
         experiment=lambda wildcards: SHARED[wildcards.name].model_dump(),
         code=code_digest("workflow/scripts/train.py"),

@@ -21,6 +21,7 @@ rule write_index:
         index="reports/index.html",
     log:
         "logs/write_index.log",
+    localrule: True
     conda:
         ENV
     params:
@@ -70,6 +71,7 @@ rule write_clocks:
         output="reports/clocks.html",
     log:
         "logs/write_clocks.log",
+    localrule: True
     conda:
         ENV
     params:
@@ -103,6 +105,7 @@ rule write_costs:
         output="reports/costs.json",
     log:
         "logs/write_costs.log",
+    localrule: True
     conda:
         ENV
     params:

@@ -3,7 +3,7 @@
 TABLE_FIGURES = ["comparison", "tuning", "epochs", "outcome", "rows", "importance"]
 
 if TABLE is None:
-    if workflow.is_main_process and "table" in parse_args(sys.argv[1:])[1].targets:
+    if "table" in TARGETS:
         raise SystemExit(
             "Name the table and the column to predict: "
             "snakemake --cores 8 table --config table=my.csv target=label"

@@ -17,7 +17,8 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory_mb,
+        runtime=minutes,
     params:
         **CHAPTER.params("grids", "folds"),
         code=CHAPTER.code("tune"),
@@ -41,7 +42,8 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory_mb,
+        runtime=minutes,
     params:
         code=CHAPTER.code("fit"),
         versions=PEER_VERSIONS,
@@ -65,6 +67,7 @@ rule:
         numbers=CHAPTER.numbers,
     log:
         f"logs/{CHAPTER.name}/summarise.log",
+    localrule: True
     conda:
         ENV
     params:

@@ -17,8 +17,9 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=2000,
-        gpu=1,
+        mem_mb=memory_mb,
+        runtime=minutes,
+        gpu=GPU,
     params:
         # The name that a figure shows changes no prediction.
         settings={
@@ -43,6 +44,7 @@ rule:
         numbers=CHAPTER.numbers,
     log:
         f"logs/{CHAPTER.name}/summarise.log",
+    localrule: True
     conda:
         ENV
     params:

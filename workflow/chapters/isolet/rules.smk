@@ -47,8 +47,9 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=2000,
-        gpu=1,
+        mem_mb=memory_mb,
+        runtime=minutes,
+        gpu=GPU,
     params:
         experiment=lambda wildcards, of=TRAINED: of[wildcards.name].model_dump(),
         code=code_digest("workflow/scripts/train.py"),
@@ -81,8 +82,9 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=2000,
-        gpu=1,
+        mem_mb=memory_mb,
+        runtime=minutes,
+        gpu=GPU,
     params:
         experiment=lambda wildcards, of=TUNED: of[wildcards.name].model_dump(
             exclude={"choose_at", "refit"}
@@ -107,6 +109,7 @@ rule:
     wildcard_constraints:
         name="|".join(CLEAN),
     priority: 2
+    localrule: True
     conda:
         ENV
     params:
@@ -139,8 +142,9 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=2000,
-        gpu=1,
+        mem_mb=memory_mb,
+        runtime=minutes,
+        gpu=GPU,
     params:
         experiment=lambda wildcards, of=REFITTED: of[wildcards.name].model_dump(
             exclude={"choose_at", "refit"}
@@ -169,6 +173,7 @@ rule:
         f"logs/{CHAPTER.name}/summarise/{{table}}.log",
     wildcard_constraints:
         table="|".join(TABLES),
+    localrule: True
     conda:
         ENV
     params:
@@ -189,6 +194,7 @@ rule:
         output="reports/tables/tuning.csv",
     log:
         f"logs/{CHAPTER.name}/summarise_tuning.log",
+    localrule: True
     conda:
         ENV
     params:
@@ -210,6 +216,7 @@ rule:
         output="reports/tables/optimizers.csv",
     log:
         f"logs/{CHAPTER.name}/summarise_optimizers.log",
+    localrule: True
     conda:
         ENV
     params:

@@ -15,7 +15,8 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory_mb,
+        runtime=minutes,
     params:
         **CHAPTER.params(),
         code=CHAPTER.code("train"),
@@ -37,6 +38,7 @@ rule:
         numbers=CHAPTER.numbers,
     log:
         f"logs/{CHAPTER.name}/summarise.log",
+    localrule: True
     conda:
         ENV
     params:

@@ -17,7 +17,8 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory_mb,
+        runtime=minutes,
     params:
         settings=CHAPTER.settings.model_dump(exclude={"intervals"}),
         code=CHAPTER.code("train"),
@@ -40,6 +41,7 @@ rule:
         clocks=CHAPTER.clocks,
     log:
         f"logs/{CHAPTER.name}/summarise.log",
+    localrule: True
     conda:
         ENV
     params:

@@ -18,8 +18,9 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=3000,
-        gpu=1,
+        mem_mb=memory_mb,
+        runtime=minutes,
+        gpu=GPU,
     params:
         **CHAPTER.params("rows", "digits_times", "convolutional"),
         training=CHAPTER.settings.training.convolutional.model_dump(),
@@ -45,8 +46,9 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=3000,
-        gpu=1,
+        mem_mb=memory_mb,
+        runtime=minutes,
+        gpu=GPU,
     params:
         **CHAPTER.params("rows", "digits_times", "perceptron", "peers"),
         training=CHAPTER.settings.training.model_dump(exclude={"convolutional"}),
@@ -71,7 +73,8 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory_mb,
+        runtime=minutes,
     params:
         **CHAPTER.params("rows", "perceptron", "convolutional", "training", "search"),
         code=CHAPTER.code("search"),
@@ -96,6 +99,7 @@ rule:
         numbers=CHAPTER.numbers,
     log:
         f"logs/{CHAPTER.name}/summarise.log",
+    localrule: True
     conda:
         ENV
     params:

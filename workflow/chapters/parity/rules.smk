@@ -19,7 +19,8 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory_mb,
+        runtime=minutes,
     params:
         **CHAPTER.params("parity"),
         program=STUDY.reference.programs()[0][1].model_dump(),
@@ -44,7 +45,8 @@ rule:
         ENV
     threads: ALL_CORES
     resources:
-        mem_mb=2000,
+        mem_mb=memory_mb,
+        runtime=minutes,
     params:
         **CHAPTER.params("timing"),
         threads=1,
@@ -73,6 +75,7 @@ rule:
         clocks=CHAPTER.clocks,
     log:
         f"logs/{CHAPTER.name}/summarise.log",
+    localrule: True
     conda:
         ENV
     params:

@@ -24,8 +24,9 @@ rule:
         ENV
     threads: ALL_CORES
     resources:
-        mem_mb=3000,
-        gpu=1,
+        mem_mb=memory_mb,
+        runtime=minutes,
+        gpu=GPU,
     params:
         settings=CHAPTER.params(),
         threads=CHAPTER.settings.threads,
@@ -52,6 +53,7 @@ rule:
         clocks=CHAPTER.clocks,
     log:
         f"logs/{CHAPTER.name}/summarise.log",
+    localrule: True
     conda:
         ENV
     params:

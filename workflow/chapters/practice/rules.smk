@@ -18,8 +18,9 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=3000,
-        gpu=1,
+        mem_mb=memory_mb,
+        runtime=minutes,
+        gpu=GPU,
     params:
         **CHAPTER.params("seeds", "order_seed", "held_out_seed", "base", "arms"),
         code=CHAPTER.code("train"),
@@ -40,6 +41,7 @@ rule:
         numbers=CHAPTER.numbers,
     log:
         f"logs/{CHAPTER.name}/summarise.log",
+    localrule: True
     conda:
         ENV
     params:

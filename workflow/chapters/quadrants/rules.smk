@@ -15,7 +15,8 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory_mb,
+        runtime=minutes,
     params:
         # What the source prints is for the summary: it trains nothing.
         **CHAPTER.params("seeds", "slope", "zero_target", "quadrants", "gradient_check"),
@@ -38,6 +39,7 @@ rule:
         numbers=CHAPTER.numbers,
     log:
         f"logs/{CHAPTER.name}/summarise.log",
+    localrule: True
     conda:
         ENV
     params:

@@ -26,7 +26,8 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory_mb,
+        runtime=minutes,
     params:
         **CHAPTER.params("search"),
         code=CHAPTER.code("search"),
@@ -51,7 +52,8 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory_mb,
+        runtime=minutes,
     params:
         **CHAPTER.params("network", "search"),
         recipe=RECIPE,
@@ -89,8 +91,9 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=2000,
-        gpu=1,
+        mem_mb=memory_mb,
+        runtime=minutes,
+        gpu=GPU,
     params:
         **CHAPTER.params("members", "network"),
         code=CHAPTER.code("train"),
@@ -111,6 +114,7 @@ rule:
         numbers=CHAPTER.numbers,
     log:
         f"logs/{CHAPTER.name}/summarise.log",
+    localrule: True
     conda:
         ENV
     # The ablation is read from the repository, not made: only `snakemake record` makes it.

@@ -17,7 +17,8 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory_mb,
+        runtime=minutes,
     params:
         code=CHAPTER.code("correlate"),
         versions=VERSIONS,
@@ -40,7 +41,8 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory_mb,
+        runtime=minutes,
     params:
         **CHAPTER.params("folds", "tuned"),
         momentum=MOMENTUM,
@@ -66,6 +68,7 @@ rule:
         numbers=CHAPTER.numbers,
     log:
         f"logs/{CHAPTER.name}/summarise.log",
+    localrule: True
     conda:
         ENV
     params:

@@ -14,8 +14,9 @@ rule:
         ENV
     threads: 1
     resources:
-        mem_mb=2000,
-        gpu=1,
+        mem_mb=memory_mb,
+        runtime=minutes,
+        gpu=GPU,
     params:
         **CHAPTER.params("activations", "init", "arms", "epochs", "seeds"),
         code=CHAPTER.code("train"),
@@ -34,6 +35,7 @@ rule:
         numbers=CHAPTER.numbers,
     log:
         f"logs/{CHAPTER.name}/summarise.log",
+    localrule: True
     conda:
         ENV
     params:
