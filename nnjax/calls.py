@@ -1,4 +1,4 @@
-"""Layers, losses and initialisers that know the call that made them.
+"""Layers, losses and initialisers that record the call that made them.
 
 Python compares closures by identity, so two layers made by `dense(44)` would differ. `@recorded` on
 a function that makes layers attaches the call to what it returns; equality, hash and `repr` then

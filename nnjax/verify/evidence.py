@@ -13,8 +13,8 @@ from nnjax.verify.programs import Programs
 NOT_ANALYTIC = "contradicts the other oracles: not analytic, or step lost in complex arithmetic"
 
 TOO_SMALL = 1e-30
-"""Below it the inputs are subnormal in float32, and a function may vary at their scale, which no
-step sees."""
+"""Below it the inputs are subnormal in float32, and a function may vary on a scale that is smaller
+than any step."""
 
 
 SHORTER = 1e-7
@@ -166,7 +166,7 @@ def _look_where_they_differ(
     rule: Any, by_jax: Any, chosen: np.ndarray, terms: int
 ) -> tuple[np.ndarray, Any]:
     """The coordinates in which to take steps, and where the rule and automatic differentiation
-    differ without a step: there nobody knows whether it is a kink, and the others stand for it."""
+    differ without a step: there a kink is neither found nor excluded, and the others decide."""
 
     def apart(a: Any, b: Any) -> Any:
         with np.errstate(invalid="ignore"):

@@ -1,4 +1,4 @@
-"""Verify the derivative of any JAX function, with a rule of its own or without."""
+"""Verify the derivative of any JAX function, with or without a custom rule."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -174,7 +174,7 @@ def _one_of_each(
             fixed = has_sizes_of_its_own(jax.make_jaxpr(problem.terms)(inputs).jaxpr)
         if not (fixed and [row.oracle for row in rows if row.verdict == "wrong"] == ["form"]):
             return rows
-        reason = "not tried: the function holds arrays of its own, for which these are too small"
+        reason = "not tried: the function contains arrays, for which these inputs are too small"
         return [Row(block, where, "form", math.nan, math.nan, "cannot judge", reason)]
     except Exception as error:  # whatever the function says of shapes it was not made for
         reason = f"not tried: {(str(error).strip().splitlines() or [type(error).__name__])[0]}"

@@ -86,7 +86,7 @@ class Table:
         ):
             by_oracle = {row.oracle: row for row in point}
             errors = [_number(by_oracle[o].error64) if o in by_oracle else "-" for o in COLUMNS]
-            # The first oracle that knows has the most digits; a wrong one comes before all.
+            # The first oracle that gives an error has the most digits; a wrong one precedes all.
             known = [row for row in by_oracle.values() if row.error32 >= 0]
             low = min(known, key=lambda row: row.verdict != "wrong").error32 if known else None
             verdict = max((row.verdict for row in by_oracle.values()), key=LAST.index)

@@ -50,7 +50,7 @@ def texts(count: int) -> trainings.Data:
 
 
 def torch_convolutional() -> Any:
-    """The convolutional network; PyTorch wants channels first."""
+    """The convolutional network; PyTorch takes channels first."""
     layers = import_module("torch").nn
     return layers.Sequential(
         layers.Unflatten(1, (1, 28)),

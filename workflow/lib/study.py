@@ -29,7 +29,7 @@ class Data(Strict):
     cache: Name = Field(description="folder that keeps a download")
     standin: bool = Field(description="false: an error instead of stand-in data")
     standin_seed: Seed
-    urls: Urls = Field(description="public addresses, the first that answers counts")
+    urls: Urls = Field(description="public addresses, tried in order")
 
 
 class Ledger(Strict):

@@ -67,7 +67,7 @@ TOLD = "told:"
 """Begins the id of a place with hover text, within matplotlib."""
 
 QUICK = "QUICK SETTINGS: few seeds and epochs, not a result"
-"""On every figure of a quick study, which its jobs know by the variable NNJAX_STUDY."""
+"""On every figure of a quick study, recognised by the variable NNJAX_STUDY."""
 
 
 @dataclass(frozen=True)

@@ -219,7 +219,7 @@ def neighbours(name):
     return names[place - 1], names[place + 1]
 
 
-# Who makes a file: pages say it of every number.
+# What makes a file: pages show it for every number.
 def made_by(file):
     maker = next(each for each in workflow.rules if each.is_producer(file))
     return {

@@ -110,5 +110,5 @@ def asked(config: dict[str, Any]) -> Table | None:
     base = read(Path(__file__).parent / "settings.yaml")
     if config["study"] == "quick":
         base |= read(Path(__file__).parent / "quick.yaml")
-    # Not section by section: who names optimizers wants no others.
+    # Not section by section: optimizers that are named replace the others.
     return checked(Table, base | section | over, "table")

@@ -1,6 +1,6 @@
 """Cases of `jax.numpy.linalg`.
 
-Matrices are random. Where a function wants a symmetric or positive definite one, the label says
+Matrices are random. Where a function needs a symmetric or positive definite one, the label says
 what is made of the argument a before; aᵀ is its transpose, I the identity.
 """
 

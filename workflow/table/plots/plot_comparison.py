@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from workflow.lib import job, style
 
 CONSTANT = ("majority", "mean")
-"""Models that always say the same."""
+"""Models that always predict the same."""
 LOOKS = {"network": (style.ORANGE, "s"), "baseline": (style.BLUE, "o")}
 
 
