@@ -289,6 +289,7 @@ def test_a_stand_in_is_marked_on_the_front_page_and_in_the_numbers(
         claims=reports / "claims.json",
         tables={name: study / chapter.numbers for name, chapter in rooms.items()},
         ledger_figure=reports / "figures/ledger.svg",
+        ledger_table=reports / "tables/ledger.csv",
         thumbnails=[],
         index=text,
     )

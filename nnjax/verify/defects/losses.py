@@ -119,7 +119,7 @@ def _probability_slope(p: jax.Array, t: jax.Array) -> jax.Array:
     return jnp.where(t == 0, jnp.zeros_like(p), -t / p) / p.size
 
 
-_CODED = coded_cross_entropy([[0, 0, 0], [0, 1, 1], [1, 0, 1]])
+_CODED = coded_cross_entropy(np.array([[0, 0, 0], [0, 1, 1], [1, 0, 1]]))
 
 DEFECTS = [
     Defect(

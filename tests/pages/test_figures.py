@@ -1,0 +1,40 @@
+"""The committed figures: each tells its numbers to a pointer, a finger and the keyboard."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.pages.links import read
+
+REPORTS = Path(__file__).parents[2] / "reports"
+FIGURES = sorted(REPORTS.rglob("*.svg"))
+SILENT = {"sketch_isolet", "sketch_neuron", "sketch_xor"}
+"""Sketches of networks: they show how something is built, and no number."""
+
+
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda path: path.stem)
+def test_a_committed_figure_tells_its_numbers(figure: Path) -> None:
+    places = re.findall(
+        r'<rect class="told" [^>]*><title>([^<]*)</title>', figure.read_text(encoding="utf-8")
+    )
+    if figure.stem in SILENT:
+        assert places == []
+        return
+    assert len(places) > 1
+    for told in places:
+        assert re.search(r"\d", told), told
+        assert "nan" not in told, told
+
+
+def test_every_figure_of_the_benchmark_and_of_the_front_page_has_its_files() -> None:
+    for page, names in (
+        ("index.html", ["ledger"]),
+        ("benchmark.html", ["benchmark_single", "benchmark_ratios", "benchmark_growth"]),
+    ):
+        links = read(REPORTS / page).links
+        for name in names:
+            files = {f"figures/{name}.svg", f"figures/{name}.png", f"tables/{name}.csv"}
+            assert files <= set(links)
+            text = (REPORTS / page).read_text(encoding="utf-8")
+            assert text.count("<summary>Table</summary>") == len(names)
