@@ -39,7 +39,7 @@ def main(curve: Path, about: Path, svg: Path, png: Path) -> None:
         axes.set_xscale("log")
         unit = "" if regression else " %"
         told = {
-            row["rows"]: f"{row['rows']} training rows: mean "
+            row["rows"]: f"{row['rows']:.0f} training rows: mean "
             + style.interval((scale * row[end] for end in ("value", "least", "most")), unit)
             + f" (least, most), n = {row['n']} draws"
             for row in rows.iter_rows(named=True)
