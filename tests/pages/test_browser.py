@@ -177,14 +177,15 @@ def test_a_figure_tells_its_numbers(
     first = places.first
     first.scroll_into_view_if_needed()
     assert telling.inner_text() == ""
-    first.hover()
+    # Near its corner: at its middle there may be a place within it.
+    first.hover(position={"x": 3, "y": 3})
     told = telling.inner_text()
     for word in words:
         assert word in told
     page.mouse.move(0, 0)
     assert telling.inner_text() == ""
     # By a finger, which has no hover.
-    first.click()
+    first.click(position={"x": 3, "y": 3})
     assert telling.inner_text() == told
     # By the keyboard: one stop for the figure, then the arrows.
     assert places.evaluate_all("(all) => all.filter((each) => each.tabIndex === 0).length") == 1

@@ -187,9 +187,15 @@ def tell_along(
         axes: with the limits already set.
         axis: of the places.
         texts: the hover text of each place, which covers all that is nearer to it than to the next.
+
+    Raises:
+        ValueError: if a place is beyond the limits: it would answer where nothing is drawn.
     """
     told = sorted(texts.items())
     along, other = (axes.get_xlim(), axes.get_ylim())[:: 1 if axis == "x" else -1]
+    for place, text in told:
+        if not min(along) <= place <= max(along):
+            raise ValueError(f"{axis} = {place} is beyond the axis, {along}: {text}")
     middles = [(a + b) / 2 for a, b in pairwise(place for place, _ in told)]
     ends = [min(along), *middles, max(along)]
     low, high = min(other), max(other)
