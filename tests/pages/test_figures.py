@@ -1,11 +1,13 @@
-"""The committed figures: each tells its numbers to a pointer, a finger and the keyboard."""
+"""Figures: each committed one tells its numbers to a pointer, a finger and the keyboard."""
 
 import re
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from tests.pages.links import read
+from workflow.lib import style
 
 REPORTS = Path(__file__).parents[2] / "reports"
 FIGURES = sorted(REPORTS.rglob("*.svg"))
@@ -39,3 +41,12 @@ def test_every_figure_of_the_benchmark_and_of_the_front_page_has_its_files() -> 
             assert files <= set(links)
             text = (REPORTS / page).read_text(encoding="utf-8")
             assert text.count("<summary>Table</summary>") == len(names)
+
+
+def test_a_number_beyond_the_axis_is_an_error() -> None:
+    """It would answer where nothing is drawn: runs 61 to 120 along an axis of 60 cells did."""
+    axes = Figure().subplots()
+    axes.set_xlim(0.5, 60.5)
+    style.tell_along(axes, "x", {1: "run 1", 60: "run 60"})
+    with pytest.raises(ValueError, match=r"^x = 61 is beyond the axis, 0\.5 to 60\.5: run 61$"):
+        style.tell_along(axes, "x", {60: "run 60", 61: "run 61"})

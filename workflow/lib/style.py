@@ -195,7 +195,8 @@ def tell_along(
     along, other = (axes.get_xlim(), axes.get_ylim())[:: 1 if axis == "x" else -1]
     for place, text in told:
         if not min(along) <= place <= max(along):
-            raise ValueError(f"{axis} = {place} is beyond the axis, {along}: {text}")
+            ends = f"{min(along):g} to {max(along):g}"
+            raise ValueError(f"{axis} = {place} is beyond the axis, {ends}: {text}")
     middles = [(a + b) / 2 for a, b in pairwise(place for place, _ in told)]
     ends = [min(along), *middles, max(along)]
     low, high = min(other), max(other)
