@@ -116,10 +116,11 @@ def _tell(axes: Axes, part: pl.DataFrame, accuracy: str, measured: tuple[str, st
     for (x, y), here in part.sort("x", "y").group_by("x", "y", maintain_order=True):
         kinds = here["name"].value_counts().sort("name").iter_rows()
         names = ", ".join(f"{count} {name}" for name, count in kinds)
-        wrong = here.filter(pl.col("share") > 0.5).height
+        left_out = here.filter(pl.col("share").is_finite())
+        wrong = left_out.filter(pl.col("share") > 0.5).height
         text = (
             f"{measured[0]} {x}, {measured[1]} {y}: {names}; misclassified when left out: {wrong} "
-            f"of {here.height}"
+            f"of {left_out.height}"
         )
         style.tell(axes, (float(str(x)) - 0.05, float(str(y)) - 0.05), (0.1, 0.1), text)
 
