@@ -43,7 +43,7 @@ FILES = ("numbers.json", "claims.json", "clocks.json")
 CLOCKS = ("s", "ratio of times")  # units of what a clock decides
 COSTS, BENCHMARK = "costs.json", "benchmark"  # what the run cost, and measured speed: all clocks
 NUMBER = ("value", "effect", "lo", "hi", "p")
-TEXTS = ("what", "claim", "protocol", "source", "figure", "command")
+TEXTS = ("what", "claim", "short", "protocol", "source", "figure", "command")
 MACHINE = ("code", "device", "environment", "versions")
 
 

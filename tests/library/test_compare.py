@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nnjax.compare import compare, main, read
+from nnjax.compare import TEXTS, compare, main, read
 
 ROOT = Path(__file__).parents[2]
 
@@ -207,11 +207,21 @@ def test_claims() -> None:
         new = edited(old, **{f"K17/{field}": "inconclusive"})
         assert reasons(new, old) == [("K17", field.replace("/", "."), None)]
     assert reasons(edited(old, **{"K17/claim": "It is fast."}), old)[0][2] == "text"
+    # A sentence that only one of the two has is wording too.
+    shorter = edited(old, **{"K17/short": "Fast"})
+    assert reasons(shorter, old) == reasons(old, shorter) == [("K17", "short", "text")]
     assert reasons(edited(old, **{"K17/checks": []}), old) == [("K17", "checks", None)]
     clean = edited(old, **{"K17/clean": PROTOCOL})
     assert reasons(clean, old) == [("K17", "clean", None)]
     slower = edited(old, **{"K17/effect": 0.6, "K17/published/effect": 0.6})
     assert [d[2] for d in reasons(slower, old)] == ["clock", "clock"]
+
+
+def test_every_sentence_of_the_ledger_is_wording() -> None:
+    """So that a field of words that is added to claims does not need an explanation."""
+    claims = read(ROOT / "reports/claims.json").values()
+    words = {field for claim in claims for field, held in claim.items() if isinstance(held, str)}
+    assert words - {"id", "unit", "data", "study", "verdict", "clocks"} <= set(TEXTS)
 
 
 def test_what_would_decide_follows_from_the_number() -> None:

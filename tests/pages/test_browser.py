@@ -99,6 +99,28 @@ def test_figures_are_on_white_in_the_dark(opened: Open) -> None:
     assert page.locator("body").evaluate(ground) != "rgb(255, 255, 255)"
 
 
+def test_what_goes_on_fades_until_its_end_is_seen(opened: Open) -> None:
+    page = opened(ISOLET, width=390)
+    box = page.locator("#fig5 > .scroll")
+    assert box.evaluate("(each) => each.classList.contains('more')")
+    assert box.evaluate("(each) => getComputedStyle(each).maskImage") != "none"
+    box.evaluate("(each) => { each.scrollLeft = each.scrollWidth; }")
+    page.wait_for_function("!document.querySelector('#fig5 > .scroll').matches('.more')")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.wait_for_function("!document.querySelector('figure > .more')")
+    # A table that was closed.
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.locator("#fig5 summary").click()
+    page.wait_for_function("document.querySelector('#fig5 details .scroll').matches('.more')")
+
+
+def test_small_figures_are_whole(opened: Open) -> None:
+    images = opened(INDEX).locator(".thumbnails img")
+    assert images.count() > 0
+    fit = "(all) => all.map((each) => getComputedStyle(each).objectFit)"
+    assert set(images.evaluate_all(fit)) == {"contain"}
+
+
 def test_nothing_moves(opened: Open) -> None:
     """A reader who asks for less motion (prefers-reduced-motion) finds none: there is none."""
     page = opened(INDEX, reduced_motion="no-preference")
@@ -133,6 +155,18 @@ def test_a_page_prints(path: Path, opened: Open) -> None:
         ("fig5", ISOLET, ("learning rate 1e-05", "hidden units", "n = 10 seeds", "0 diverged")),
         ("fig8", ISOLET, ("SGD: median", "quartiles", "n = 30 seeds", "diverged")),
         ("record", REPORTS / "chapters/record.html", ("points [", "n = ")),
+        ("iris", IRIS, ("logistic regression: leave-one-out accuracy", "% [", "n = 150 flowers")),
+        (
+            "mnist_errors",
+            REPORTS / "chapters/mnist.html",
+            ("true digit", "predicted", "of 5 seeds"),
+        ),
+        ("parity", REPORTS / "chapters/parity.html", ("epoch 1: jax.grad", "e-17", "n = 1 seed")),
+        (
+            "benchmark_single",
+            REPORTS / "benchmark.html",
+            ("batch size 2", "NumPy", "(least, most)"),
+        ),
     ],
 )
 def test_a_figure_tells_its_numbers(
@@ -143,14 +177,15 @@ def test_a_figure_tells_its_numbers(
     first = places.first
     first.scroll_into_view_if_needed()
     assert telling.inner_text() == ""
-    first.hover()
+    # Near its corner: at its middle there may be a place within it.
+    first.hover(position={"x": 3, "y": 3})
     told = telling.inner_text()
     for word in words:
         assert word in told
     page.mouse.move(0, 0)
     assert telling.inner_text() == ""
     # By a finger, which has no hover.
-    first.click()
+    first.click(position={"x": 3, "y": 3})
     assert telling.inner_text() == told
     # By the keyboard: one stop for the figure, then the arrows.
     assert places.evaluate_all("(all) => all.filter((each) => each.tabIndex === 0).length") == 1

@@ -270,8 +270,7 @@ def test_a_stand_in_is_marked_on_the_front_page_and_in_the_numbers(
     study: Path, numbers: dict[str, Any], tmp_path: Path, rooms: Rooms
 ) -> None:
     data, reports = study / "results/data", study / "reports"
-    origin = json.loads((data / "isolet.json").read_text(encoding="utf-8"))
-    origin |= {"data": "stand-in", "source": "generated from seed 0"}
+    origin = json.loads((data / "isolet.json").read_bytes()) | {"data": "stand-in", "source": "0"}
     (tmp_path / "isolet.json").write_text(json.dumps(origin), encoding="utf-8")
     written, text = tmp_path / "numbers.json", tmp_path / "index.html"
     tables = [study / chapter.numbers for chapter in rooms.values()]
@@ -289,6 +288,7 @@ def test_a_stand_in_is_marked_on_the_front_page_and_in_the_numbers(
         claims=reports / "claims.json",
         tables={name: study / chapter.numbers for name, chapter in rooms.items()},
         ledger_figure=reports / "figures/ledger.svg",
+        ledger_table=reports / "tables/ledger.csv",
         thumbnails=[],
         index=text,
     )

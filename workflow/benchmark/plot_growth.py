@@ -11,6 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from workflow.lib import job, style
 
+ENDS = ("seconds", "least", "most")
 QUANTITIES = {"seconds": "seconds", "memory": "MB"}
 
 
@@ -38,8 +39,10 @@ def draw(figure: Figure, grown: dict[str, list[dict[str, Any]]]) -> None:
     """All panels, the rows with a common scale."""
     sizes = list(dict.fromkeys(point["size"] for point in grown["points"]))
     panels = figure.subplots(len(QUANTITIES), len(sizes), sharey="row", squeeze=False)
-    for across, size in zip(panels.T, sizes, strict=True):
-        points = [point for point in grown["points"] if point["size"] == size]
+    points_of = {
+        size: [point for point in grown["points"] if point["size"] == size] for size in sizes
+    }
+    for across, (size, points) in zip(panels.T, points_of.items(), strict=True):
         for axes, quantity in zip(across, QUANTITIES, strict=True):
             fit = [
                 each
@@ -48,6 +51,9 @@ def draw(figure: Figure, grown: dict[str, list[dict[str, Any]]]) -> None:
             ]
             _panel(axes, points, quantity, fit)
         across[-1].set_xlabel(size)
+    for across, (size, points) in zip(panels.T, points_of.items(), strict=True):
+        for axes, quantity in zip(across, QUANTITIES, strict=True):
+            _tell(axes, points, quantity, size)
     for axes, unit in zip(panels[:, 0], QUANTITIES.values(), strict=True):
         axes.set_ylabel(unit)
 
@@ -73,6 +79,17 @@ def _panel(
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     axes.tick_params(axis="x", labelsize=7, rotation=45)
+
+
+def _tell(axes: Axes, points: list[dict[str, Any]], quantity: str, size: str) -> None:
+    """Each point answers, over the height that it shares with the other panels of its row."""
+    told: dict[float, str] = {}
+    for point in points:
+        number = f"{point['memory']:.3g} MB"
+        if quantity == "seconds":
+            number = style.interval((point[end] for end in ENDS), " s", ".3g") + " (least, most)"
+        told[point["value"]] = f"{size} {point['value']}: {number}, n = {point['n']} sweeps"
+    style.tell_along(axes, "x", told)
 
 
 job.run(main, globals().get("snakemake"))

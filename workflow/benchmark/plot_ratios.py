@@ -21,7 +21,7 @@ def main(rows: Path, svg: Path, png: Path) -> None:
         png: raster file to write.
     """
     content = json.loads(rows.read_text(encoding="utf-8"))
-    found = [row for row in content["rows"] if not row["name"].startswith(("single.", "study."))]
+    found = drawn(content["rows"])
     footer = (
         "Median ratio, more than 1 if this library is faster than the peer; share_of_sgemm: rate "
         "relative to a plain matrix product. Bars: least to most. Grey tick: the limit. "
@@ -29,6 +29,11 @@ def main(rows: Path, svg: Path, png: Path) -> None:
     )
     page = style.Page(10.5, 1.4 + 0.24 * len(found), TITLE, footer)
     style.render(page, lambda figure: draw(figure.subplots(), found), svg, png)
+
+
+def drawn(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of the figure: neither single trainings, which have their own, nor the study."""
+    return [row for row in rows if not row["name"].startswith(("single.", "study."))]
 
 
 def draw(axes: Axes, rows: list[dict[str, Any]]) -> None:
@@ -44,6 +49,14 @@ def draw(axes: Axes, rows: list[dict[str, Any]]) -> None:
     axes.set_ylim(-0.7, len(rows) - 0.3)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}"))
     axes.set_xlabel("ratio (blue: reaches its limit, orange: does not)")
+    told: dict[int, str] = {}
+    for place, row in enumerate(reversed(rows)):
+        ratio = style.interval((row[name] for name in ("ratio", "least", "most")), "")
+        told[place] = (
+            f"{row['name']}: ratio {ratio} (least, most), limit {row['limit']:g}, n = {row['n']} "
+            f"runs; ours {row['ours']:.4g}, peer {row['peer']:.4g} {row['unit']}"
+        )
+    style.tell_along(axes, "y", told)
 
 
 job.run(main, globals().get("snakemake"))

@@ -19,6 +19,7 @@ PEERS = {
     "torch_eager": ("PyTorch", style.ORANGE, "^"),
     "torch_compiled": ("PyTorch, compiled", style.ORANGE, "P"),
 }
+ENDS = ("ratio", "least", "most")
 ROW = re.compile(r"single\.617-(?P<units>\d+)-26\.batch(?P<batch>\d+)\.over_(?P<peer>\w+)")
 
 
@@ -50,6 +51,7 @@ def draw(figure: Figure, found: list[tuple[re.Match[str], dict[str, Any]]]) -> N
         part = [(match, row) for match, row in found if int(match["units"]) == units]
         _panel(axes, part)
         axes.set_title(f"{units} hidden units", loc="left", fontsize=9)
+        _tell(axes, part, units)
     panels[0].set_ylabel("times faster than the peer")
     panels[0].legend(fontsize=8, frameon=False)
 
@@ -72,6 +74,24 @@ def _panel(axes: Axes, found: list[tuple[re.Match[str], dict[str, Any]]]) -> Non
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}"))
     axes.set_xlabel("batch size")
+
+
+def _tell(axes: Axes, found: list[tuple[re.Match[str], dict[str, Any]]], units: int) -> None:
+    """Each batch size answers with the ratios to all peers."""
+    told: dict[float, str] = {}
+    for size in sorted({int(match["batch"]) for match, _ in found}):
+        here = {match["peer"]: row for match, row in found if int(match["batch"]) == size}
+        ratios = "; ".join(
+            f"{name} {style.interval((here[peer][end] for end in ENDS), '')}"
+            for peer, (name, _, _) in PEERS.items()
+            if peer in here
+        )
+        n = next(iter(here.values()))["n"]
+        told[size] = (
+            f"{units} hidden units, batch size {size}: times faster than {ratios} (least, most), "
+            f"n = {n} runs"
+        )
+    style.tell_along(axes, "x", told)
 
 
 job.run(main, globals().get("snakemake"))

@@ -47,13 +47,30 @@ rule plot_benchmark:
         "plot_{wildcards.figure}.py"
 
 
+rule tabulate_benchmark:
+    input:
+        rows="reports/benchmark.json",
+    output:
+        **{figure: f"reports/tables/benchmark_{figure}.csv" for figure in BENCHMARK},
+    log:
+        "logs/benchmark/write_tables.log",
+    conda:
+        ENV
+    params:
+        code=code_digest("workflow/benchmark/write_tables.py"),
+    script:
+        "write_tables.py"
+
+
 rule write_benchmark:
     input:
         rows="reports/benchmark.json",
         figures=expand("reports/figures/benchmark_{figure}.svg", figure=BENCHMARK),
+        tables=list(rules.tabulate_benchmark.output),
         template=of_project("workflow/benchmark/benchmark.html"),
         shared=[
             of_project("workflow/report/base.html"),
+            of_project("workflow/report/figure.html"),
             of_project("workflow/report/page.css"),
             of_project("workflow/report/page.js"),
         ],

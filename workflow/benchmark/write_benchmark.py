@@ -6,17 +6,21 @@ from pathlib import Path
 from workflow.lib import job, page
 
 
-def main(rows: Path, figures: list[Path], template: Path, study: str, output: Path) -> None:
+def main(
+    rows: Path, figures: list[Path], tables: list[Path], template: Path, study: str, output: Path
+) -> None:
     """Write the page.
 
     Args:
         rows: JSON of the benchmark.
         figures: SVG files.
+        tables: CSV files, named as the figures are.
         template: the page.
         study: "full" or "quick".
         output: HTML to write.
     """
     paths = {path.stem: path for path in figures}
+    of_figures = {path.stem: path for path in tables}
     content = json.loads(rows.read_text(encoding="utf-8"))
     text = (
         page.environment(template.parent)
@@ -24,6 +28,7 @@ def main(rows: Path, figures: list[Path], template: Path, study: str, output: Pa
         .render(
             **content,
             drawn=lambda name, alt: page.figure(paths[name], alt),
+            table=lambda name: page.table(of_figures[name]),
             stand_in="",
             study=study,
         )

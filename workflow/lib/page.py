@@ -140,7 +140,9 @@ def figure(svg: Path, alt: str) -> Markup:
     text = text.replace('id="DejaVuSans-', 'id="g-')
     text = re.sub(r' id="[^"]*_\d+"', "", text)
     text = re.sub(r'( id="|href="#|url\(#)(?!g-)', rf"\1{svg.stem}-", text)
-    text = re.sub(r' (width|height)="[\d.]+pt"', "", text, count=2)
+    # The style sheet makes it as wide as the page, but not so narrow that letters become too small.
+    text = re.sub(r'(<svg[^>]*) width="([\d.]+)pt"', r'\1 style="--points: \2"', text, count=1)
+    text = re.sub(r'(<svg[^>]*) height="[\d.]+pt"', r"\1", text, count=1)
     role = "group" if 'class="told"' in text else "img"
     return Markup(text.replace("<svg", f'<svg role="{role}" aria-label="{escape(alt)}"', 1))
 

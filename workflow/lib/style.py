@@ -187,9 +187,12 @@ def tell_along(
         axes: with the limits already set.
         axis: of the places.
         texts: the hover text of each place, which covers all that is nearer to it than to the next.
+            Places beyond the limits, where nothing is drawn, have none.
     """
-    told = sorted(texts.items())
     along, other = (axes.get_xlim(), axes.get_ylim())[:: 1 if axis == "x" else -1]
+    told = sorted(each for each in texts.items() if min(along) <= each[0] <= max(along))
+    if not told:
+        return
     middles = [(a + b) / 2 for a, b in pairwise(place for place, _ in told)]
     ends = [min(along), *middles, max(along)]
     low, high = min(other), max(other)

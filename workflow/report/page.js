@@ -66,9 +66,18 @@ for (const figure of document.querySelectorAll("figure svg")) {
 }
 addEventListener("scroll", () => tell(null), { passive: true });
 
-// What scrolls within itself is reached by the keyboard.
+// What scrolls within itself is reached by the keyboard, and fades where it goes on.
+function edge(box) {
+  const hidden = box.scrollWidth - box.clientWidth;
+  if (hidden > 0) box.tabIndex = 0;
+  box.classList.toggle("more", hidden - box.scrollLeft > 1);
+}
+// Also when it is shown: many are closed at first.
+const sizes = new ResizeObserver((changed) => changed.forEach((each) => edge(each.target)));
 for (const box of document.querySelectorAll(".scroll, pre")) {
-  if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  edge(box);
+  sizes.observe(box);
+  box.addEventListener("scroll", () => edge(box), { passive: true });
 }
 
 // The ledger of the front page: shown by verdict, source and words, sorted by effect; the choice is in

@@ -8,6 +8,7 @@ rule write_index:
         numbers=rules.collect_numbers.output.numbers,
         claims=rules.write_ledger.output.claims,
         ledger_figure=rules.plot_ledger.output.svg,
+        ledger_table=rules.write_ledger.output.table,
         thumbnails=[
             f"reports/figures/{figure}.png"
             for chapter in CHAPTERS.values()
@@ -15,7 +16,14 @@ rule write_index:
         ],
         templates=expand(
             of_project("workflow/report/{name}"),
-            name=["base.html", "index.html", "ledger.html", "page.css", "page.js"],
+            name=[
+                "base.html",
+                "figure.html",
+                "index.html",
+                "ledger.html",
+                "page.css",
+                "page.js",
+            ],
         ),
     output:
         index="reports/index.html",

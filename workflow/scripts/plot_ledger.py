@@ -156,8 +156,8 @@ def _scale(axes: Axes, smallest: float) -> None:
     axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
     axes.set_xlabel("size of the effect (percentage points)")
     for at, words, side in (
-        (-smallest, "\N{LEFTWARDS ARROW} against the claim", "right"),
-        (smallest, "as the source says \N{RIGHTWARDS ARROW}", "left"),
+        (-smallest, "\N{LEFTWARDS ARROW} contradicts the source", "right"),
+        (smallest, "agrees with the source \N{RIGHTWARDS ARROW}", "left"),
     ):
         axes.annotate(
             words,

@@ -30,6 +30,7 @@ def main(
     numbers: Path,
     claims: Path,
     ledger_figure: Path,
+    ledger_table: Path,
     thumbnails: list[Path],
     index: Path,
 ) -> None:
@@ -46,6 +47,7 @@ def main(
         numbers: numbers.json.
         claims: claims.json.
         ledger_figure: the figure of the ledger (SVG).
+        ledger_table: its numbers (CSV).
         thumbnails: figures that are shown small (PNG).
         index: HTML to write.
     """
@@ -79,6 +81,7 @@ def main(
             sources=list(dict.fromkeys(claim["source"].split(",")[0] for claim in judged)),
             ledger=judged,
             ledger_drawing=page.figure(ledger_figure, ALT),
+            ledger_table=page.table(ledger_table),
             figure_link=lambda claim: link(Path(claim["figure"]).stem),
             front=[
                 {

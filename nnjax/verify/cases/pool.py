@@ -18,7 +18,7 @@ def tied(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     return rng.integers(-2, 0, size=shape).astype(float)
 
 
-_TIES = {
+TIES = {
     "central differences": "at a tie the function has no derivative",
     "complex step": "at a tie the function has no derivative",
 }
@@ -46,7 +46,7 @@ _MAX = [
     LayerCase("max_pool", "sequence, causal", max_pool(3, 1, (2, 0)), (6, 2), 2, negative),
     LayerCase("max_pool", "volume", max_pool((2, 1, 2), 1), (3, 2, 3, 2), batch=1),
     LayerCase("max_pool", "one pixel same", max_pool(2, padding="SAME"), (1, 1, 3), batch=1),
-    LayerCase("max_pool", "ties", max_pool(3, 1, "SAME"), (4, 5, 2), 2, tied, unsuited=_TIES),
+    LayerCase("max_pool", "ties", max_pool(3, 1, "SAME"), (4, 5, 2), 2, tied, unsuited=TIES),
     LayerCase(
         "max_pool",
         "ties, dilation 2",
@@ -54,12 +54,12 @@ _MAX = [
         (4, 5, 2),
         2,
         tied,
-        unsuited=_TIES,
+        unsuited=TIES,
     ),
     LayerCase("global_max_pool", "image", global_max_pool(), (3, 4, 2), batch=3),
     LayerCase("global_max_pool", "sequence", global_max_pool(), (5, 2), batch=2),
     LayerCase("global_max_pool", "one pixel", global_max_pool(), (1, 1, 3), batch=1),
-    LayerCase("global_max_pool", "ties", global_max_pool(), (3, 4, 2), 2, tied, unsuited=_TIES),
+    LayerCase("global_max_pool", "ties", global_max_pool(), (3, 4, 2), 2, tied, unsuited=TIES),
 ]
 
 _MEAN = [

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from nnjax.core import Layer
-from nnjax.layers.attention import attention
+from nnjax.layers.attention import attention, multi_head_attention
+from nnjax.layers.dense import dense
 from nnjax.verify.case import Defect, LayerCase
 from nnjax.verify.cases.attention import padded
 
@@ -79,6 +80,26 @@ def _zero_over_zero(a: Any, q: Any, k: Any) -> Any:
 def _causal(label: str, weights: Callable[[Any, Any, Any], Any]) -> LayerCase:
     return LayerCase(
         "attention", label, _by_hand(attention(causal=True), weights=weights), (4, 6), batch=2
+    )
+
+
+def _interleaved() -> LayerCase:
+    """The fused error signals ordered by head, then by query, key and value."""
+    features, heads = 4, 2
+    right = multi_head_attention(features, heads)
+    project, mix, merge = dense(3 * features), attention(heads), dense(features)
+
+    def backward(params: Any, residuals: Any, dy: Any) -> Any:
+        last, dy = merge.backward(params[2], residuals[2], dy)
+        _, dy = mix.backward((), residuals[1], dy)
+        blocks = dy.reshape(*dy.shape[:-1], 3, heads, features // heads)
+        first, dx = project.backward(
+            params[0], residuals[0], blocks.swapaxes(-2, -3).reshape(dy.shape)
+        )
+        return (first, (), last), dx
+
+    return LayerCase(
+        "multi_head_attention", "interleaved", right._replace(backward=backward), (3, 2), batch=2
     )
 
 
@@ -178,5 +199,11 @@ DEFECTS = [
             batch=2,
             inputs=padded(0, 2),
         ),
+    ),
+    Defect(
+        "the fused error signals are ordered by head, not by query, key and value",
+        "GPT-2 and GPT-NeoX order their fused matrices differently; the shapes agree, and with one "
+        "head so do the numbers",
+        _interleaved(),
     ),
 ]

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from nnjax.core import Layer, Shape
 from nnjax.layers.conv import conv1d, conv2d
-from nnjax.layers.conv_transpose import conv1d_transpose
+from nnjax.layers.conv_transpose import conv1d_transpose, conv2d_transpose
 from nnjax.verify.case import Defect, LayerCase
 from nnjax.verify.cases.conv import LOST_STEP
 
@@ -58,6 +58,12 @@ def _groups_mixed(params: Any, x: Any, dy: Any, right: Any) -> Any:
     return right[0]._replace(kernel=cut.reshape(dkernel.shape)), right[1]
 
 
+def _neighbours_read(params: Any, x: Any, dy: Any, right: Any) -> Any:
+    """Neighbouring elements of dy in place of those that a stride separates."""
+    near = dy[:, : x.shape[1], : x.shape[2]]
+    return right[0], conv2d_transpose(2, 1).backward(params, x, near)[1]
+
+
 _IMAGE = conv2d(2, (2, 3))
 _TILED = conv2d(2, 2, 2)
 _STRIDE_2 = conv1d(2, 2, 2)
@@ -65,6 +71,7 @@ _GROUPS = conv2d(4, 2, groups=2)
 _SAME = conv2d(2, 2, padding="SAME")
 _DILATED = conv1d(2, 3, padding=(2, 2), dilation=2)
 _ENLARGING = conv1d_transpose(2, 2, 2)
+_SPREAD = conv2d_transpose(2, 1, 2)
 
 DEFECTS = [
     Defect(
@@ -166,5 +173,10 @@ DEFECTS = [
         "stride and dilation are exchanged in the kernel gradient of a transposed convolution",
         "candle pull request 2337",
         _with("conv1d_transpose", "exchanged", _ENLARGING, (3, 2), _stride_and_dilation_exchanged),
+    ),
+    Defect(
+        "dx of a transposed convolution is read at neighbouring positions, not one stride apart",
+        "PyTorch issue 63314: kernel 1 and stride 2 on the processor; correct on the GPU",
+        _with("conv2d_transpose", "neighbours", _SPREAD, (2, 3, 2), _neighbours_read),
     ),
 ]

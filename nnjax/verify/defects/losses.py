@@ -7,10 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nnjax.codes import coded_cross_entropy
 from nnjax.core import Loss
 from nnjax.losses import (
     Weighted,
     binary_cross_entropy,
+    categorical_cross_entropy,
     hinge,
     huber,
     mean_absolute_error,
@@ -28,6 +30,7 @@ from nnjax.verify.cases.losses import (
     given,
     labels,
     masked,
+    probabilities,
     real,
     unit,
     weighted,
@@ -115,6 +118,8 @@ def _too_near(s: jax.Array, t: jax.Array) -> jax.Array:
 def _probability_slope(p: jax.Array, t: jax.Array) -> jax.Array:
     return jnp.where(t == 0, jnp.zeros_like(p), -t / p) / p.size
 
+
+_CODED = coded_cross_entropy(np.array([[0, 0, 0], [0, 1, 1], [1, 0, 1]]))
 
 DEFECTS = [
     Defect(
@@ -354,6 +359,27 @@ DEFECTS = [
                 backward=lambda r: softmax_cross_entropy.backward(r) * r.share
             ),
             weighted(labels),
+        ),
+    ),
+    Defect(
+        "p - t, the derivative by the scores, used as that by the probabilities",
+        "correct only together with softmax: yjxiong/caffe issue 171 asks which of the two it is",
+        _case(
+            "categorical_cross_entropy",
+            "by the scores",
+            _with(categorical_cross_entropy, lambda p, t: (p - t) / len(p)),
+            labels,
+            probabilities,
+        ),
+    ),
+    Defect(
+        "the bits of a word share one softmax",
+        "the usual slope p - t of one label, though a word may have several ones",
+        _case(
+            "coded_cross_entropy",
+            "softmax",
+            _with(_CODED, lambda z, t: _softmax_minus_t(z, t) / z.size),
+            labels,
         ),
     ),
 ]

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 
 from nnjax.core import Layer, Shape
 from nnjax.layers.avg_pool import avg_pool, global_avg_pool
-from nnjax.layers.max_pool import max_pool
+from nnjax.layers.max_pool import global_max_pool, max_pool
 from nnjax.verify.case import Defect, Draw, LayerCase, normal
-from nnjax.verify.cases.pool import negative, tied
+from nnjax.verify.cases.pool import TIES, negative, tied
 
 Rule = Callable[[jax.Array, jax.Array], jax.Array]
 """`(x, dy) -> dx`"""
@@ -100,10 +100,7 @@ DEFECTS = [
                 x == _repeated(max_pool(2).forward((), x)[0], x), _repeated(dy, x), 0.0
             ),
             tied,
-            {
-                "central differences": "at a tie the function has no derivative",
-                "complex step": "at a tie the function has no derivative",
-            },
+            TIES,
         ),
     ),
     Defect(
@@ -165,6 +162,21 @@ DEFECTS = [
             global_avg_pool(),
             (3, 2, 2),
             lambda x, dy: jnp.broadcast_to(dy[:, None, None], x.shape),
+        ),
+    ),
+    Defect(
+        "a maximum over all positions: at a tie every one gets the full error signal",
+        "MXNet issue 18563: the mask x == max without a count",
+        _with(
+            "global_max_pool",
+            "ties counted twice",
+            global_max_pool(),
+            (3, 2, 2),
+            lambda x, dy: jnp.where(
+                x == x.max((1, 2), keepdims=True), dy[:, None, None], jnp.zeros_like(x)
+            ),
+            tied,
+            TIES,
         ),
     ),
 ]

@@ -70,7 +70,7 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
     told = {}
     for row in ranked.iter_rows(named=True):
         number = style.interval(100 * row[name] for name in ("accuracy", "lo", "hi"))
-        told[row["place"]] = f"{row['name']}: {number}, {row['errors']:g} of {row['rows']} wrong"
+        told[row["place"]] = f"{row['name']}: {number}, {row['errors']:.4g} of {row['rows']} wrong"
     style.tell_along(axes, "y", told)
     axes.legend(loc="upper left", frameon=False, fontsize=8)
 

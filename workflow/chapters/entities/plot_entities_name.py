@@ -19,6 +19,7 @@ COLOURS = {
     "DATE": "#E69F00",
     "O": style.FAINT,
 }
+ENDS = ("probability", "lo", "hi")
 PANELS = {"folds": "new sentences", "swapped": "unseen role"}
 
 
@@ -55,9 +56,10 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
     for panel, (test, title) in zip(axes, PANELS.items(), strict=True):
         _bars(panel, rows.filter(test=test), named)
         panel.set_title(title, fontsize=9)
+        panel.set_ylim(named.height - 0.4, -0.6)
+        _tell(panel, rows.filter(test=test), named, title)
     labels = [f"{text}   {tag}" for text, tag in named.select("text", "tag").iter_rows()]
     axes[0].set_yticks(range(named.height), labels, fontsize=8)
-    axes[0].invert_yaxis()
     handles, names = axes[0].get_legend_handles_labels()
     axes[1].legend(handles, names, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
@@ -74,6 +76,20 @@ def _bars(axes: Axes, rows: pl.DataFrame, named: pl.DataFrame) -> None:
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.set_xlabel("probability")
     axes.grid(visible=False)
+
+
+def _tell(axes: Axes, rows: pl.DataFrame, named: pl.DataFrame, title: str) -> None:
+    """Each sentence answers with the probabilities of all tags, the largest first."""
+    told: dict[int, str] = {}
+    for place, (sentence, at, text, tag) in enumerate(named.iter_rows()):
+        part = rows.filter(sentence=sentence, place=at).sort("probability", descending=True)
+        if part.height:
+            numbers = "; ".join(
+                f"{row['guess']} {style.interval((row[k] for k in ENDS), '', '.2g')}"
+                for row in part.iter_rows(named=True)
+            )
+            told[place] = f"{text} ({tag}), {title}: {numbers}; n = {part['n'][0]} seeds"
+    style.tell_along(axes, "y", told)
 
 
 job.run(main, globals().get("snakemake"))

@@ -60,6 +60,11 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
         value, lo, hi = 100 * part.filter(part="accuracy").select("value", "lo", "hi").to_numpy()[0]
         title = f"{name}\n{value:.1f} % [{lo:.1f}, {hi:.1f}]"
         axes.set_title(title, loc="left", fontsize=9)
+        accuracy = f"{name}: leave-one-out accuracy {style.interval((value, lo, hi), form='.1f')}"
+        n = int(part.filter(part="accuracy")["n"][0])
+        unit = "seeds" if model == "network" else "flowers"
+        measured = (x_name, y_name)
+        _tell(axes, part.filter(part="flower"), f"{accuracy}, n = {n} {unit}", measured)
         axes.set_xlabel(x_name)
         axes.grid(visible=False)
     panels[0].set_ylabel(y_name)
@@ -101,6 +106,23 @@ def _flowers(axes: Axes, part: pl.DataFrame) -> None:
                          label=names[chosen][0], linewidths=0)  # fmt: skip
     wrong = share > 0.5
     axes.scatter(x[wrong], y[wrong], 42, facecolors="none", edgecolors=style.INK, linewidths=0.8)
+
+
+def _tell(axes: Axes, part: pl.DataFrame, accuracy: str, measured: tuple[str, str]) -> None:
+    """The panel answers with the accuracy, and above it each place with its flowers."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    style.tell(axes, (left, low), (right - left, high - low), accuracy)
+    # The measurements are multiples of a millimetre, so places with flowers do not overlap.
+    for (x, y), here in part.sort("x", "y").group_by("x", "y", maintain_order=True):
+        kinds = here["name"].value_counts().sort("name").iter_rows()
+        names = ", ".join(f"{count} {name}" for name, count in kinds)
+        left_out = here.filter(pl.col("share").is_finite())
+        wrong = left_out.filter(pl.col("share") > 0.5).height
+        text = (
+            f"{measured[0]} {x}, {measured[1]} {y}: {names}; misclassified when left out: {wrong} "
+            f"of {left_out.height}"
+        )
+        style.tell(axes, (float(str(x)) - 0.05, float(str(y)) - 0.05), (0.1, 0.1), text)
 
 
 job.run(main, globals().get("snakemake"))

@@ -58,6 +58,15 @@ def draw(figure: Figure, rows: pl.DataFrame, images: list[np.ndarray]) -> None:
             fontsize=8,
             pad=2,
         )
+        (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+        style.tell(
+            axes,
+            (left, low),
+            (right - left, high - low),
+            f"test image {row['image']}: true digit {row['label']}, predicted {row['predicted']} "
+            f"with probability {row['probability']:.4f}; {row['wrong_seeds']} of {row['n']} seeds "
+            "err on it",
+        )
 
 
 job.run(main, globals().get("snakemake"))

@@ -44,10 +44,14 @@ def draw(figure: Figure, rows: pl.DataFrame) -> None:
     most = float(np.abs(kernels).max())
     grid = figure.subplots(1, count, squeeze=False)[0]
     colours = Normalize(-most, most)
-    for axes, kernel in zip(grid, kernels, strict=True):
+    for index, (axes, kernel) in enumerate(zip(grid, kernels, strict=True)):
         axes.imshow(kernel, cmap="RdBu_r", norm=colours, interpolation="nearest")
         axes.set_axis_off()
         axes.grid(visible=False)
+        ends = f"from {kernel.min():+.2f} to {kernel.max():+.2f}"
+        for (row, column), weight in np.ndenumerate(kernel):
+            text = f"filter {index}, row {row}, column {column}: weight {weight:+.4f} ({ends})"
+            style.tell(axes, (column - 0.5, row - 0.5), (1, 1), text)
     figure.colorbar(
         ScalarMappable(colours, "RdBu_r"), ax=list(grid), label="weight", shrink=0.9, pad=0.02
     )

@@ -70,6 +70,7 @@ def _parameters(axes: Axes, rows: pl.DataFrame) -> None:
         fontsize=8,
     )
     lowest, highest = LEAST, limit
+    told: dict[int, str] = {}
     for (implementation, optimizer), part in rows.sort("epoch").group_by(
         "implementation", "optimizer", maintain_order=True
     ):
@@ -79,6 +80,9 @@ def _parameters(axes: Axes, rows: pl.DataFrame) -> None:
         name, dash = OPTIMIZERS[str(optimizer)]
         worst = np.maximum(part["worst"].to_numpy(), LEAST)
         lowest, highest = min(lowest, worst.min()), max(highest, worst.max())
+        for epoch, difference in part.select("epoch", "worst").iter_rows():
+            before = f"{told[epoch]}; " if epoch in told else f"epoch {epoch}: "
+            told[epoch] = f"{before}{implementation}, {name} {difference:.1e}"
         axes.plot(
             part["epoch"].to_numpy(),
             worst,
@@ -93,6 +97,7 @@ def _parameters(axes: Axes, rows: pl.DataFrame) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=9))
     axes.set_ylabel("largest difference of a parameter")
     axes.set_title("parameters, against the hand-derived ones", loc="left", fontsize=9)
+    style.tell_along(axes, "x", {epoch: f"{text}; n = 1 seed" for epoch, text in told.items()})
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=7.5, frameon=False, loc="upper left", bbox_to_anchor=(0, 0.84))
     else:

@@ -1,5 +1,6 @@
 """The quadrants: guesses before and after, accuracies of all seeds, regions of three of them."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,25 @@ def _square(axes: Axes, title: str) -> None:
     axes.set_ylabel("$x_2$")
 
 
+def _tell(axes: Axes, points: tuple[np.ndarray, ...], title: str, unit: str) -> None:
+    """Each quadrant answers with how often the guess is right in it."""
+    x, y, lead = points
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    for corner, size, east, north in (
+        ((left, low), (-left, -low), False, False),
+        ((0, low), (right, -low), True, False),
+        ((left, 0), (-left, high), False, True),
+        ((0, 0), (right, high), True, True),
+    ):
+        # A point on an axis has no sign.
+        here = (x != 0) & (y != 0) & ((x > 0) == east) & ((y > 0) == north)
+        hit = here & np.isfinite(lead) & ((lead >= 0) == (east == north))
+        share = 100 * hit.sum() / max(here.sum(), 1)
+        truth = "same sign" if east == north else "opposite signs"
+        text = f"{title}; {truth} here: {hit.sum()} of {here.sum()} {unit} right ({share:.1f} %)"
+        style.tell(axes, corner, size, text)
+
+
 def _guesses(axes: Axes, part: pl.DataFrame, title: str) -> None:
     x, y, lead = (part[name].to_numpy() for name in ("x", "y", "value"))
     guess = lead >= 0
@@ -82,6 +102,7 @@ def _guesses(axes: Axes, part: pl.DataFrame, title: str) -> None:
         axes.scatter(x[chosen & right], y[chosen & right], 4, marker="o", **look)
         axes.scatter(x[chosen & ~right], y[chosen & ~right], 14, marker="x", **look)
     _square(axes, title)
+    _tell(axes, (x, y, lead), title, "points")
 
 
 def _region(axes: Axes, part: pl.DataFrame, title: str) -> None:
@@ -99,13 +120,16 @@ def _region(axes: Axes, part: pl.DataFrame, title: str) -> None:
     else:
         style.note(axes, "diverged")
     _square(axes, title)
+    _tell(axes, (x.ravel(), y.ravel(), lead.ravel()), title, "points of a grid")
 
 
 def _accuracies(axes: Axes, accuracy: dict[str, dict[int, float]]) -> None:
     bins = np.linspace(40, 100, 31).tolist()
+    counts: dict[str, np.ndarray] = {}
     for when, colour, shade in (("before", style.GREY, 0.5), ("after", style.GREEN, 0.7)):
         values = [100 * value for value in accuracy[when].values()]
-        axes.hist(values, bins, color=colour, alpha=shade, label=when)
+        found, _, _ = axes.hist(values, bins, color=colour, alpha=shade, label=when)
+        counts[when] = np.asarray(found)
     axes.axvline(100 * LINE, color=style.INK, linewidth=1, linestyle="--")
     axes.text(100 * LINE - 0.7, 0.97, "best straight line", rotation=90, ha="right", va="top",
               fontsize=7.5, transform=axes.get_xaxis_transform())  # fmt: skip
@@ -114,6 +138,14 @@ def _accuracies(axes: Axes, accuracy: dict[str, dict[int, float]]) -> None:
     axes.set_xlabel("points right (%)")
     axes.set_ylabel("seeds")
     axes.legend(loc="upper right", frameon=False, fontsize=8)
+    low, high = axes.get_ylim()
+    for k, (start, end) in enumerate(pairwise(bins)):
+        before, after = (f"{counts[when][k]:.0f}" for when in ("before", "after"))
+        text = (
+            f"{start:g} to {end:g} % right: {before} seeds before training, {after} after, of "
+            f"{len(accuracy['after'])}"
+        )
+        style.tell(axes, (start, low), (end - start, high - low), text)
 
 
 job.run(main, globals().get("snakemake"))

@@ -50,7 +50,8 @@ def _matrix(axes: Axes, rows: pl.DataFrame) -> None:
     ordered = rows.sort("first", "second")
     count = ordered["first"].n_unique()
     matrix = ordered["correlation"].to_numpy().reshape(count, count)
-    edges = (0.5, count + 0.5)
+    # The numbers of the table: the runs of isolet1 and 2 come first.
+    edges = (ordered["first"][0] - 0.5, ordered["first"][-1] + 0.5)
     image = axes.imshow(
         matrix, cmap="RdBu_r", vmin=-1, vmax=1, origin="lower", extent=(*edges, *edges)
     )
@@ -58,6 +59,22 @@ def _matrix(axes: Axes, rows: pl.DataFrame) -> None:
     axes.set_xlabel("run in rows 4681\N{EN DASH}6238 (isolet4)")
     axes.set_ylabel("run in rows 3121\N{EN DASH}4680 (isolet3)")
     axes.figure.colorbar(image, ax=axes, label="correlation", shrink=0.85)
+    # A cell is too small to point at, so each row of cells answers as one.
+    told: dict[int, str] = {}
+    for (second,), row in ordered.group_by("second"):
+        same, other = (
+            row.filter((pl.col("first") == pl.col("second")) == alike).sort("correlation")
+            for alike in (True, False)
+        )
+        text = f"isolet4, run {second}: with the same number {same['correlation'][0]:+.2f}"
+        if other.height:
+            text += (
+                f"; with {other.height} other numbers {other['correlation'].mean():+.2f} on "
+                f"average, {other['correlation'][0]:+.2f} (number {other['first'][0]}) to "
+                f"{other['correlation'][-1]:+.2f} (number {other['first'][-1]})"
+            )
+        told[int(str(second))] = text
+    style.tell_along(axes, "x", told)
 
 
 def _histograms(axes: Axes, rows: pl.DataFrame) -> None:
@@ -65,6 +82,7 @@ def _histograms(axes: Axes, rows: pl.DataFrame) -> None:
     asked = pl.col("group") == ASKED
     fill: dict[str, Any] = {"histtype": "stepfilled", "alpha": 0.45, "linewidth": 0}
     line: dict[str, Any] = {"histtype": "step", "linewidth": 1.5}
+    found: dict[int, list[str]] = {}
     for label, chosen, look in (
         ("isolet3, 4: other number", asked & ~same, {"color": style.GREY, **fill}),
         ("isolet3, 4: same number", asked & same, {"color": style.BLUE, **fill}),
@@ -74,13 +92,21 @@ def _histograms(axes: Axes, rows: pl.DataFrame) -> None:
         values = rows.filter(chosen)["correlation"].to_numpy()
         if values.size:
             share = np.full(values.size, 100 / values.size)
-            axes.hist(
+            heights, _, _ = axes.hist(
                 values, BINS.tolist(), weights=share, label=f"{label} ({values.size})", **look
             )
+            for k in np.flatnonzero(np.asarray(heights)):
+                number = f"{label} {np.asarray(heights)[k]:.1f} % of {values.size}"
+                found[int(k)] = [*found.get(int(k), []), number]
     axes.set_xlim(-1, 1)
     axes.set_xlabel("correlation of two runs")
     axes.set_ylabel("pairs of the kind (%)")
     axes.legend(loc="upper left", frameon=False, fontsize=8, title="pairs", title_fontsize=8)
+    low, high = axes.get_ylim()
+    for k, numbers in sorted(found.items()):
+        start, end = BINS[k : k + 2]
+        text = f"correlation {start:+.2f} to {end:+.2f}: {'; '.join(numbers)} pairs"
+        style.tell(axes, (start, low), (end - start, high - low), text)
 
 
 job.run(main, globals().get("snakemake"))

@@ -1,6 +1,7 @@
 """Predictions on the test rows: classes and their confidence, or amounts and errors."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,12 @@ def _confusion(axes: Axes, test: Rows, predicted: np.ndarray) -> None:
                 ink = "white" if shares[y, x] > 0.6 else style.INK
                 share = f"{100 * shares[y, x]:.0f}"
                 axes.text(x, y, share, ha="center", va="center", fontsize=8, color=ink)
+    for y, x in np.ndindex(shares.shape) if len(names) <= MOST_NAMED else ():
+        text = (
+            f"true class {names[y]}, predicted {names[x]}: {counts[y, x]:.0f} of "
+            f"{counts[y].sum():.0f} rows, all seeds ({100 * shares[y, x]:.1f} %)"
+        )
+        style.tell(axes, (x - 0.5, y - 0.5), (1, 1), text)
     ticks = range(len(names)) if len(names) <= MOST_NAMED else []
     shown = [style.shortened(names[i], 12) for i in ticks]
     # Dollars in names are no mathematics.
@@ -86,6 +93,15 @@ def _calibration(axes: Axes, test: Rows, predicted: np.ndarray, confidence: np.n
     axes.plot(said, found, "s-", color=style.ORANGE, markersize=5)
     axes.set_xlim(edges[0], 1.01)
     axes.set_ylim(0, 1.01)
+    style.tell_along(
+        axes,
+        "x",
+        {
+            probability: f"predicted with a mean probability of {100 * probability:.1f} %: "
+            f"{100 * share:.1f} % right, n = {(bins == b).sum()} rows, all seeds"
+            for b, probability, share in zip(used, said, found, strict=True)
+        },
+    )
     axes.set_xlabel("probability of the predicted class")
     axes.set_ylabel("share of rows that are right")
     axes.set_title("calibration (on the line: as often right as predicted)", fontsize=9)
@@ -96,11 +112,29 @@ def _amounts(left: Axes, right: Axes, test: Rows, predicted: np.ndarray) -> None
     left.plot(test.y, mean, "o", color=style.BLUE, markersize=3, alpha=0.5)
     ends = [test.y.min(), test.y.max()]
     left.plot(ends, ends, color=style.GREY, linewidth=0.8)
+    _tell_bins(left, test.y, mean, "mean prediction")
     left.set_xlabel("target")
     left.set_ylabel("predicted, mean of the seeds")
-    right.hist((predicted - test.y).ravel(), bins=40, color=style.BLUE)
+    counts, edges, _ = right.hist((predicted - test.y).ravel(), bins=40, color=style.BLUE)
+    for count, (start, end) in zip(np.asarray(counts), pairwise(edges), strict=True):
+        text = f"predicted minus target {start:.3g} to {end:.3g}: {count:.0f} rows and seeds"
+        style.tell(right, (start, 0), (end - start, right.get_ylim()[1]), text)
     right.set_xlabel("predicted minus target")
     right.set_ylabel("rows and seeds")
+
+
+def _tell_bins(axes: Axes, x: np.ndarray, y: np.ndarray, name: str) -> None:
+    """Points that lie close answer together, in ten bins along the axis."""
+    low, high = axes.get_ylim()
+    edges = np.linspace(x.min(), x.max(), BINS + 1)
+    places = np.clip(np.digitize(x, edges) - 1, 0, BINS - 1)
+    for b in np.unique(places):
+        here, start, end = y[places == b], edges[b], edges[b + 1]
+        text = (
+            f"target {start:.3g} to {end:.3g}: {name} {here.mean():.3g} [{here.min():.3g}, "
+            f"{here.max():.3g}] (least, most), n = {here.size} rows"
+        )
+        style.tell(axes, (start, low), (end - start, high - low), text)
 
 
 job.run(main, globals().get("snakemake"))

@@ -37,6 +37,14 @@ def main(curve: Path, about: Path, svg: Path, png: Path) -> None:
         )  # fmt: skip
         axes.plot(x, y, "s-", color=style.ORANGE, markersize=5)
         axes.set_xscale("log")
+        unit = "" if regression else " %"
+        told = {
+            row["rows"]: f"{row['rows']:.0f} training rows: mean "
+            + style.interval((scale * row[end] for end in ("value", "least", "most")), unit)
+            + f" (least, most), n = {row['n']} draws"
+            for row in rows.iter_rows(named=True)
+        }
+        style.tell_along(axes, "x", told)
         axes.set_xlabel("training rows")
         axes.set_ylabel("R² on the test rows" if regression else "test accuracy (%)")
 
