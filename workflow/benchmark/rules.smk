@@ -54,6 +54,7 @@ rule tabulate_benchmark:
         **{figure: f"reports/tables/benchmark_{figure}.csv" for figure in BENCHMARK},
     log:
         "logs/benchmark/write_tables.log",
+    localrule: True
     conda:
         ENV
     params:

@@ -77,7 +77,8 @@ def line(
     left = _spoken((now - began) * (total - done) / done)
     until = "one job takes longer than expected" if overdue else f"about {left} left"
     words = "; ".join(text for _, text in sorted(running, reverse=True)[:3])
-    return f"{done / total:.0%} of the expected time, {until}. Running: {words}"
+    share = f"{done / total:.0%} of the expected time, {until}."
+    return f"{share} Running: {words}" if words else share
 
 
 def _newer(path: Path, began: float) -> bool:
