@@ -24,9 +24,7 @@ def ended(job: Job, at: float) -> None:
 def test_a_job_counts_as_long_as_it_is_expected_to_take(jobs: list[Job]) -> None:
     """60 of 60 + 30 + 2 seconds are done, in 30: what is left takes half as long as expected."""
     ended(jobs[0], 1010)
-    assert line(jobs, EXPECTED, {}, 1000, 1030) == (
-        "65% of the expected time, about 16 s left."
-    )
+    assert line(jobs, EXPECTED, {}, 1000, 1030) == ("65% of the expected time, about 16 s left.")
 
 
 def test_a_running_job_tells_how_far_it_is(jobs: list[Job]) -> None:
