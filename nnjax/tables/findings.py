@@ -7,7 +7,7 @@ import polars as pl
 
 from nnjax.tables.columns import ONE_VALUE, Categorical, Columns
 from nnjax.tables.errors import listed
-from nnjax.tables.values import as_numbers, column, is_flat
+from nnjax.tables.values import as_numbers, column, is_flat, sorted_names
 
 IMBALANCE = 3.0
 """Classes are called unbalanced if the largest is at least this many times the smallest."""
@@ -130,7 +130,8 @@ def about_columns(
 
 
 def _about_classes(target: str, y: np.ndarray) -> list[Finding]:
-    names, counts = np.unique(y, return_counts=True)
+    names = sorted_names(y)
+    counts = np.array([(y == name).sum() for name in names])
     shown = ", ".join(f"{n} {c}" for n, c in list(zip(names, counts, strict=True))[:20])
     found = [
         Finding(

@@ -9,7 +9,7 @@ from nnjax.tables.columns import learn
 from nnjax.tables.errors import TableError, counted, listed
 from nnjax.tables.findings import Finding, about_columns, about_rows
 from nnjax.tables.named import find_column
-from nnjax.tables.values import as_text, column, is_flat, spoilt, without
+from nnjax.tables.values import as_text, column, is_flat, sorted_names, spoilt, without
 
 FEWEST_ROWS = 10
 MOST_VALUES = 20
@@ -31,7 +31,7 @@ class Problem(NamedTuple):
         roles: the names of the columns that are not features, by "target", "groups" and "test".
         features: all columns but target, groups and test, for `learn` and `encode`.
         y: classes as strings, or float64 numbers, (rows,).
-        classes: the classes, sorted; () in regression.
+        classes: the classes, sorted, numbers by their values; () in regression.
         groups: the group of each row as a string, (rows,), or None.
         test: which rows are test rows, (rows,), or None.
         findings: what to know before training.
@@ -110,13 +110,15 @@ def problem(
         raise TableError(
             f"{frame.height} rows with a value of {target!r}; expected at least {FEWEST_ROWS}"
         )
-    is_test = None if test is None else _test_rows(frame, test)
-    task = task or _task(column(frame, target))
+    is_test = None if test is None else _test_rows(frame, test, rows)
+    if task is None:
+        task = _task(column(frame, target))
+        findings += _about_task(target, column(frame, target), task)
     is_class = task == _CLASSIFICATION
     y = (
         _classes(target, column(frame, target))
         if is_class
-        else _numbers(target, column(frame, target))
+        else _numbers(target, column(frame, target), rows)
     )
     training = np.ones(frame.height, bool) if is_test is None else ~is_test
     by_group = None if groups is None else as_text(column(frame, groups)).to_numpy().astype(str)
@@ -131,7 +133,7 @@ def problem(
             done = "kept; a test row is not independent of its group's training rows"
             findings.append(Finding("groups in training and test rows", groups, len(both), done))
     findings += about_columns(features, columns, target, y, is_class, groups, by_group)
-    names = tuple(map(str, np.unique(y))) if is_class else ()
+    names = sorted_names(y) if is_class else ()
     return Problem(task, roles, features, y, names, by_group, is_test, findings, rows)
 
 
@@ -210,7 +212,8 @@ def _test_column(frame: pl.DataFrame, test: str) -> str:
     return find_column(frame, name, "test")
 
 
-def _test_rows(frame: pl.DataFrame, test: str) -> np.ndarray:
+def _test_rows(frame: pl.DataFrame, test: str, rows: np.ndarray) -> np.ndarray:
+    """Which rows are test rows; `rows` are their numbers in the table, for messages."""
     name, _, value = ("", "", "") if test in frame.columns else test.rpartition("=")
     if name:
         series = as_text(column(frame, name))
@@ -226,8 +229,8 @@ def _test_rows(frame: pl.DataFrame, test: str) -> np.ndarray:
         if wrong.any():
             row = wrong.arg_true()[0]
             raise TableError(
-                f"test: {frame[test][row]!r} in row {row + 1} of the column {test!r}; expected 0 "
-                "or 1, true or false, train or test, or give COLUMN=VALUE"
+                f"test: {frame[test][row]!r} in row {rows[row] + 1} of the column {test!r}; "
+                "expected 0 or 1, true or false, train or test, or give COLUMN=VALUE"
             )
         found = series.is_in([*_TEST])
     if found.all() or not found.any():
@@ -256,11 +259,23 @@ def _classes(name: str, series: pl.Series) -> np.ndarray:
     return as_text(series).to_numpy().astype(str)
 
 
-def _numbers(name: str, series: pl.Series) -> np.ndarray:
+def _about_task(name: str, series: pl.Series, task: str) -> list[Finding]:
+    """Whole numbers may be the names of classes, or amounts."""
+    count, whole = series.n_unique(), series.dtype.is_numeric() and (series == series.round()).all()
+    if not whole or not 2 < count <= min(MOST_CLASSES, len(series) // 3):
+        return []
+    taken, other = (
+        ("classes", _REGRESSION) if task == _CLASSIFICATION else ("amounts", _CLASSIFICATION)
+    )
+    done = f"taken as {taken}; otherwise give the task {other}"
+    return [Finding("target of whole numbers", name, count, done)]
+
+
+def _numbers(name: str, series: pl.Series, rows: np.ndarray) -> np.ndarray:
     if not series.dtype.is_numeric():
         numbers = series.cast(pl.String).cast(pl.Float64, strict=False)
         row = numbers.is_null().arg_true()
-        shown = f", row {row[0] + 1}: {series[row[0]]!r}" if len(row) else ""
+        shown = f", row {rows[row[0]] + 1}: {series[row[0]]!r}" if len(row) else ""
         raise TableError(
             f"target {name!r}{shown}; expected numbers for a regression, or give the task "
             "classification"
@@ -268,7 +283,9 @@ def _numbers(name: str, series: pl.Series) -> np.ndarray:
     numbers = series.cast(pl.Float64).to_numpy()
     if not np.isfinite(numbers).all():
         row = int(np.argmin(np.isfinite(numbers)))
-        raise TableError(f"target {name!r}, row {row + 1}: {numbers[row]}; expected finite numbers")
+        raise TableError(
+            f"target {name!r}, row {rows[row] + 1}: {numbers[row]}; expected finite numbers"
+        )
     if np.ptp(numbers) == 0:
         raise TableError(f"target {name!r} is {numbers[0]:g} in all rows; nothing to learn")
     return numbers

@@ -1,5 +1,7 @@
 """The rows of a table: folds, scores, units, and what is asked for."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from sklearn.metrics import r2_score
 
 from workflow.lib.settings import SettingsError, gathered
 from workflow.table.rows import Rows, encoded, folds, scores, units
-from workflow.table.settings import asked, written
+from workflow.table.settings import asked, other_table, written
 
 RNG = np.random.default_rng(0)
 FRAME = pl.DataFrame({"a": RNG.normal(size=60), "b": ["x", "y", "z"] * 20})
@@ -82,6 +84,38 @@ def test_name_of_a_table(file: str, name: str) -> None:
     table = asked({"study": "full", "table": file, "target": "y"})
     assert table is not None
     assert table.name == name
+
+
+def test_a_name_can_be_given() -> None:
+    given = {"study": "full", "table": "b/data.csv", "target": "y", "name": "second"}
+    table = asked(given)
+    assert table is not None
+    assert table.name == "second"
+    for name in ("..", "a/b", ""):
+        with pytest.raises(SettingsError, match=r"table\.name.*letters, digits"):
+            asked({"study": "full", "table": "a.csv", "target": "y", "name": name})
+
+
+def test_a_folder_belongs_to_one_table(tmp_path: Path) -> None:
+    """Of two of one name; the same one elsewhere, or changed, is no other."""
+    for folder, content in {"a": "1", "b": "2", "c": "1"}.items():
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "data.csv").write_text(content, encoding="utf-8")
+    about = tmp_path / "about.json"
+    known = {"file": "a/data.csv", "sha256": hashlib.sha256(b"1").hexdigest()}
+
+    def other(file: str) -> str | None:
+        table = asked({"study": "full", "table": file, "target": "y"})
+        assert table is not None
+        return other_table(table, about, tmp_path)
+
+    assert other("b/data.csv") is None
+    about.write_text(json.dumps(known), encoding="utf-8")
+    assert other("b/data.csv") == "a/data.csv"
+    assert other("c/data.csv") is None
+    assert other(str(tmp_path / "b" / ".." / "a" / "data.csv")) is None
+    (tmp_path / "a" / "data.csv").write_text("3", encoding="utf-8")
+    assert other("a/data.csv") is None
 
 
 def test_what_is_asked_leaves_the_rest_of_the_settings() -> None:

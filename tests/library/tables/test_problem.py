@@ -53,9 +53,10 @@ def test_roles() -> None:
         ([True, False], "classification", ("false", "true")),
         ([0, 1], "classification", ("0", "1")),
         ([1.0, 2.0], "classification", ("1", "2")),
-        ([*range(20)], "classification", tuple(sorted(map(str, range(20))))),
+        ([*range(20)], "classification", tuple(map(str, range(20)))),
         ([*range(30)], "regression", ()),
         ([0.5, 1.0], "regression", ()),
+        (["10", "9", "x"], "classification", ("10", "9", "x")),
     ],
 )
 def test_the_task_is_found(values: list[Any], task: str, classes: tuple[str, ...]) -> None:
@@ -72,6 +73,45 @@ def test_the_task_is_given() -> None:
     assert tables.problem(whole, "kind", task="regression").y.tolist() == [1.0, 2.0, 3.0] * 20
     parts = table(kind=[0.5, 1.5] * 30)
     assert tables.problem(parts, "kind", task="classification").classes == ("0.5", "1.5")
+
+
+def test_whole_numbers_may_be_classes_or_amounts() -> None:
+    """Letters numbered 1 to 26 are more than the most classes that are taken for granted."""
+    what = ("target of whole numbers", "kind")
+    few = tables.problem(table(kind=[1, 2, 3] * 20), "kind")
+    many = tables.problem(table(kind=(pl.int_range(120, eager=True) % 26)[:60].to_list()), "kind")
+    assert findings(few)[what] == (3, "taken as classes; otherwise give the task regression")
+    assert what not in findings(many)  # 26 classes of 60 rows are no classes
+    letters = pl.DataFrame({"x": np.arange(260) % 7, "kind": np.arange(260) % 26})
+    done = "taken as amounts; otherwise give the task classification"
+    assert findings(tables.problem(letters, "kind"))[what] == (26, done)
+    given = tables.problem(letters, "kind", task="classification")
+    assert what not in findings(given)
+    assert given.classes == tuple(map(str, range(26)))
+    assert what not in findings(tables.problem(table(kind=[0, 1] * 30), "kind"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "expected"),
+    [
+        (
+            {"split": [*[0] * 30, 2, *[1] * 29]},
+            {"test": "split"},
+            "test: 2 in row 31 of the column",
+        ),
+        ({"kind": [None, None, *["1"] * 40, *["x"] * 18]}, {"task": "regression"}, "row 43: 'x'"),
+        ({"kind": [None, *[0.5, 1.5] * 29, np.inf]}, {}, "target 'kind', row 60: inf"),
+        ({"x": [*[0.5, 1.5] * 29, 0.5, np.inf]}, {}, "column 'x', row 60: inf"),
+    ],
+)
+def test_rows_in_messages_are_those_of_the_table(
+    changes: dict[str, Any], options: dict[str, Any], expected: str
+) -> None:
+    """Also if rows before them are left out."""
+    options = {"groups": "person"} | options
+    changes = {"person": [None, *[f"p{i // 10}" for i in range(1, ROWS)]]} | changes
+    with pytest.raises(tables.TableError, match=re.escape(expected)):
+        tables.problem(table(**changes), "kind", **options)
 
 
 @pytest.mark.parametrize(
