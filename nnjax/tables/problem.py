@@ -9,13 +9,15 @@ from nnjax.tables.columns import learn
 from nnjax.tables.errors import TableError, counted, listed
 from nnjax.tables.findings import Finding, about_columns, about_rows
 from nnjax.tables.named import find_column
-from nnjax.tables.values import as_text, column, is_flat, sorted_names, spoilt, without
+from nnjax.tables.values import as_text, column, is_flat, short, sorted_names, spoilt, without
 
 FEWEST_ROWS = 10
 MOST_VALUES = 20
 """A target of whole numbers has classes if it has at most this many different values."""
 
 MOST_CLASSES = 1000
+LARGEST = 1e100
+"""Amounts are at most this, and differ by at least its inverse: squares are finite and not 0."""
 
 _CLASSIFICATION, _REGRESSION = "classification", "regression"
 TASKS = (_CLASSIFICATION, _REGRESSION)
@@ -124,6 +126,11 @@ def problem(
     by_group = None if groups is None else as_text(column(frame, groups)).to_numpy().astype(str)
     _check_training(roles, y, is_class, by_group, training, folds)
     features = without(frame, roles.values())
+    if not features.width:
+        raise TableError(
+            f"the table has no column beside {listed(roles.values())}; expected at least one to "
+            "predict from"
+        )
     _check_finite(features, rows)
     columns = learn(features.filter(training))
     findings += about_rows(without(frame, [test_column] if test_column else []), is_test)
@@ -275,7 +282,7 @@ def _numbers(name: str, series: pl.Series, rows: np.ndarray) -> np.ndarray:
     if not series.dtype.is_numeric():
         numbers = series.cast(pl.String).cast(pl.Float64, strict=False)
         row = numbers.is_null().arg_true()
-        shown = f", row {rows[row[0]] + 1}: {series[row[0]]!r}" if len(row) else ""
+        shown = f", row {rows[row[0]] + 1}: {short(series[row[0]])}" if len(row) else ""
         raise TableError(
             f"target {name!r}{shown}; expected numbers for a regression, or give the task "
             "classification"
@@ -288,6 +295,11 @@ def _numbers(name: str, series: pl.Series, rows: np.ndarray) -> np.ndarray:
         )
     if np.ptp(numbers) == 0:
         raise TableError(f"target {name!r} is {numbers[0]:g} in all rows; nothing to learn")
+    if np.abs(numbers).max() > LARGEST or np.ptp(numbers) < 1 / LARGEST:
+        raise TableError(
+            f"target {name!r} is between {numbers.min():g} and {numbers.max():g}, and squared "
+            "errors of such numbers cannot be represented; give it in another unit"
+        )
     return numbers
 
 
@@ -331,8 +343,8 @@ def _check_groups(name: str, groups: np.ndarray, y: np.ndarray | None, folds: in
     count = len(np.unique(groups))
     if count < folds:
         raise TableError(
-            f"groups {name!r}: {count} groups in the training rows, expected at least {folds}, one "
-            "for each fold; use fewer folds"
+            f"groups {name!r}: {counted(count, 'group')} in the training rows, expected at least "
+            f"{folds}, one for each fold; use fewer folds"
         )
     if y is None:
         return

@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import r2_score
 
 from workflow.lib.settings import SettingsError, gathered
-from workflow.table.rows import Rows, encoded, folds, scores, units
+from workflow.table.rows import FARTHEST, Rows, encoded, folds, scores, units
 from workflow.table.settings import asked, other_table, written
 
 RNG = np.random.default_rng(0)
@@ -51,6 +51,20 @@ def test_features_are_scaled_by_the_rows_trained_on() -> None:
     a = FRAME["a"].to_numpy()
     expected = (a[held_out] - a[known].mean()) / a[known].std()
     np.testing.assert_allclose(data.others[:, 0], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("unit", [1e300, 1e-300])
+def test_features_of_any_unit_are_scaled(unit: float) -> None:
+    """Squares of such numbers are infinite or 0, and models need float32."""
+    known, held_out = np.arange(40), np.arange(40, 60)
+    some = rows()
+    other = some._replace(frame=FRAME.with_columns(pl.col("a") * unit))
+    plain = encoded(some.where(known), some.where(held_out))
+    found = encoded(other.where(known), other.where(held_out))
+    np.testing.assert_allclose(found.x, plain.x, rtol=1e-5)
+    np.testing.assert_allclose(found.others, plain.others, rtol=1e-5)
+    far = some._replace(frame=FRAME.with_columns(pl.lit(1e300).alias("a")))
+    assert encoded(some.where(known), far.where(held_out)).others.max() == FARTHEST
 
 
 def test_scores_are_accuracy_and_r2() -> None:

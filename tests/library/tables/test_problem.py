@@ -1,6 +1,7 @@
 """A table as a task: what is found in it before training, and what is refused."""
 
 import re
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -269,6 +270,23 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     ),
     "few groups": ({}, {"groups": "person", "folds": 7}, "6 groups in the training rows, expected"),
     "few rows": ({"kind": ["a", "b"] * 4 + [None] * 52}, {}, "8 rows with a value of 'kind'; exp"),
+    "numbers as classes": (
+        {"kind": [i / 7 for i in range(ROWS)]},
+        {"task": "classification"},
+        "60 classes in 60 rows, more than a third; choose another target, or the task regression",
+    ),
+    "no other column": (
+        {"x": None, "colour": None, "person": None, "fold": None},
+        {"test": "split"},
+        "no column beside 'kind', 'split'; expected at least one to predict from",
+    ),
+    "regression of dates": (
+        {"kind": [date(2024, 1, 1 + i % 28) for i in range(ROWS)]},
+        {},
+        "target 'kind', row 1: 2024-01-01; expected numbers",
+    ),
+    "huge amounts": ({"kind": [1e200, -1e200, 0.5] * 20}, {}, "between -1e+200 and 1e+200, and sq"),
+    "tiny amounts": ({"kind": [1e-200, 2e-200] * 30}, {"task": "regression"}, "give it in anothe"),
     "no features": (
         {"x": None, "colour": None, "person": None, "fold": None, "split": [1] * ROWS},
         {},
