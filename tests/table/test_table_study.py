@@ -140,7 +140,7 @@ def test_another_table_in_its_place_is_read_again(project: Path) -> None:
                 "a name that is taken",
                 False,
                 [*ASKED, "table=other/my wine.csv", "target=sort"],
-                "reports/table/my_wine has the study of my wine.csv; give this table another folder",
+                "reports/table/my_wine has the study of my wine.csv; give this table another",
             ),
             ("another column", True, [*ASKED, "table=my wine.csv", "target=sorte"], "sort"),
             ("too many classes", False, [*ASKED, "table=my wine.csv", "target=bottle"], "classes"),
