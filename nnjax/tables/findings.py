@@ -12,6 +12,9 @@ from nnjax.tables.values import as_numbers, column, is_flat, sorted_names
 IMBALANCE = 3.0
 """Classes are called unbalanced if the largest is at least this many times the smallest."""
 
+MOST_NAMED = 20
+"""Columns of which the same was found, each in a finding of its own."""
+
 LINEAR = 1 - 1e-9
 """A column with a larger correlation with the target is the target in other units."""
 
@@ -124,9 +127,23 @@ def about_columns(
         for name in _one_to_one(features, by_group):
             done = "kept; leave the column out if groups are to be unknown"
             found.append(Finding(f"determines the group {groups}", name, rows, done))
+    found = _together(found)
     if is_class:
         found += _about_classes(target, y)
     return found
+
+
+def _together(found: list[Finding]) -> list[Finding]:
+    """What is the same of many columns, as of thousands of genes with gaps, in one finding."""
+    alike: dict[tuple[str, str], list[Finding]] = {}
+    for each in found:
+        alike.setdefault((each.what, each.done), []).append(each)
+    few = [each for same in alike.values() if len(same) <= MOST_NAMED for each in same]
+    return few + [
+        Finding(f"columns with: {what}", listed(each.where for each in same), len(same), done)
+        for (what, done), same in alike.items()
+        if len(same) > MOST_NAMED
+    ]
 
 
 def _about_classes(target: str, y: np.ndarray) -> list[Finding]:

@@ -76,6 +76,19 @@ def test_the_task_is_given() -> None:
     assert tables.problem(parts, "kind", task="classification").classes == ("0.5", "1.5")
 
 
+@pytest.mark.parametrize(("count", "expected"), [(20, 20), (21, 1)])
+def test_gaps_of_many_columns_are_one_finding(count: int, expected: int) -> None:
+    gaps = {f"gene {i:02d}": [None, *np.arange(59) / (i + 2)] for i in range(count)}
+    found = tables.problem(table(**gaps), "kind").findings
+    missing = [each for each in found if "missing values" in each.what]
+    assert len(missing) == expected
+    assert (missing[0].where, missing[0].count) == (
+        ("gene 00", 1)
+        if count == 20
+        else ("'gene 00', 'gene 01', 'gene 02', 'gene 03', 'gene 04' and 16 more", 21)
+    )
+
+
 def test_whole_numbers_may_be_classes_or_amounts() -> None:
     """Letters numbered 1 to 26 are more than the most classes that are taken for granted."""
     what = ("target of whole numbers", "kind")
