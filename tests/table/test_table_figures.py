@@ -74,6 +74,8 @@ def test_constant_far_from_the_others_is_said_at_the_edge() -> None:
     figure = Figure()
     plot_comparison.draw(figure, pl.DataFrame([row | shared for row in rows]), "", 100)
     assert figure.axes[0].get_xlim() == pytest.approx((95.9, 98.1))
+    told = {str(artist.get_gid()) for artist in figure.axes[0].patches}
+    assert "told:SVM: 97 [96, 98]" in told
     assert [text.get_text() for text in figure.axes[0].texts] == [" \N{LEFTWARDS ARROW} 10"]
 
 

@@ -37,6 +37,8 @@ def main(curve: Path, about: Path, svg: Path, png: Path) -> None:
         )  # fmt: skip
         axes.plot(x, y, "s-", color=style.ORANGE, markersize=5)
         axes.set_xscale("log")
+        axes.set_xticks(x, [f"{rows:.0f}" for rows in x])
+        axes.minorticks_off()
         axes.set_xlabel("training rows")
         axes.set_ylabel("R² on the test rows" if regression else "test accuracy (%)")
 
