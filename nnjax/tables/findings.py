@@ -15,6 +15,9 @@ IMBALANCE = 3.0
 MOST_NAMED = 20
 """Columns of which the same was found, each in a finding of its own."""
 
+FAR = 100.0
+"""Amounts are called far if they are this many quartile ranges from the median."""
+
 LINEAR = 1 - 1e-9
 """A column with a larger correlation with the target is the target in other units."""
 
@@ -83,7 +86,7 @@ def about_columns(
     groups: str | None,
     by_group: np.ndarray | None,
 ) -> list[Finding]:
-    """Columns that are left out, have missing values, or determine target or groups; the classes.
+    """Columns that are left out, have missing values, or determine target or groups; the target.
 
     Args:
         features: the columns of features.
@@ -128,9 +131,7 @@ def about_columns(
             done = "kept; leave the column out if groups are to be unknown"
             found.append(Finding(f"determines the group {groups}", name, rows, done))
     found = _together(found)
-    if is_class:
-        found += _about_classes(target, y)
-    return found
+    return found + (_about_classes(target, y) if is_class else _about_amounts(target, y))
 
 
 def _together(found: list[Finding]) -> list[Finding]:
@@ -167,6 +168,14 @@ def _about_classes(target: str, y: np.ndarray) -> list[Finding]:
             )
         )
     return found
+
+
+def _about_amounts(target: str, y: np.ndarray) -> list[Finding]:
+    """Amounts that decide squared errors alone."""
+    low, middle, high = np.quantile(y, [0.25, 0.5, 0.75])
+    far = int((np.abs(y - middle) > FAR * (high - low)).sum()) if high > low else 0
+    done = "kept; squared errors depend on them above all, so correct or leave out mistakes"
+    return [Finding("amounts far from all others", target, far, done)] if far else []
 
 
 def _one_to_one(features: pl.DataFrame, labels: np.ndarray) -> list[str]:

@@ -80,9 +80,13 @@ def test_constant_far_from_the_others_is_said_at_the_edge() -> None:
 
 
 def drawn(folder: Path, name: str) -> str:
+    """An SVG with a text as title, label and footer."""
     svg = folder / "a.svg"
-    page = style.Page(8, 2, name, f"{name}.")
-    style.render(page, lambda figure: figure.add_subplot().set_xlabel(name), svg, folder / "a.png")
+
+    def draw(figure: Figure) -> None:
+        figure.add_subplot().set_xlabel(name)
+
+    style.render(style.Page(8, 2, name, f"{name}."), draw, svg, folder / "a.png")
     return svg.read_text(encoding="utf-8")
 
 

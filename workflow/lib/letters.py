@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from matplotlib.font_manager import FontProperties, findfont, fontManager
+from matplotlib.font_manager import fontManager
 from matplotlib.ft2font import FT2Font
 
 OWN = "DejaVu Sans"
@@ -39,10 +39,12 @@ def fallbacks(texts: Iterable[str]) -> tuple[list[str], str]:
 
 
 def _letters(name: str) -> set[str]:
-    """What a font has, bold too."""
+    """What a font has in each of its upright weights."""
+    upright = [font for font in fontManager.ttflist if font.style == "normal"]
+    files = {font.fname for font in upright if font.name == name}
     try:
-        files = {findfont(FontProperties(family=name, weight=w)) for w in ("normal", "bold")}
         faces = [FT2Font(file) for file in files]
-    except (OSError, RuntimeError, ValueError):  # removed since it was listed, or of another format
+    except (OSError, RuntimeError):  # removed since it was listed, or of another format
         return set()
-    return set.intersection(*({*map(chr, face.get_charmap())} for face in faces))
+    each = [{*map(chr, face.get_charmap())} for face in faces]
+    return set.intersection(*each) if each else set()

@@ -89,6 +89,14 @@ def test_gaps_of_many_columns_are_one_finding(count: int, expected: int) -> None
     )
 
 
+def test_an_amount_far_from_the_others() -> None:
+    amounts = np.arange(ROWS) / 7
+    what = ("amounts far from all others", "kind")
+    assert what not in findings(tables.problem(table(kind=amounts), "kind"))
+    amounts[3] = 1e9
+    assert findings(tables.problem(table(kind=amounts), "kind"))[what][0] == 1
+
+
 def test_whole_numbers_may_be_classes_or_amounts() -> None:
     """Letters numbered 1 to 26 are more than the most classes that are taken for granted."""
     what = ("target of whole numbers", "kind")
