@@ -115,15 +115,18 @@ def test_a_folder_belongs_to_one_table(tmp_path: Path) -> None:
     for folder, content in {"a": "1", "b": "2", "c": "1"}.items():
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "data.csv").write_text(content, encoding="utf-8")
-    about = tmp_path / "about.json"
+    about, numbers = tmp_path / "about.json", tmp_path / "numbers.json"
     known = {"file": "a/data.csv", "sha256": hashlib.sha256(b"1").hexdigest()}
 
     def other(file: str) -> str | None:
         table = asked({"study": "full", "table": file, "target": "y"})
         assert table is not None
-        return other_table(table, about, tmp_path)
+        return other_table(table, about, numbers, tmp_path)
 
     assert other("b/data.csv") is None
+    numbers.write_text('{"test_accuracy": {"data": "a/data.csv"}}', encoding="utf-8")
+    assert other("b/data.csv") == "a/data.csv"
+    assert other("a/data.csv") is None
     about.write_text(json.dumps(known), encoding="utf-8")
     assert other("b/data.csv") == "a/data.csv"
     assert other("c/data.csv") is None

@@ -19,7 +19,12 @@ else:
         raise SystemExit(
             f"{TABLE.file}: no such file; {settings.hint(Path(TABLE.file).name, beside)}"
         )
-    other = other_table(TABLE, Path(f"results/table/{TABLE.name}/about.json"), PROJECT)
+    other = other_table(
+        TABLE,
+        Path(f"results/table/{TABLE.name}/about.json"),
+        Path(f"reports/table/{TABLE.name}/numbers.json"),
+        PROJECT,
+    )
     if other and workflow.is_main_process:
         raise SystemExit(
             f"{TABLE.file}: reports/table/{TABLE.name} has the study of {other}; "

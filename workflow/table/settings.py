@@ -125,7 +125,7 @@ def asked(config: dict[str, Any]) -> Table | None:
     return checked(Table, every, "table")
 
 
-def other_table(table: Table, about: Path, project: Path) -> str | None:
+def other_table(table: Table, about: Path, numbers: Path, project: Path) -> str | None:
     """The other table whose results are in the folder of this one, if so.
 
     A file that has been moved, or changed in its place, is the same table.
@@ -133,15 +133,22 @@ def other_table(table: Table, about: Path, project: Path) -> str | None:
     Args:
         table: what is asked for.
         about: what the job that reads a table has written of it, or no file.
+        numbers: what the study has found, or no file; git keeps it without `about`.
         project: the folder to which names of files are relative.
     """
+    known = _content(about) or next(iter(_content(numbers).values()), None)
+    if known is None:
+        return None
+    file = known.get("file") or known["data"]
+    given = project / table.file
+    if file == table.file or given.resolve() == (project / file).resolve():
+        return None
+    same = table.is_file and hashlib.sha256(given.read_bytes()).hexdigest() == known.get("sha256")
+    return None if same else file
+
+
+def _content(path: Path) -> dict[str, Any]:
     try:
-        known = json.loads(about.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    given, there = project / table.file, project / known["file"]
-    if known["file"] == table.file or given.resolve() == there.resolve():
-        return None
-    if table.is_file and hashlib.sha256(given.read_bytes()).hexdigest() == known["sha256"]:
-        return None
-    return known["file"]
+        return {}
