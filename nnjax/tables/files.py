@@ -40,9 +40,11 @@ def read_table(source: str | Path, *, as_text: Collection[str] = ()) -> pl.DataF
     """Read a table: CSV, TSV, Parquet or ARFF, also packed by gzip, or one of scikit-learn.
 
     The format is detected from the content, the separator of text files (`,` `;` tab `|`) from the
-    first lines. With `;`, numbers may have decimal commas. Empty fields, NA, N/A, NaN, nan, null, ?
-    and - are missing values. A column has the first of these types that fits all its values: whole
-    numbers, numbers, booleans (true, false), dates (2024-12-31), dates with times, strings.
+    first lines, or a first line `sep=;`. Empty fields, NA, N/A, NaN, nan, null, ? and - are missing
+    values. A column has the first of these types that fits all its values: whole numbers, numbers,
+    booleans (true, false), dates (2024-12-31), dates with times, numbers with thousands separated
+    by commas (1,234.5) or, unless fields are separated by commas, with decimal commas (1.234,5),
+    strings. With `;`, 1,234 has a decimal comma.
 
     Args:
         source: a path, or `sklearn:` followed by `iris`, `wine`, `breast_cancer`, `digits` or

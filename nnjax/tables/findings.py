@@ -7,10 +7,16 @@ import polars as pl
 
 from nnjax.tables.columns import ONE_VALUE, Categorical, Columns
 from nnjax.tables.errors import listed
-from nnjax.tables.values import as_numbers, column, is_flat
+from nnjax.tables.values import as_numbers, column, is_flat, sorted_names
 
 IMBALANCE = 3.0
 """Classes are called unbalanced if the largest is at least this many times the smallest."""
+
+MOST_NAMED = 20
+"""Columns of which the same was found, each in a finding of its own."""
+
+FAR = 100.0
+"""Amounts are called far if they are this many quartile ranges from the median."""
 
 LINEAR = 1 - 1e-9
 """A column with a larger correlation with the target is the target in other units."""
@@ -80,7 +86,7 @@ def about_columns(
     groups: str | None,
     by_group: np.ndarray | None,
 ) -> list[Finding]:
-    """Columns that are left out, have missing values, or determine target or groups; the classes.
+    """Columns that are left out, have missing values, or determine target or groups; the target.
 
     Args:
         features: the columns of features.
@@ -124,13 +130,26 @@ def about_columns(
         for name in _one_to_one(features, by_group):
             done = "kept; leave the column out if groups are to be unknown"
             found.append(Finding(f"determines the group {groups}", name, rows, done))
-    if is_class:
-        found += _about_classes(target, y)
-    return found
+    found = _together(found)
+    return found + (_about_classes(target, y) if is_class else _about_amounts(target, y))
+
+
+def _together(found: list[Finding]) -> list[Finding]:
+    """What is the same of many columns, as of thousands of genes with gaps, in one finding."""
+    alike: dict[tuple[str, str], list[Finding]] = {}
+    for each in found:
+        alike.setdefault((each.what, each.done), []).append(each)
+    few = [each for same in alike.values() if len(same) <= MOST_NAMED for each in same]
+    return few + [
+        Finding(f"columns with: {what}", listed(each.where for each in same), len(same), done)
+        for (what, done), same in alike.items()
+        if len(same) > MOST_NAMED
+    ]
 
 
 def _about_classes(target: str, y: np.ndarray) -> list[Finding]:
-    names, counts = np.unique(y, return_counts=True)
+    names = sorted_names(y)
+    counts = np.array([(y == name).sum() for name in names])
     shown = ", ".join(f"{n} {c}" for n, c in list(zip(names, counts, strict=True))[:20])
     found = [
         Finding(
@@ -149,6 +168,14 @@ def _about_classes(target: str, y: np.ndarray) -> list[Finding]:
             )
         )
     return found
+
+
+def _about_amounts(target: str, y: np.ndarray) -> list[Finding]:
+    """Amounts that decide squared errors alone."""
+    low, middle, high = np.quantile(y, [0.25, 0.5, 0.75])
+    far = int((np.abs(y - middle) > FAR * (high - low)).sum()) if high > low else 0
+    done = "kept; squared errors depend on them above all, so correct or leave out mistakes"
+    return [Finding("amounts far from all others", target, far, done)] if far else []
 
 
 def _one_to_one(features: pl.DataFrame, labels: np.ndarray) -> list[str]:
@@ -170,6 +197,7 @@ def _linear(features: pl.DataFrame, y: np.ndarray) -> list[str]:
     """Columns of numbers that are the target in other units."""
     numeric = [c for c in features if c.dtype.is_numeric() and not c.null_count()]
     x = as_numbers(pl.DataFrame(numeric))
+    x = np.ldexp(x, -np.frexp(np.abs(x).max(axis=0))[1])  # squares of 1e300 are no numbers
     spread = x.std(axis=0) * y.std()
     covariance = (x - x.mean(axis=0)).T @ (y - y.mean()) / len(y)
     equal = (np.abs(covariance) > LINEAR * spread) & (spread > 0)

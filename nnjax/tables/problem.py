@@ -9,13 +9,15 @@ from nnjax.tables.columns import learn
 from nnjax.tables.errors import TableError, counted, listed
 from nnjax.tables.findings import Finding, about_columns, about_rows
 from nnjax.tables.named import find_column
-from nnjax.tables.values import as_text, column, is_flat, spoilt, without
+from nnjax.tables.values import as_text, column, is_flat, short, sorted_names, spoilt, without
 
 FEWEST_ROWS = 10
 MOST_VALUES = 20
 """A target of whole numbers has classes if it has at most this many different values."""
 
 MOST_CLASSES = 1000
+LARGEST = 1e100
+"""Amounts are at most this, and differ by at least its inverse: squares are finite and not 0."""
 
 _CLASSIFICATION, _REGRESSION = "classification", "regression"
 TASKS = (_CLASSIFICATION, _REGRESSION)
@@ -31,7 +33,7 @@ class Problem(NamedTuple):
         roles: the names of the columns that are not features, by "target", "groups" and "test".
         features: all columns but target, groups and test, for `learn` and `encode`.
         y: classes as strings, or float64 numbers, (rows,).
-        classes: the classes, sorted; () in regression.
+        classes: the classes, sorted, numbers by their values; () in regression.
         groups: the group of each row as a string, (rows,), or None.
         test: which rows are test rows, (rows,), or None.
         findings: what to know before training.
@@ -110,18 +112,25 @@ def problem(
         raise TableError(
             f"{frame.height} rows with a value of {target!r}; expected at least {FEWEST_ROWS}"
         )
-    is_test = None if test is None else _test_rows(frame, test)
-    task = task or _task(column(frame, target))
+    is_test = None if test is None else _test_rows(frame, test, rows)
+    if task is None:
+        task = _task(column(frame, target))
+        findings += _about_task(target, column(frame, target), task)
     is_class = task == _CLASSIFICATION
     y = (
         _classes(target, column(frame, target))
         if is_class
-        else _numbers(target, column(frame, target))
+        else _numbers(target, column(frame, target), rows)
     )
     training = np.ones(frame.height, bool) if is_test is None else ~is_test
     by_group = None if groups is None else as_text(column(frame, groups)).to_numpy().astype(str)
     _check_training(roles, y, is_class, by_group, training, folds)
     features = without(frame, roles.values())
+    if not features.width:
+        raise TableError(
+            f"the table has no column beside {listed(roles.values())}; expected at least one to "
+            "predict from"
+        )
     _check_finite(features, rows)
     columns = learn(features.filter(training))
     findings += about_rows(without(frame, [test_column] if test_column else []), is_test)
@@ -131,7 +140,7 @@ def problem(
             done = "kept; a test row is not independent of its group's training rows"
             findings.append(Finding("groups in training and test rows", groups, len(both), done))
     findings += about_columns(features, columns, target, y, is_class, groups, by_group)
-    names = tuple(map(str, np.unique(y))) if is_class else ()
+    names = sorted_names(y) if is_class else ()
     return Problem(task, roles, features, y, names, by_group, is_test, findings, rows)
 
 
@@ -210,7 +219,8 @@ def _test_column(frame: pl.DataFrame, test: str) -> str:
     return find_column(frame, name, "test")
 
 
-def _test_rows(frame: pl.DataFrame, test: str) -> np.ndarray:
+def _test_rows(frame: pl.DataFrame, test: str, rows: np.ndarray) -> np.ndarray:
+    """Which rows are test rows; `rows` are their numbers in the table, for messages."""
     name, _, value = ("", "", "") if test in frame.columns else test.rpartition("=")
     if name:
         series = as_text(column(frame, name))
@@ -226,8 +236,8 @@ def _test_rows(frame: pl.DataFrame, test: str) -> np.ndarray:
         if wrong.any():
             row = wrong.arg_true()[0]
             raise TableError(
-                f"test: {frame[test][row]!r} in row {row + 1} of the column {test!r}; expected 0 "
-                "or 1, true or false, train or test, or give COLUMN=VALUE"
+                f"test: {frame[test][row]!r} in row {rows[row] + 1} of the column {test!r}; "
+                "expected 0 or 1, true or false, train or test, or give COLUMN=VALUE"
             )
         found = series.is_in([*_TEST])
     if found.all() or not found.any():
@@ -256,11 +266,23 @@ def _classes(name: str, series: pl.Series) -> np.ndarray:
     return as_text(series).to_numpy().astype(str)
 
 
-def _numbers(name: str, series: pl.Series) -> np.ndarray:
+def _about_task(name: str, series: pl.Series, task: str) -> list[Finding]:
+    """Whole numbers may be the names of classes, or amounts."""
+    count, whole = series.n_unique(), series.dtype.is_numeric() and (series == series.round()).all()
+    if not whole or not 2 < count <= min(MOST_CLASSES, len(series) // 3):
+        return []
+    taken, other = (
+        ("classes", _REGRESSION) if task == _CLASSIFICATION else ("amounts", _CLASSIFICATION)
+    )
+    done = f"taken as {taken}; otherwise give the task {other}"
+    return [Finding("target of whole numbers", name, count, done)]
+
+
+def _numbers(name: str, series: pl.Series, rows: np.ndarray) -> np.ndarray:
     if not series.dtype.is_numeric():
         numbers = series.cast(pl.String).cast(pl.Float64, strict=False)
         row = numbers.is_null().arg_true()
-        shown = f", row {row[0] + 1}: {series[row[0]]!r}" if len(row) else ""
+        shown = f", row {rows[row[0]] + 1}: {short(series[row[0]])}" if len(row) else ""
         raise TableError(
             f"target {name!r}{shown}; expected numbers for a regression, or give the task "
             "classification"
@@ -268,9 +290,16 @@ def _numbers(name: str, series: pl.Series) -> np.ndarray:
     numbers = series.cast(pl.Float64).to_numpy()
     if not np.isfinite(numbers).all():
         row = int(np.argmin(np.isfinite(numbers)))
-        raise TableError(f"target {name!r}, row {row + 1}: {numbers[row]}; expected finite numbers")
+        raise TableError(
+            f"target {name!r}, row {rows[row] + 1}: {numbers[row]}; expected finite numbers"
+        )
     if np.ptp(numbers) == 0:
         raise TableError(f"target {name!r} is {numbers[0]:g} in all rows; nothing to learn")
+    if np.abs(numbers).max() > LARGEST or np.ptp(numbers) < 1 / LARGEST:
+        raise TableError(
+            f"target {name!r} is between {numbers.min():g} and {numbers.max():g}, and squared "
+            "errors of such numbers cannot be represented; give it in another unit"
+        )
     return numbers
 
 
@@ -314,8 +343,8 @@ def _check_groups(name: str, groups: np.ndarray, y: np.ndarray | None, folds: in
     count = len(np.unique(groups))
     if count < folds:
         raise TableError(
-            f"groups {name!r}: {count} groups in the training rows, expected at least {folds}, one "
-            "for each fold; use fewer folds"
+            f"groups {name!r}: {counted(count, 'group')} in the training rows, expected at least "
+            f"{folds}, one for each fold; use fewer folds"
         )
     if y is None:
         return

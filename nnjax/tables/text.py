@@ -12,6 +12,9 @@ from nnjax.tables.errors import TableError, counted, listed
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "?", "-")
+_NAMED = re.compile(r'\s*"?sep=([^\n])"?[^\n]*(?:\n|$)', re.IGNORECASE)
+"""The first line with which Excel names the separator: `sep=;`."""
+
 LOOKED_AT = 50
 """Rows from which the separator is found."""
 
@@ -37,22 +40,32 @@ def read(where: str, content: str, as_text: Collection[str] = ()) -> pl.DataFram
         >>> read("a.csv", "x,y\\n1,a\\n2,b\\n").rows()
         [(1, 'a'), (2, 'b')]
     """
-    separator = _separator(content)
-    names = header(where, next(_rows(where, content, separator))[1])
+    named = _NAMED.match(content)
+    if named:
+        # An empty line in its place, so that messages number the lines of the file.
+        content = "\n" + content[named.end() :]
+        if named[1] not in SEPARATORS or not content.strip():
+            raise TableError(
+                f"{where}, line 1: sep={named[1]}; expected sep= and one of "
+                f"{', '.join(SEPARATORS.values())}, then a line of column names"
+            )
+    separator = named[1] if named else _separator(content)
+    line, given = next(_rows(where, content, separator))
+    names = header(where, given, line)
     table = fields(where, content, separator, names)
     if not table.height:
         raise TableError(f"{where} has column names and no rows; expected at least one row")
-    return typed(table, as_text, decimal_comma=separator == ";")
+    return typed(table, as_text, separator=separator, where=where)
 
 
-def header(where: str, given: Sequence[str]) -> list[str]:
+def header(where: str, given: Sequence[str], line: int = 1) -> list[str]:
     """The names of the columns; a column without a name gets its number as name."""
     names = [name.strip() or f"column {i}" for i, name in enumerate(given, 1)]
     double = [name for name, count in Counter(names).items() if count > 1]
     if double:
         places = [i for i, name in enumerate(names, 1) if name == double[0]]
         raise TableError(
-            f"{where}, line 1: {listed(double)} names more than one column (columns "
+            f"{where}, line {line}: {listed(double)} names more than one column (columns "
             f"{', '.join(map(str, places))}); expected different names, so rename them, or add a "
             "line of names if the file has none"
         )
@@ -78,13 +91,29 @@ def fields(where: str, content: str, separator: str, names: Sequence[str]) -> pl
 
 
 def typed(
-    table: pl.DataFrame, as_text: Collection[str] = (), *, decimal_comma: bool = False
+    table: pl.DataFrame,
+    as_text: Collection[str] = (),
+    *,
+    separator: str = ",",
+    where: str = "the table",
 ) -> pl.DataFrame:
     """Convert strings to values, column by column; missing values become null.
 
+    Args:
+        table: the fields.
+        as_text: names of columns whose values stay strings.
+        separator: of the fields; with all but a comma, numbers may have decimal commas.
+        where: the file's name, for messages.
+
+    Returns:
+        The values.
+
+    Raises:
+        TableError: if it is open whether commas in numbers are decimal or separate thousands.
+
     Example:
-        >>> typed(pl.DataFrame({"a": ["1", "NA"], "b": ["x", "?"]})).rows()
-        [(1, 'x'), (None, None)]
+        >>> typed(pl.DataFrame({"a": ["1", "NA"], "b": ["x", "?"], "c": ["1,000", "25"]})).rows()
+        [(1, 'x', 1000.0), (None, None, 25.0)]
     """
     # All columns at once, which takes a hundredth of the time; by number, since a name such as
     # "^x$" would be a pattern.
@@ -96,14 +125,29 @@ def typed(
         for i, column in enumerate(result)
         if table.columns[i] not in as_text and column.null_count() < len(column)
     ]
-    for convert in (*_CONVERSIONS, *([_decimal_comma] if decimal_comma else [])):
+    for convert in (*_CONVERSIONS, *_WITH_COMMAS[separator]):
         # The first values decide most types: a long column of texts is not converted in vain.
         first, _ = _converted(result.head(FIRST), rest, convert)
         fit, converted = _converted(result, first, convert)
+        if convert is _thousands and separator in _OPEN:
+            _check_commas(where, table, result, fit)
         result = result.with_columns(converted)
         rest = [name for name in rest if name not in fit]
     result.columns = table.columns
     return result
+
+
+def _check_commas(where: str, table: pl.DataFrame, texts: pl.DataFrame, fit: set[str]) -> None:
+    """Refuse numbers such as 1,234, unless another in the column tells what the comma is for."""
+    both, _ = _converted(texts, fit, _thousands_and_comma)
+    if both:
+        name = min(both, key=int)
+        shown = texts[name].filter(texts[name].str.contains(",", literal=True))[0]
+        raise TableError(
+            f"{where}, column {table.columns[int(name)]!r}: {shown!r} has a decimal comma or "
+            "separates thousands; expected numbers with decimal points and without separators of "
+            "thousands, or a semicolon between fields if commas are decimal"
+        )
 
 
 def _converted(
@@ -127,6 +171,19 @@ def _number(column: pl.Expr) -> pl.Expr:
     return column.cast(pl.Float64, strict=False)
 
 
+def _thousands(column: pl.Expr) -> pl.Expr:
+    """1,234.5."""
+    fits = column.str.contains(r"^[+-]?([1-9]\d{0,2}(,\d{3})+|\d+)(\.\d*)?$")
+    return _number(pl.when(fits).then(column.str.replace_all(",", "", literal=True)))
+
+
+def _thousands_and_comma(column: pl.Expr) -> pl.Expr:
+    """1.234,5."""
+    fits = column.str.contains(r"^[+-]?([1-9]\d{0,2}(\.\d{3})+|\d+)(,\d*)?$")
+    plain = column.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+    return _number(pl.when(fits).then(plain))
+
+
 def _decimal_comma(column: pl.Expr) -> pl.Expr:
     return _number(column.str.replace(",", ".", literal=True))
 
@@ -147,6 +204,15 @@ def _moment(column: pl.Expr) -> pl.Expr:
 
 
 _CONVERSIONS = (_whole, _number, _boolean, _date, _moment)
+_OPEN = "\t|"
+"""Separators with which commas in numbers are decimal or separate thousands."""
+
+_WITH_COMMAS = {
+    ",": (_thousands,),
+    ";": (_thousands_and_comma, _decimal_comma, _thousands),
+    **dict.fromkeys(_OPEN, (_thousands, _thousands_and_comma, _decimal_comma)),
+}
+"""What is tried on texts, by the separator of the fields; the first that fits a column counts."""
 
 
 # --- rows and their lengths -----------------------------------------------------------------------

@@ -121,6 +121,20 @@ def as_text(series: pl.Series) -> pl.Series:
     return series.cast(pl.String)
 
 
+def sorted_names(labels: np.ndarray) -> tuple[str, ...]:
+    """The different labels, sorted; by their values if all are numbers.
+
+    Example:
+        >>> sorted_names(np.array(["10", "9", "9"])), sorted_names(np.array(["10", "9", "a"]))
+        (('9', '10'), ('10', '9', 'a'))
+    """
+    names = [str(name) for name in np.unique(labels)]
+    values = pl.Series(names, dtype=pl.String).cast(pl.Float64, strict=False).to_list()
+    return tuple(
+        names if None in values else [n for _, n in sorted(zip(values, names, strict=True))]
+    )
+
+
 def spoilt(texts: pl.Series) -> str:
     """For a message: which strings are not numbers, if most of them are.
 
@@ -129,7 +143,7 @@ def spoilt(texts: pl.Series) -> str:
         "; 3 are numbers, '4 kg' is not"
     """
     wrong = texts.cast(pl.String).cast(pl.Float64, strict=False).is_null()
-    if 2 * wrong.sum() >= len(texts):
+    if not wrong.any() or 2 * wrong.sum() >= len(texts):
         return ""
     return f"; {len(texts) - wrong.sum()} are numbers, {short(texts.filter(wrong)[0])} is not"
 

@@ -1,5 +1,7 @@
 """The rows of a table: folds, scores, units, and what is asked for."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,8 @@ import pytest
 from sklearn.metrics import r2_score
 
 from workflow.lib.settings import SettingsError, gathered
-from workflow.table.rows import Rows, encoded, folds, scores, units
-from workflow.table.settings import asked, written
+from workflow.table.rows import FARTHEST, Rows, encoded, folds, scores, units
+from workflow.table.settings import asked, other_table, written
 
 RNG = np.random.default_rng(0)
 FRAME = pl.DataFrame({"a": RNG.normal(size=60), "b": ["x", "y", "z"] * 20})
@@ -51,6 +53,20 @@ def test_features_are_scaled_by_the_rows_trained_on() -> None:
     np.testing.assert_allclose(data.others[:, 0], expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("unit", [1e300, 1e-300])
+def test_features_of_any_unit_are_scaled(unit: float) -> None:
+    """Squares of such numbers are infinite or 0, and models need float32."""
+    known, held_out = np.arange(40), np.arange(40, 60)
+    some = rows()
+    other = some._replace(frame=FRAME.with_columns(pl.col("a") * unit))
+    plain = encoded(some.where(known), some.where(held_out))
+    found = encoded(other.where(known), other.where(held_out))
+    np.testing.assert_allclose(found.x, plain.x, rtol=1e-5)
+    np.testing.assert_allclose(found.others, plain.others, rtol=1e-5)
+    far = some._replace(frame=FRAME.with_columns(pl.lit(1e300).alias("a")))
+    assert encoded(some.where(known), far.where(held_out)).others.max() == FARTHEST
+
+
 def test_scores_are_accuracy_and_r2() -> None:
     predicted = RNG.integers(3, size=(2, 60))
     np.testing.assert_array_equal(scores(rows(), predicted), predicted == LABELS)
@@ -82,6 +98,41 @@ def test_name_of_a_table(file: str, name: str) -> None:
     table = asked({"study": "full", "table": file, "target": "y"})
     assert table is not None
     assert table.name == name
+
+
+def test_a_name_can_be_given() -> None:
+    given = {"study": "full", "table": "b/data.csv", "target": "y", "name": "second"}
+    table = asked(given)
+    assert table is not None
+    assert table.name == "second"
+    for name in ("..", "a/b", ""):
+        with pytest.raises(SettingsError, match=r"table\.name.*letters, digits"):
+            asked({"study": "full", "table": "a.csv", "target": "y", "name": name})
+
+
+def test_a_folder_belongs_to_one_table(tmp_path: Path) -> None:
+    """Of two of one name; the same one elsewhere, or changed, is no other."""
+    for folder, content in {"a": "1", "b": "2", "c": "1"}.items():
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "data.csv").write_text(content, encoding="utf-8")
+    about, numbers = tmp_path / "about.json", tmp_path / "numbers.json"
+    known = {"file": "a/data.csv", "sha256": hashlib.sha256(b"1").hexdigest()}
+
+    def other(file: str) -> str | None:
+        table = asked({"study": "full", "table": file, "target": "y"})
+        assert table is not None
+        return other_table(table, about, numbers, tmp_path)
+
+    assert other("b/data.csv") is None
+    numbers.write_text('{"test_accuracy": {"data": "a/data.csv"}}', encoding="utf-8")
+    assert other("b/data.csv") == "a/data.csv"
+    assert other("a/data.csv") is None
+    about.write_text(json.dumps(known), encoding="utf-8")
+    assert other("b/data.csv") == "a/data.csv"
+    assert other("c/data.csv") is None
+    assert other(str(tmp_path / "b" / ".." / "a" / "data.csv")) is None
+    (tmp_path / "a" / "data.csv").write_text("3", encoding="utf-8")
+    assert other("a/data.csv") is None
 
 
 def test_what_is_asked_leaves_the_rest_of_the_settings() -> None:

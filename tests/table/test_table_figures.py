@@ -1,13 +1,16 @@
 """Figures of tables whose names are numbers, or would be mathematics."""
 
 import json
+import re
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import polars as pl
 import pytest
 from matplotlib.figure import Figure
 
+from workflow.lib import letters, style
 from workflow.table.plots import plot_comparison, plot_importance, plot_outcome
 
 NAMES = ["$\\frac$", "$x_1$", "<b>a</b>", "weiß_1"]
@@ -71,4 +74,38 @@ def test_constant_far_from_the_others_is_said_at_the_edge() -> None:
     figure = Figure()
     plot_comparison.draw(figure, pl.DataFrame([row | shared for row in rows]), "", 100)
     assert figure.axes[0].get_xlim() == pytest.approx((95.9, 98.1))
+    told = {str(artist.get_gid()) for artist in figure.axes[0].patches}
+    assert "told:SVM: 97 [96, 98]" in told
     assert [text.get_text() for text in figure.axes[0].texts] == [" \N{LEFTWARDS ARROW} 10"]
+
+
+def drawn(folder: Path, name: str) -> str:
+    """An SVG with a text as title, label and footer."""
+    svg = folder / "a.svg"
+
+    def draw(figure: Figure) -> None:
+        figure.add_subplot().set_xlabel(name)
+
+    style.render(style.Page(8, 2, name, f"{name}."), draw, svg, folder / "a.png")
+    return svg.read_text(encoding="utf-8")
+
+
+def test_letters_come_from_any_font_that_has_them(tmp_path: Path) -> None:
+    """A script A, which matplotlib's DejaVu Sans lacks and its STIX fonts have."""
+    text = drawn(tmp_path, "table \U0001d49c")
+    assert 'href="#STIXGeneral' in text or 'href="#DejaVuMath' in text
+    assert style.NO_FONT not in text
+    assert matplotlib.rcParams["svg.fonttype"] == "path"
+
+
+def test_letters_without_a_font_stay_text_and_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Warnings are errors here: matplotlib's about missing letters must not come."""
+    own = [font for font in letters.fontManager.ttflist if font.name == letters.OWN]
+    monkeypatch.setattr(letters.fontManager, "ttflist", own)
+    text = drawn(tmp_path, "資料")
+    assert re.findall(">(資料[^<]*)</text>", text) == ["資料", "資料", f"資料. {style.NO_FONT}"]
+    assert "sans-serif" in text
+    assert style.NO_FONT in text
+    assert style.NO_FONT not in drawn(tmp_path, "größe")

@@ -15,6 +15,7 @@ from sklearn.datasets import load_wine
 from tests.workflow.conftest import QUICK, copied, snakemake
 
 WINE: Any = load_wine(as_frame=True)
+ASKED = ["table", "--config"]
 FOLDER = "quick/reports/table/my_wine"
 
 
@@ -99,7 +100,7 @@ def test_model_predicts_new_rows(project: Path, tmp_path: Path) -> None:
 
 
 def test_another_table_in_its_place_is_read_again(project: Path) -> None:
-    """Also if it is older than the results, and in another folder."""
+    """Also if it is older than the results."""
     table, asked = project / "my wine.csv", ("table", "-n", "--configfile", QUICK, "--config")
     status, output = snakemake(
         project, *asked, "table=my wine.csv", "target=sort", "groups=producer"
@@ -118,8 +119,13 @@ def test_another_table_in_its_place_is_read_again(project: Path) -> None:
     finally:
         table.write_bytes(before)
         os.utime(table, times)
-    (project / "other").mkdir()
-    (project / "other" / "my wine.csv").write_bytes(before)
+
+
+@pytest.mark.exhaustive
+def test_a_file_that_has_moved_is_the_same_table(project: Path) -> None:
+    (project / "other").mkdir(exist_ok=True)
+    (project / "other" / "my wine.csv").write_bytes((project / "my wine.csv").read_bytes())
+    asked = ("table", "-n", "--configfile", QUICK, *ASKED[1:])
     status, output = snakemake(project, *asked, "table=other/my wine.csv", "target={sort}")
     assert status == 0, output
     assert "read_table" in output
@@ -128,16 +134,27 @@ def test_another_table_in_its_place_is_read_again(project: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (["table"], "Name the table and the column to predict"),
-        (["table", "--config", "table=my vine.csv", "target=sort"], "did you mean my wine.csv?"),
-        (["table", "--config", "table=a{b}.csv", "target=sort"], "has braces in its path"),
-        (["table", "--config", "table=my wine.csv"], "target: is missing"),
-        (["table", "--config", "table=my wine.csv", "target=sorte"], "sort"),
-        (["table", "--config", "table=my wine.csv", "target=bottle"], "classes"),
+        pytest.param(asked, message, marks=() if often else pytest.mark.exhaustive, id=name)
+        for name, often, asked, message in [
+            ("no table", False, ["table"], "Name the table and the column to predict"),
+            ("another file", True, [*ASKED, "table=my vine.csv", "target=sort"], "my wine.csv?"),
+            ("braces", False, [*ASKED, "table=a{b}.csv", "target=sort"], "has braces in its path"),
+            ("no target", False, [*ASKED, "table=my wine.csv"], "target: is missing"),
+            (
+                "a name that is taken",
+                False,
+                [*ASKED, "table=other/my wine.csv", "target=sort"],
+                "reports/table/my_wine has the study of my wine.csv; give this table another",
+            ),
+            ("another column", True, [*ASKED, "table=my wine.csv", "target=sorte"], "sort"),
+            ("too many classes", False, [*ASKED, "table=my wine.csv", "target=bottle"], "classes"),
+        ]
     ],
-    ids=["no table", "another file", "braces", "no target", "another column", "too many classes"],
 )
 def test_bad_requests_end_in_a_sentence(project: Path, asked: list[str], message: str) -> None:
+    """Each request is a run of Snakemake; `asked`, `other_table` and `problem` have tests too."""
+    (project / "other").mkdir(exist_ok=True)
+    wine().head(100).write_csv(project / "other" / "my wine.csv")
     status, output = snakemake(project, "--cores", "2", *asked, "--configfile", QUICK)
     assert status != 0
     assert message in output

@@ -2,7 +2,8 @@
 
 Text in the SVG is drawn as paths: the file then looks the same in every browser, editor and
 printer, whether DejaVu Sans is installed or not. The words stay searchable, since each path
-carries its text as an XML comment and title and footer are stored as metadata.
+carries its text as an XML comment and title and footer are stored as metadata. Where a table has
+letters for which no font is installed, text stays text, for the fonts of whoever opens the file.
 
 A figure can show its numbers as hover text: `tell` covers a place with an invisible rectangle whose
 title is the text. Browsers show it on hover; the study's pages also on touch and keyboard focus.
@@ -11,6 +12,7 @@ title is the text. Browsers show it on hover; the study's pages also on touch an
 import os
 import re
 import textwrap
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,6 +25,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+
+from workflow.lib import letters
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
@@ -35,7 +40,7 @@ INK, GREY, FAINT = "#222222", "#5A5A5A", "#DDDDDD"
 ALARM = "#B00020"
 
 LOOK: "dict[RcKeyType, Any]" = {
-    "font.family": "DejaVu Sans",
+    "font.family": letters.OWN,
     "font.size": 9,
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -66,6 +71,8 @@ FOOTER_LETTER = 0.055
 TOLD = "told:"
 """Begins the id of a place with hover text, within matplotlib."""
 
+NO_FONT = "Boxes in the PNG file are letters that no font of this computer has."
+
 QUICK = "QUICK SETTINGS: few seeds and epochs, not a result"
 """On every figure of a quick study, recognised by the variable NNJAX_STUDY."""
 
@@ -92,17 +99,19 @@ def render(page: Page, draw: Callable[[Figure], None], svg: Path, png: Path) -> 
     """
     marks = [page.stand_in, QUICK if os.environ.get("NNJAX_STUDY") == "quick" else ""]
     mark = ". ".join(filter(None, marks))
-    with matplotlib.rc_context(LOOK):
+    with matplotlib.rc_context(LOOK), warnings.catch_warnings():
         banner = BANNER_STRIP if mark else 0.0
-        footer = textwrap.wrap(page.footer, int((page.width - 2 * MARGIN) / FOOTER_LETTER))
         height = page.height + banner
-        bottom = (FOOTER_STRIP + 0.14 * (len(footer) - 1) if footer else MARGIN) / height
-        top = 1 - (TITLE_STRIP + banner) / height
-        side = MARGIN / page.width
-        layout = ConstrainedLayoutEngine(rect=(side, bottom, 1 - 2 * side, top - bottom))
+        layout = ConstrainedLayoutEngine()
         figure = Figure(figsize=(page.width, height), facecolor="white", layout=layout)
         FigureCanvasAgg(figure)
         draw(figure)
+        below = f"{page.footer} {_find_letters(figure, page)}".strip()
+        footer = textwrap.wrap(below, int((page.width - 2 * MARGIN) / FOOTER_LETTER))
+        bottom = (FOOTER_STRIP + 0.14 * (len(footer) - 1) if footer else MARGIN) / height
+        top = 1 - (TITLE_STRIP + banner) / height
+        side = MARGIN / page.width
+        layout.set(rect=(side, bottom, 1 - 2 * side, top - bottom))
         # Laid out once, not at each save, so that both files show the same figure.
         layout.execute(figure)
         figure.set_layout_engine("none")
@@ -121,7 +130,7 @@ def render(page: Page, draw: Callable[[Figure], None], svg: Path, png: Path) -> 
         if mark:
             watermark = "STAND-IN DATA" if page.stand_in else "QUICK"
             _mark(figure, mark, watermark, 1 - banner / height)
-        about = {"Title": page.title, "Description": f"{mark}. {page.footer}".removeprefix(". ")}
+        about = {"Title": page.title, "Description": f"{mark}. {below}".removeprefix(". ")}
         _save(figure, svg, "svg", {**about, "Creator": None, "Date": None})
         _save(figure, png, "png", {**about, "Software": None})
 
@@ -256,6 +265,26 @@ def shortened(name: str, most: int) -> str:
 def note(axes: Axes, text: str) -> None:
     """Write a message in the middle of axes that have nothing to show."""
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=ALARM)
+
+
+def _find_letters(figure: Figure, page: Page) -> str:
+    """Let the figure take letters from the installed fonts; returns what to say if some have none.
+
+    Changes matplotlib's settings, and what it warns of, for texts that are written later.
+    """
+    written: list[Text] = figure.findobj(Text)
+    found, none = letters.fallbacks([page.title, page.footer, *(t.get_text() for t in written)])
+    if not found and not none:
+        return ""
+    families = [letters.OWN, *found, "sans-serif"]
+    matplotlib.rcParams.update({"font.family": families})
+    for text in written:
+        text.set_fontfamily(families)
+    if not none:
+        return ""
+    matplotlib.rcParams.update({"svg.fonttype": "none"})
+    warnings.filterwarnings("ignore", "Glyph .* missing from font")
+    return NO_FONT
 
 
 def _mark(figure: Figure, mark: str, watermark: str, top: float) -> None:

@@ -12,7 +12,7 @@ from workflow.lib import chapters, made, settings
 from workflow.lib.start import command, environment, lock, progress, reasons, requests
 from workflow.lib.study import Study
 from workflow.lib.verdicts import RULE_TEXTS
-from workflow.table.settings import asked, written
+from workflow.table.settings import asked, other_table, written
 from workflow.lib.digest import code_digest, file_digest, texts_digest
 
 # Without links: the digest of code names files relative to the folder in which they really are.

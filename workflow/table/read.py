@@ -119,8 +119,9 @@ def main(table: Table, source: list[Path], rows: Path, about: Path) -> None:
             split(problem, table.test_share, table.folds) if problem.test is None else problem.test
         )
         is_class = problem.task == "classification"
-        classes = [str(name) for name in problem.classes] if is_class else None
-        y = np.unique(problem.y, return_inverse=True)[1] if is_class else problem.y
+        classes = list(problem.classes) if is_class else None
+        number = {name: i for i, name in enumerate(problem.classes)}
+        y = np.array([number[name] for name in problem.y]) if is_class else problem.y
         every = Rows(problem.features, y, problem.groups, classes, problem.rows)
         train, held_out = (every.where(np.flatnonzero(part)) for part in (~test, test))
         check_folds(train, held_out, table.folds)

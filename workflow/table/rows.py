@@ -16,6 +16,10 @@ TEST, NUMBER = "test row of the study", "row number of the study"
 """Columns that the job which reads the table adds."""
 
 
+FARTHEST = 1e6
+"""Standard deviations from the mean at which features are cut, since models compute in float32."""
+
+
 class Rows(NamedTuple):
     """Rows of a table: columns to predict from, targets (class numbers, or amounts), groups.
 
@@ -65,9 +69,13 @@ def encoded(train: Rows, others: Rows) -> Encoded:
     """Both as features, with what only the training rows tell: categories, medians, scale."""
     columns = tables.learn(train.frame)
     x, other = (tables.encode(rows.frame, columns).x for rows in (train, others))
+    # By powers of two, which changes no digit: squares of 1e300 or 1e-300 are no numbers.
+    exponent = np.frexp(np.abs(x).max(axis=0))[1]
+    x, other = np.ldexp(x, -exponent), np.ldexp(other, -exponent)
     mean, std = x.mean(axis=0), x.std(axis=0)
     std = np.where(np.ptp(x, axis=0) > 0, std, 1.0)
-    return Encoded(*(((part - mean) / std).astype(np.float32) for part in (x, other)))
+    scaled = (np.clip((part - mean) / std, -FARTHEST, FARTHEST) for part in (x, other))
+    return Encoded(*(part.astype(np.float32) for part in scaled))
 
 
 def folds(rows: Rows, k: int, by_row: bool = False) -> list[Fold]:

@@ -19,6 +19,17 @@ else:
         raise SystemExit(
             f"{TABLE.file}: no such file; {settings.hint(Path(TABLE.file).name, beside)}"
         )
+    other = other_table(
+        TABLE,
+        Path(f"results/table/{TABLE.name}/about.json"),
+        Path(f"reports/table/{TABLE.name}/numbers.json"),
+        PROJECT,
+    )
+    if other and workflow.is_main_process:
+        raise SystemExit(
+            f"{TABLE.file}: reports/table/{TABLE.name} has the study of {other}; "
+            f"give this table another folder with --config name=NAME"
+        )
     TABLE_RESULTS, TABLE_REPORTS = (
         f"results/table/{TABLE.name}",
         f"reports/table/{TABLE.name}",

@@ -1,5 +1,6 @@
 """The settings of the study of a table."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ from workflow.lib.settings import (
     read,
 )
 
-ASKED = ("target", "groups", "test", "task")
+ASKED = ("target", "groups", "test", "task", "name")
 """Keys of the command line beside `table`."""
 
 
@@ -34,6 +35,10 @@ class Table(Strict):
     )
     test: str | None = Field(default=None, description="column of the test part, or COLUMN=VALUE")
     task: Literal["classification", "regression"] | None = None
+    name: str = Field(
+        pattern=r"^[\w-][\w.-]*$",
+        description="a name of letters, digits, dots, _ and - for the folder of the results",
+    )
     folds: int = Field(ge=2, le=20)
     test_share: float = Field(gt=0, lt=1, description="between 0 and 1")
     seeds: Count
@@ -48,19 +53,22 @@ class Table(Strict):
     repeats: Count
 
     @property
-    def name(self) -> str:
-        """Of the folder of the results: the file without its ending."""
-        stem = self.file.removeprefix("sklearn:").rsplit("/", 1)[-1]
-        stem = re.sub(
-            r"(\.(csv|tsv|txt|parquet|arff|data))?(\.gz)?$", "", stem, flags=re.IGNORECASE
-        )
-        # Without dots at the ends: a folder ".." would be another.
-        return re.sub(r"[^\w.-]+", "_", stem).strip(".") or "table"
-
-    @property
     def is_file(self) -> bool:
         """Whether the table is a file, not a set of scikit-learn."""
         return not self.file.startswith("sklearn:")
+
+
+def name_of(file: str) -> str:
+    """The name of the folder of the results, if none is given: the file without its ending.
+
+    Example:
+        >>> name_of("../data/my table.csv.gz"), name_of("sklearn:wine")
+        ('my_table', 'wine')
+    """
+    stem = file.removeprefix("sklearn:").rsplit("/", 1)[-1]
+    stem = re.sub(r"(\.(csv|tsv|txt|parquet|arff|data))?(\.gz)?$", "", stem, flags=re.IGNORECASE)
+    # Without dots at the ends: a folder ".." would be another.
+    return re.sub(r"[^\w.-]+", "_", stem).strip(".") or "table"
 
 
 def written(entries: Iterable[str]) -> list[str]:
@@ -111,4 +119,36 @@ def asked(config: dict[str, Any]) -> Table | None:
     if config["study"] == "quick":
         base |= read(Path(__file__).parent / "quick.yaml")
     # Not section by section: optimizers that are named replace the others.
-    return checked(Table, base | section | over, "table")
+    every = base | section | over
+    if every.get("name") is None:
+        every["name"] = name_of(str(every.get("file", "")))
+    return checked(Table, every, "table")
+
+
+def other_table(table: Table, about: Path, numbers: Path, project: Path) -> str | None:
+    """The other table whose results are in the folder of this one, if so.
+
+    A file that has been moved, or changed in its place, is the same table.
+
+    Args:
+        table: what is asked for.
+        about: what the job that reads a table has written of it, or no file.
+        numbers: what the study has found, or no file; git keeps it without `about`.
+        project: the folder to which names of files are relative.
+    """
+    known = _content(about) or next(iter(_content(numbers).values()), None)
+    if known is None:
+        return None
+    file = known.get("file") or known["data"]
+    given = project / table.file
+    if file == table.file or given.resolve() == (project / file).resolve():
+        return None
+    same = table.is_file and hashlib.sha256(given.read_bytes()).hexdigest() == known.get("sha256")
+    return None if same else file
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}

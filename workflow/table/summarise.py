@@ -56,6 +56,16 @@ def words_of(network: dict[str, Any]) -> str:
     return f"{units}rate {network['learning_rate']:g}, {network['epochs']} epochs"
 
 
+def named(name: str, setting: str | None) -> str:
+    """A model with its setting, if it has one.
+
+    Example:
+        >>> named("SVM", "C 3"), named("random forest", "")
+        ('SVM (C 3)', 'random forest')
+    """
+    return f"{name} ({setting})" if setting else name
+
+
 def models(networks: pl.DataFrame, baselines: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """All models by key: name, kind, setting and predictions (seeds, test rows)."""
     found = {}
@@ -132,7 +142,7 @@ def main(
         covers = f"95 % over {what}{seeds} (bootstrap)"
         est = interval(values[key], test)
         name = "test" if key == main_key else key
-        about_it = f"{each['name']} ({each['setting']}), test {measure}"
+        about_it = f"{named(each['name'], each['setting'])}, test {measure}"
         written.append(number(f"{name}_{measure}", about_it, est, unit, covers))
         row = {"key": key, **{k: each[k] for k in ("name", "kind", "setting")}, **est._asdict()}
         row["chosen"] = key == main_key

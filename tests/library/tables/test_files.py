@@ -150,6 +150,36 @@ def test_decimal_commas_need_semicolons(tmp_path: Path) -> None:
     assert read('a,b\n"1,5",2\n"2,5",3\n', tmp_path).rows() == [("1,5", 2), ("2,5", 3)]
 
 
+@pytest.mark.parametrize(
+    ("separator", "written", "expected"),
+    [
+        (",", ["1,234.5", "-12,345,678", "7"], [1234.5, -12345678.0, 7.0]),
+        (",", ["1,234", "999"], [1234.0, 999.0]),
+        (",", ["0,123", "1,234"], ["0,123", "1,234"]),
+        (";", ["1.234,5", "-12.345.678,25", "7"], [1234.5, -12345678.25, 7.0]),
+        (";", ["1,234", "2,5"], [1.234, 2.5]),
+        (";", ["1,234.5", "2.5"], [1234.5, 2.5]),
+        # A point among decimal commas separates thousands, unless another of them cannot.
+        (";", ["1.234", "999,5"], [1234.0, 999.5]),
+        (";", ["1.234", "999,5", "1.5"], [1.234, 999.5, 1.5]),
+        ("\t", ["1.234,5", "7,25"], [1234.5, 7.25]),
+        ("\t", ["1,234.5", "7.25"], [1234.5, 7.25]),
+        ("|", ["1,234", "12,345,678"], [1234.0, 12345678.0]),
+    ],
+)
+def test_separators_of_thousands(
+    separator: str, written: list[str], expected: list[object], tmp_path: Path
+) -> None:
+    table = separated(pl.DataFrame({"x": written, "y": written}), separator)
+    assert read(table, tmp_path)["y"].to_list() == expected
+
+
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;;"])
+def test_first_line_of_excel_names_the_separator(line: str, tmp_path: Path) -> None:
+    table = read(f"\ufeff{line}\r\na;b\r\n1,5;x,y,z\r\n2,5;u,v,w\r\n", tmp_path)
+    assert table.rows() == [(1.5, "x,y,z"), (2.5, "u,v,w")]
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_a_separator_is_found_among_texts_with_others(separator: str, tmp_path: Path) -> None:
     others = "".join(c for c in ",;\t|" if c != separator)

@@ -1,6 +1,7 @@
 """A table as a task: what is found in it before training, and what is refused."""
 
 import re
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -53,9 +54,10 @@ def test_roles() -> None:
         ([True, False], "classification", ("false", "true")),
         ([0, 1], "classification", ("0", "1")),
         ([1.0, 2.0], "classification", ("1", "2")),
-        ([*range(20)], "classification", tuple(sorted(map(str, range(20))))),
+        ([*range(20)], "classification", tuple(map(str, range(20)))),
         ([*range(30)], "regression", ()),
         ([0.5, 1.0], "regression", ()),
+        (["10", "9", "x"], "classification", ("10", "9", "x")),
     ],
 )
 def test_the_task_is_found(values: list[Any], task: str, classes: tuple[str, ...]) -> None:
@@ -72,6 +74,66 @@ def test_the_task_is_given() -> None:
     assert tables.problem(whole, "kind", task="regression").y.tolist() == [1.0, 2.0, 3.0] * 20
     parts = table(kind=[0.5, 1.5] * 30)
     assert tables.problem(parts, "kind", task="classification").classes == ("0.5", "1.5")
+
+
+@pytest.mark.parametrize(("count", "expected"), [(20, 20), (21, 1)])
+def test_gaps_of_many_columns_are_one_finding(count: int, expected: int) -> None:
+    gaps = {f"gene {i:02d}": [None, *np.arange(59) / (i + 2)] for i in range(count)}
+    found = tables.problem(table(**gaps), "kind").findings
+    missing = [each for each in found if "missing values" in each.what]
+    assert len(missing) == expected
+    assert (missing[0].where, missing[0].count) == (
+        ("gene 00", 1)
+        if count == 20
+        else ("'gene 00', 'gene 01', 'gene 02', 'gene 03', 'gene 04' and 16 more", 21)
+    )
+
+
+def test_an_amount_far_from_the_others() -> None:
+    amounts = np.arange(ROWS) / 7
+    what = ("amounts far from all others", "kind")
+    assert what not in findings(tables.problem(table(kind=amounts), "kind"))
+    amounts[3] = 1e9
+    assert findings(tables.problem(table(kind=amounts), "kind"))[what][0] == 1
+
+
+def test_whole_numbers_may_be_classes_or_amounts() -> None:
+    """Letters numbered 1 to 26 are more than the most classes that are taken for granted."""
+    what = ("target of whole numbers", "kind")
+    few = tables.problem(table(kind=[1, 2, 3] * 20), "kind")
+    many = tables.problem(table(kind=(pl.int_range(120, eager=True) % 26)[:60].to_list()), "kind")
+    assert findings(few)[what] == (3, "taken as classes; otherwise give the task regression")
+    assert what not in findings(many)  # 26 classes of 60 rows are no classes
+    letters = pl.DataFrame({"x": np.arange(260) % 7, "kind": np.arange(260) % 26})
+    done = "taken as amounts; otherwise give the task classification"
+    assert findings(tables.problem(letters, "kind"))[what] == (26, done)
+    given = tables.problem(letters, "kind", task="classification")
+    assert what not in findings(given)
+    assert given.classes == tuple(map(str, range(26)))
+    assert what not in findings(tables.problem(table(kind=[0, 1] * 30), "kind"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "expected"),
+    [
+        (
+            {"split": [*[0] * 30, 2, *[1] * 29]},
+            {"test": "split"},
+            "test: 2 in row 31 of the column",
+        ),
+        ({"kind": [None, None, *["1"] * 40, *["x"] * 18]}, {"task": "regression"}, "row 43: 'x'"),
+        ({"kind": [None, *[0.5, 1.5] * 29, np.inf]}, {}, "target 'kind', row 60: inf"),
+        ({"x": [*[0.5, 1.5] * 29, 0.5, np.inf]}, {}, "column 'x', row 60: inf"),
+    ],
+)
+def test_rows_in_messages_are_those_of_the_table(
+    changes: dict[str, Any], options: dict[str, Any], expected: str
+) -> None:
+    """Also if rows before them are left out."""
+    options = {"groups": "person"} | options
+    changes = {"person": [None, *[f"p{i // 10}" for i in range(1, ROWS)]]} | changes
+    with pytest.raises(tables.TableError, match=re.escape(expected)):
+        tables.problem(table(**changes), "kind", **options)
 
 
 @pytest.mark.parametrize(
@@ -229,6 +291,23 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     ),
     "few groups": ({}, {"groups": "person", "folds": 7}, "6 groups in the training rows, expected"),
     "few rows": ({"kind": ["a", "b"] * 4 + [None] * 52}, {}, "8 rows with a value of 'kind'; exp"),
+    "numbers as classes": (
+        {"kind": [i / 7 for i in range(ROWS)]},
+        {"task": "classification"},
+        "60 classes in 60 rows, more than a third; choose another target, or the task regression",
+    ),
+    "no other column": (
+        {"x": None, "colour": None, "person": None, "fold": None},
+        {"test": "split"},
+        "no column beside 'kind', 'split'; expected at least one to predict from",
+    ),
+    "regression of dates": (
+        {"kind": [date(2024, 1, 1 + i % 28) for i in range(ROWS)]},
+        {},
+        "target 'kind', row 1: 2024-01-01; expected numbers",
+    ),
+    "huge amounts": ({"kind": [1e200, -1e200, 0.5] * 20}, {}, "between -1e+200 and 1e+200, and sq"),
+    "tiny amounts": ({"kind": [1e-200, 2e-200] * 30}, {"task": "regression"}, "give it in anothe"),
     "no features": (
         {"x": None, "colour": None, "person": None, "fold": None, "split": [1] * ROWS},
         {},

@@ -21,8 +21,19 @@ from tests.workflow.conftest import QUICK, copied, needs, snakemake, unreachable
 
 KINDS = ("a job", "snakemake", "all", "interrupt", "terminate")
 KILLS = int(os.environ.get("NNJAX_KILLS", len(KINDS)))
-TARGETS = ("chapter_quadrants", "chapter_xor")
-COMMAND = (sys.executable, "-m", "snakemake", "--cores", "2", *TARGETS, "--configfile", QUICK)
+TARGETS = ("chapter_quadrants", "chapter_xor", "table")
+TABLE = ("--config", "table=sklearn:iris", "target=target")
+COMMAND = (
+    sys.executable,
+    "-m",
+    "snakemake",
+    "--cores",
+    "2",
+    *TARGETS,
+    *TABLE,
+    "--configfile",
+    QUICK,
+)
 
 
 def started(project: Path) -> "subprocess.Popen[str]":
@@ -38,13 +49,13 @@ def started(project: Path) -> "subprocess.Popen[str]":
     )
 
 
-def tables(project: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (project / "quick/reports").rglob("*.csv")}
+def tables(project: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in (project / "quick/reports").rglob("*.csv")}
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project with two chapters, and one that measures times."""
+    """A copy of the project with two chapters, and one that measures times; a table is added."""
     folder = copied(tmp_path_factory.mktemp("kills"))
     for room in (folder / "workflow/chapters").iterdir():
         if room.is_dir() and room.name not in ("quadrants", "xor", "parity"):
@@ -53,7 +64,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(project: Path) -> tuple[dict[str, bytes], float]:
+def uninterrupted(project: Path) -> tuple[dict[Path, bytes], float]:
     """The tables, and the seconds that a whole run takes."""
     start = time.monotonic()
     run = started(project)
@@ -80,7 +91,7 @@ def kill(kind: str, run: "subprocess.Popen[str]") -> None:
 @needs("xor")
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_killed_run_goes_on(
-    project: Path, uninterrupted: tuple[dict[str, bytes], float], number: int
+    project: Path, uninterrupted: tuple[dict[Path, bytes], float], number: int
 ) -> None:
     expected, seconds = uninterrupted
     shutil.rmtree(project / "quick")

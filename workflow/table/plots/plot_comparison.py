@@ -8,6 +8,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from workflow.lib import job, style
+from workflow.table.summarise import named
 
 CONSTANT = ("majority", "mean")
 """Models that always predict the same."""
@@ -73,7 +74,7 @@ def draw(figure: Figure, rows: pl.DataFrame, measure: str, scale: float) -> None
             said = f" \N{LEFTWARDS ARROW} {scale * row['value']:.3g}"
             axes.text(left, place, said, va="center", color=LOOKS[row["kind"]][0], fontsize=8)
     told = {
-        place: f"{row['name']} ({row['setting']}): "
+        place: f"{named(row['name'], row['setting'])}: "
         + style.interval((scale * row[end] for end in ("value", "lo", "hi")), "", ".3g")
         for place, row in enumerate(rows.iter_rows(named=True))
     }

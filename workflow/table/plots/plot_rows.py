@@ -37,6 +37,8 @@ def main(curve: Path, about: Path, svg: Path, png: Path) -> None:
         )  # fmt: skip
         axes.plot(x, y, "s-", color=style.ORANGE, markersize=5)
         axes.set_xscale("log")
+        axes.set_xticks(x, [f"{rows:.0f}" for rows in x])
+        axes.minorticks_off()
         unit = "" if regression else " %"
         told = {
             row["rows"]: f"{row['rows']:.0f} training rows: mean "
