@@ -46,6 +46,7 @@ else:
             **TABLE_ROWS,
         log:
             f"{TABLE_LOGS}/read.log",
+        localrule: True
         conda:
             ENV
         params:
@@ -68,6 +69,9 @@ else:
         conda:
             ENV
         threads: 1
+        resources:
+            mem_mb=memory_mb,
+            runtime=minutes,
         params:
             table=table_asked,
             code=code_digest("workflow/table/tune.py"),
@@ -85,6 +89,9 @@ else:
         conda:
             ENV
         threads: 1
+        resources:
+            mem_mb=memory_mb,
+            runtime=minutes,
         params:
             table=table_asked,
             code=code_digest("workflow/table/fit_rivals.py"),
@@ -103,6 +110,9 @@ else:
         conda:
             ENV
         threads: 1
+        resources:
+            mem_mb=memory_mb,
+            runtime=minutes,
         params:
             table=table_asked,
             code=code_digest("workflow/table/refit.py"),
@@ -121,6 +131,9 @@ else:
         conda:
             ENV
         threads: 1
+        resources:
+            mem_mb=memory_mb,
+            runtime=minutes,
         params:
             table=table_asked,
             code=code_digest("workflow/table/keep.py"),
@@ -139,6 +152,9 @@ else:
         conda:
             ENV
         threads: 1
+        resources:
+            mem_mb=memory_mb,
+            runtime=minutes,
         params:
             table=table_asked,
             code=code_digest("workflow/table/explore.py"),
@@ -161,6 +177,7 @@ else:
             summary=f"{TABLE_RESULTS}/summary.json",
         log:
             f"{TABLE_LOGS}/summarise.log",
+        localrule: True
         conda:
             ENV
         params:
@@ -186,6 +203,7 @@ else:
             f"{TABLE_LOGS}/plot_{{table_figure}}.log",
         wildcard_constraints:
             table_figure="|".join(TABLE_FIGURES),
+        localrule: True
         conda:
             ENV
         params:
@@ -212,6 +230,7 @@ else:
             output=f"{TABLE_REPORTS}/index.html",
         log:
             f"{TABLE_LOGS}/write.log",
+        localrule: True
         conda:
             ENV
         params:
