@@ -47,7 +47,8 @@ def test_every_implementation_is_timed(
     monkeypatch.setattr(singles, "BATCHES", (2,))
     monkeypatch.setattr(singles, "STEPS", 2)
     monkeypatch.setattr(steps, "CASES", [case._replace(batches={2: 1}) for case in steps.CASES])
-    monkeypatch.setattr(sweeps, "CASES", {4: (2, 1)})
+    few = [many._replace(units=4, rates=[1e-3, 1e-2], seeds=1) for many in sweeps.SWEEPS[:1]]
+    monkeypatch.setattr(sweeps, "SWEEPS", few)
     # The settings of its processes: peers write what JAX allows by default.
     with (
         jax.enable_x64(False),

@@ -6,11 +6,14 @@ from pathlib import Path
 from workflow.lib import job, page
 
 
-def main(rows: Path, figures: list[Path], template: Path, study: str, output: Path) -> None:
+def main(
+    rows: Path, gpu: list[Path], figures: list[Path], template: Path, study: str, output: Path
+) -> None:
     """Write the page.
 
     Args:
         rows: JSON of the benchmark.
+        gpu: JSON of `python -m nnjax.benchmark --gpu`; empty if it was not run.
         figures: SVG files.
         template: the page.
         study: "full" or "quick".
@@ -23,6 +26,7 @@ def main(rows: Path, figures: list[Path], template: Path, study: str, output: Pa
         .get_template(template.name)
         .render(
             **content,
+            gpu=json.loads(gpu[0].read_text(encoding="utf-8")) if gpu else None,
             drawn=lambda name, alt: page.figure(paths[name], alt),
             stand_in="",
             study=study,
