@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-REPEATS, LEAST = 10, 3
-"""Measurements of each program, and how many of them where time is short."""
+REPEATS = 10
+"""Measurements of each program; fewer where time is short, and `n` says how many."""
 SECONDS = 0.05
 """A measurement does its work as often as takes about so long, or once."""
 
@@ -112,28 +112,35 @@ def in_turn(programs: dict[str, Callable[[], Run]], budget: Budget) -> Measured:
         programs: functions that make them, the most important first. A program is run beforehand:
             it compiles, and fills the caches. One that fails is named with the reason.
         budget: of the whole benchmark. A program starts only before the part's time is over, and if
-            the longest start so far would still fit.
+            the longest start so far would still fit. It is given up if a measurement would not fit.
     """
-    end, runs, states = budget.part(), dict[str, Run](), dict[str, str]()
+    end, timed, states = budget.part(), dict[str, tuple[Run, int]](), dict[str, str]()
+    round_takes = 0.0
     for name, make in programs.items():
         start = time.perf_counter()
+        states[name] = NO_TIME
         if start >= end or budget.left() < budget.longest:
-            states[name] = NO_TIME
             continue
         try:
-            runs[name] = make()
-            runs[name](1)
-            states[name] = MEASURED
+            run = make()
+            run(1)
+            took = time.perf_counter() - start
+            budget.longest = max(budget.longest, took)
+            # Most of it may be compilation, so only a second run tells how long one takes.
+            if budget.left() < took:
+                continue
+            times, takes = _counted(run)
         # Whatever a peer or a device raises: the other programs can still be measured.
         except Exception as error:
-            runs.pop(name, None)
             states[name] = failure(error)
-        budget.longest = max(budget.longest, time.perf_counter() - start)
-    counts = {name: _times_for(run) for name, run in runs.items()}
+            continue
+        if takes <= max(end - time.perf_counter(), 4 * SECONDS):
+            timed[name], states[name] = (run, times), MEASURED
+            round_takes += takes
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in programs}
-    for repeat in _repeats(end, budget.end):
-        for name in list(runs)[:: 1 if repeat % 2 == 0 else -1]:
-            run, times = runs[name], counts[name]
+    for repeat in _repeats(end, round_takes):
+        for name in list(timed)[:: 1 if repeat % 2 == 0 else -1]:
+            run, times = timed[name]
             each = _seconds_of(run, times) / times
             found[name].append({"repeat": repeat, "times": times, "seconds": each})
     return Measured(states, found)
@@ -149,18 +156,17 @@ def _seconds_of(run: Run, times: int) -> float:
     return seconds(lambda: run(times))
 
 
-def _times_for(run: Run) -> int:
-    """How often the work is done in about `SECONDS`; a power of two."""
+def _counted(run: Run) -> tuple[int, float]:
+    """How often the work is done in about `SECONDS`, a power of two, and the seconds it took."""
     times = 1
-    while _seconds_of(run, times) < SECONDS:
+    while (takes := _seconds_of(run, times)) < SECONDS:
         times *= 2
-    return times
+    return times, takes
 
 
-def _repeats(soon: float, late: float) -> Iterator[int]:
-    """The numbers of the repeats: from `soon` on no more than `LEAST`, from `late` on one."""
+def _repeats(end: float, takes: float) -> Iterator[int]:
+    """The numbers of the repeats: one, and as many more as end in time if each takes so long."""
     for repeat in range(REPEATS):
-        now = time.perf_counter()
-        if repeat and (now >= late or (repeat >= LEAST and now >= soon)):
+        if repeat and time.perf_counter() + takes > end:
             return
         yield repeat

@@ -181,17 +181,31 @@ def test_programs_are_timed_in_turn_and_in_both_directions(monkeypatch: pytest.M
     assert found.states == {"a": MEASURED, "b": MEASURED}
     assert found.times["a"] == [{"repeat": r, "times": 2, "seconds": 1.0} for r in (0, 1)]
     assert found.seconds("b") == [3.0, 3.0]
-    assert done == ["a", "b", "a", "a", "b", "a", "b", "b", "a"]  # starts, counts, repeats
+    assert done == ["a", "a", "a", "b", "b", "a", "b", "b", "a"]  # starts and counts, repeats
 
 
 def test_no_program_starts_that_may_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 20 s the first start takes 11 s: another such start would end too late."""
+    """Of 30 s the first program starts in 11 s and runs in as many: then 8 s are left."""
     now, done = [0.0], list[str]()
     monkeypatch.setattr(clock.time, "perf_counter", lambda: now[0])
-    programs = {"a": work(now, 11.0, done, "a"), "b": work(now, 1.0, done, "b")}
-    found = clock.in_turn(programs, Budget(20.0, 1))
-    assert found.states == {"a": MEASURED, "b": NO_TIME}
-    assert len(found.times["a"]) == 1  # late, but not without a measurement
+    slow, fast = work(now, 11.0, done, "slow"), work(now, 1.0, done, "fast")
+    found = clock.in_turn({"slow": slow, "fast": fast}, Budget(30.0, 1))
+    assert found.states == {"slow": NO_TIME, "fast": NO_TIME}
+    # Nor is a program timed that takes longer than what is left; the others are.
+    now[0] = 0.0
+    found = clock.in_turn({"fast": fast, "slow": slow}, Budget(30.0, 1))
+    assert found.states == {"fast": MEASURED, "slow": NO_TIME}
+    assert len(found.seconds("fast")) == 2
+    assert now[0] <= 30.0
+
+
+def test_a_late_round_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start, a count and one round of 4 s each; a second round would end after 15 s."""
+    now, done = [0.0], list[str]()
+    monkeypatch.setattr(clock.time, "perf_counter", lambda: now[0])
+    found = clock.in_turn({"a": work(now, 4.0, done, "a")}, Budget(15.0, 1))
+    assert found.times["a"] == [{"repeat": 0, "times": 1, "seconds": 4.0}]
+    assert now[0] == 12.0
 
 
 def test_a_part_has_twice_its_even_share(monkeypatch: pytest.MonkeyPatch) -> None:
