@@ -1,6 +1,7 @@
 """The benchmark's ratios, and that every implementation it times runs."""
 
 import doctest
+import json
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -47,7 +48,8 @@ def test_every_implementation_is_timed(
     monkeypatch.setattr(singles, "BATCHES", (2,))
     monkeypatch.setattr(singles, "STEPS", 2)
     monkeypatch.setattr(steps, "CASES", [case._replace(batches={2: 1}) for case in steps.CASES])
-    monkeypatch.setattr(sweeps, "CASES", {4: (2, 1)})
+    few = [many._replace(units=4, rates=[1e-3, 1e-2], seeds=1) for many in sweeps.SWEEPS[:1]]
+    monkeypatch.setattr(sweeps, "SWEEPS", few)
     # The settings of its processes: peers write what JAX allows by default.
     with (
         jax.enable_x64(False),
@@ -109,6 +111,41 @@ def test_the_arithmetic_of_a_study_is_counted(benchmark: dict[str, ModuleType]) 
     halves = 24 * 128 * 4 * 617 * 26 + 3119 * 2 * 617 * 26
     folds = pl.DataFrame({"fold": [0, 1], "hidden_layers": [0, 0]})
     assert benchmark["study"].operations(folds) == 2 * halves
+
+
+@pytest.mark.parametrize("measured", [False, True])
+def test_the_page_says_what_a_gpu_does(
+    benchmark: dict[str, ModuleType], tmp_path: Path, measured: bool
+) -> None:
+    """Or in a sentence that none was measured, and how one is."""
+    file, output = tmp_path / "gpu.json", tmp_path / "benchmark.html"
+    row = benchmark["clock"].row("gpu.step", [1.0, 2.0], [3.0, 6.0], "ms", None)
+    missing = {"name": "gpu.other", "n": 0, "state": "not measured: time"}
+    about = {
+        "devices": {"gpu": "a made-up GPU", "cpu": "a CPU"},
+        "cores": 1,
+        "date": "2000-01-02T03:04",
+        "versions": {"jax": "9.8.7", "torch": None},
+        "precision": "TF32 is off",
+    }
+    gradient = {"network": "n", "platform": "gpu", "dtype": "float32", "implementation": "ours"}
+    compared = [gradient | {"difference": 1e-7, "state": "measured"}]
+    compared += [gradient | {"difference": None, "state": "not measured: memory"}]
+    content = {"rows": [row, missing], "gradients": compared, "where": about}
+    file.write_text(json.dumps(content), encoding="utf-8")
+    import_module("write_benchmark").main(
+        ROOT / "reports/benchmark.json",
+        [file] if measured else [],
+        sorted((ROOT / "reports/figures").glob("benchmark_*.svg")),
+        ROOT / "workflow/benchmark/benchmark.html",
+        "full",
+        output,
+    )
+    text = output.read_text(encoding="utf-8")
+    shown = ["a made-up GPU", "jax 9.8.7", "3.00 [3.00, 3.00]", "not measured: time", "1.0e-07"]
+    shown += ["not measured: memory"]
+    assert [each in text for each in shown] == [measured] * len(shown)
+    assert ("python -m nnjax.benchmark --gpu" in text) != measured
 
 
 @pytest.mark.parametrize(

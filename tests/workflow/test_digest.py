@@ -97,6 +97,7 @@ def test_a_change_in_one_layer_counts_for_those_who_use_it() -> None:
     assert ("nnjax/layers/dense.py", "dense") in names
     assert ("nnjax/losses/cross_entropy.py", "softmax_cross_entropy") in names
     assert ("nnjax/layers/lstm.py", "lstm") not in names
+    assert not [file for file, _ in names if file.startswith("nnjax/benchmark")]
 
 
 @needs("xor")

@@ -19,9 +19,11 @@ import optax
 import trainings
 from data import CLASSES, FEATURES, ROWS, examples
 from sklearn.neural_network import MLPClassifier
-from trainings import RATE, Data, Run, batches
+from trainings import Run
 
 import nnjax as nn
+from nnjax.benchmark.cases import Data
+from nnjax.benchmark.peers import RATE, batches
 from workflow.lib.runs.by_numpy import numpy_epoch
 
 UNITS, BATCHES = (44, 512), (2, 8, 32, 128, 1024)

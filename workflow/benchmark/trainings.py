@@ -1,7 +1,6 @@
 """One network trained with Adam as users of each library do: functions that train for an epoch."""
 
-from collections.abc import Callable, Iterator
-from importlib import import_module
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -10,19 +9,11 @@ import numpy as np
 import optax
 
 import nnjax as nn
+from nnjax.benchmark import peers
+from nnjax.benchmark.cases import Data
+from nnjax.benchmark.peers import RATE
 
-RATE = 1e-3
-
-Data = tuple[np.ndarray, np.ndarray]
-"""Inputs and labels."""
 Run = Callable[[], Any]
-
-
-def batches(rng: np.random.Generator, count: int, batch_size: int) -> Iterator[np.ndarray]:
-    """Row numbers of an epoch's whole batches."""
-    order = rng.permutation(count)
-    for start in range(0, count - batch_size + 1, batch_size):
-        yield order[start : start + batch_size]
 
 
 def fitted(network: nn.Layer, batch_size: int, data: Data, epochs: int = 1) -> Run:
@@ -45,19 +36,13 @@ def fitted(network: nn.Layer, batch_size: int, data: Data, epochs: int = 1) -> R
 
 def torch(network: Any, batch_size: int, data: Data, compiled: bool = False) -> Run:
     """PyTorch, eagerly or with the step's forward and backward passes compiled."""
-    torch = import_module("torch")
-    optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
-    forward = torch.compile(network, dynamic=False) if compiled else network
-    loss = torch.nn.CrossEntropyLoss()
-    x, labels = (torch.from_numpy(each) for each in data)
-    labels = labels.long()
-    rng = np.random.default_rng(0)
+    put, rng = peers.Place().put, np.random.default_rng(0)
+    step = peers.step(network, compiled=compiled)
+    x, labels = map(put, data)
 
     def run() -> None:
-        for rows in batches(rng, len(x), batch_size):
-            index = torch.from_numpy(rows)
-            optimizer.zero_grad()
-            loss(forward(x[index]), labels[index]).backward()
-            optimizer.step()
+        for rows in peers.batches(rng, len(x), batch_size):
+            index = put(rows)
+            step(x[index], labels[index])
 
     return run

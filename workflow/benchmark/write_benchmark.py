@@ -7,12 +7,19 @@ from workflow.lib import job, page
 
 
 def main(
-    rows: Path, figures: list[Path], tables: list[Path], template: Path, study: str, output: Path
+    rows: Path,
+    gpu: list[Path],
+    figures: list[Path],
+    tables: list[Path],
+    template: Path,
+    study: str,
+    output: Path,
 ) -> None:
     """Write the page.
 
     Args:
         rows: JSON of the benchmark.
+        gpu: JSON of `python -m nnjax.benchmark --gpu`; empty if it was not run.
         figures: SVG files.
         tables: CSV files, named as the figures are.
         template: the page.
@@ -27,6 +34,7 @@ def main(
         .get_template(template.name)
         .render(
             **content,
+            gpu=json.loads(gpu[0].read_text(encoding="utf-8")) if gpu else None,
             drawn=lambda name, alt: page.figure(paths[name], alt),
             table=lambda name: page.table(of_figures[name]),
             stand_in="",

@@ -1,0 +1,255 @@
+"""All measurements in their order: what matters most comes first, in case the time is short.
+
+On every platform and in both precisions: sweeps, and training steps of two networks, by this
+library, by `jax.grad` and by PyTorch, in turn with a large product of matrices.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from nnjax.benchmark import cases, gradients, ours, peers
+from nnjax.benchmark.cases import Case
+from nnjax.benchmark.clock import MEASURED, Budget, Measured, Row, Run, in_turn, row
+from nnjax.benchmark.peers import Many, Place
+from nnjax.benchmark.where import Machine
+
+OURS, AUTODIFF, PRODUCT = "hand-derived", "jax.grad", "matrix product"
+RULES = {OURS: ours.by_hand, AUTODIFF: ours.autodiff}
+EAGER, COMPILED = "PyTorch", "PyTorch, compiled"
+LOOP, ENSEMBLE = "PyTorch, loop", "PyTorch, vmap"
+BOTH = {PRODUCT: "share_of_matmul", AUTODIFF: "over_autodiff"}
+PEERS = {
+    "sweep": BOTH | {ENSEMBLE: "over_torch_vmap", LOOP: "over_torch_eager"},
+    "step": BOTH | {EAGER: "over_torch_eager", COMPILED: "over_torch_compiled"},
+}
+"""What ours is compared with, by kind of training, and the ends of the rows' names."""
+
+LEFT_OUT = "not measured: bfloat16 on the CPU only without --gpu"
+
+Programs = dict[str, Callable[[], Run]]
+
+
+class Size(NamedTuple):
+    """How much is measured."""
+
+    sweeps: list[Many]
+    rows: int
+    """Of the data of a sweep."""
+    steps: list[tuple[Case, int]]
+    """Networks and batch sizes, the most important first."""
+    sides: dict[str, int]
+    """Rows and columns of the matrices that are multiplied, by platform."""
+    examples: int
+    """In the batches that give the gradients."""
+
+
+CNN, TRANSFORMER = (cases.case(name) for name in ("cnn", "transformer"))
+FULL = Size(
+    cases.SWEEPS,
+    cases.ROWS,
+    # A batch that fills a device, then one of the usual size.
+    [(CNN, 1024), (TRANSFORMER, 128), (CNN, 64), (TRANSFORMER, 16)],
+    {"cpu": 2048, "gpu": 8192},
+    8,
+)
+
+
+class Part(NamedTuple):
+    """Programs that are timed in turn: what they train, where, and the operations of one time."""
+
+    platform: str
+    dtype: str
+    kind: str
+    network: str
+    batch_size: int
+    programs: Programs
+    operations: Callable[[], float]
+
+    @property
+    def name(self) -> str:
+        """The beginning of the names of its rows."""
+        return f"{self.platform}.{self.dtype}.{self.kind}.{self.network}.batch{self.batch_size}"
+
+
+class Results(NamedTuple):
+    """All that was measured, and why the rest was not."""
+
+    rows: list[Row]
+    """As `clock.row` makes them, with their `state`; of what was not measured numbers are None."""
+    steps: list[dict[str, Any]]
+    """kind, network, platform, dtype, implementation, batch_size (of a product: the side), repeat,
+    times, seconds (of one step, one sweep or one product)."""
+    gradients: list[dict[str, Any]]
+    """As `gradients.compared` gives them."""
+
+
+def measure(
+    machine: Machine, seconds: float, say: Callable[[str], None], size: Size = FULL
+) -> Results:
+    """Measure everything that fits into the time.
+
+    Args:
+        machine: as `where.machine` finds it.
+        seconds: that all of it may take.
+        say: is told what was found, a line for each part.
+        size: of the measurement.
+    """
+    if machine.torch:
+        peers.begin(machine.cores)
+    parts = {platform: list(_parts(machine, platform, size)) for platform in machine.jax}
+    timed = sum(not _left_out(part, machine) for each in parts.values() for part in each)
+    results, budget = Results([], [], []), Budget(seconds, timed + len(parts))
+    references = gradients.References(_compared(size), machine.jax["cpu"])
+    with jax.default_matmul_precision("highest"), jax.enable_x64(False):
+        for platform, device in machine.jax.items():
+            with jax.default_device(device):
+                found = gradients.compared(references, platform, RULES, budget)
+                results.gradients.extend(found)
+                say(f"{budget} {platform}.gradients: {gradients.summary(found)}")
+                for part in parts[platform]:
+                    if _left_out(part, machine):
+                        measured = Measured(dict.fromkeys(part.programs, LEFT_OUT), {})
+                    else:
+                        measured = in_turn(part.programs, budget)
+                        say(f"{budget} {part.name}: {_summary(measured)}")
+                    results.rows.extend(_rows(part, measured, machine, size))
+                    results.steps.extend(_steps(part, measured, size))
+    return results
+
+
+def _left_out(part: Part, machine: Machine) -> bool:
+    """bfloat16 on the CPU would take the time that the GPU needs, and few train so."""
+    return "gpu" in machine.jax and (part.platform, part.dtype) == ("cpu", "bfloat16")
+
+
+def _compared(size: Size) -> dict[str, tuple[Any, Any]]:
+    """Networks and data of the comparison of gradients, by name."""
+    many = size.sweeps[0]
+    found: dict[str, tuple[Any, Any]] = {
+        case.name: (case.network, case.data(size.examples)) for case, _ in size.steps
+    }
+    return {cases.name(many): (cases.dense(many), cases.letters(size.examples))} | found
+
+
+# --- what is timed in turn ------------------------------------------------------------------------
+
+
+def _parts(machine: Machine, platform: str, size: Size) -> Iterator[Part]:
+    """float32 first."""
+    for dtype in ("float32", "bfloat16"):
+        place = Place(machine.torch[platform], dtype) if platform in machine.torch else None
+        first: Programs = {
+            PRODUCT: lambda dtype=dtype: product(size.sides[platform], dtype),
+        }
+        threads = machine.cores if platform == "cpu" else None
+        for many in size.sweeps:
+            programs = first | _sweeps(many, size.rows, dtype, threads, place)
+            work = cases.operations(many, size.rows)
+            name, batch_size = cases.name(many), many.batch_size
+            yield Part(platform, dtype, "sweep", name, batch_size, programs, lambda work=work: work)
+        for case, batch_size in size.steps:
+            data = case.data(batch_size)
+            programs = first | _trainings(case, data, dtype, place)
+            yield Part(
+                platform, dtype, "step", case.name, batch_size, programs,
+                lambda given=(case.network, data, dtype): ours.operations_of_step(*given),
+            )  # fmt: skip
+
+
+def _sweeps(
+    many: Many, rows: int, dtype: str, threads: int | None, place: Place | None
+) -> Programs:
+    network, data = ours.in_dtype(cases.dense(many), dtype), cases.letters(rows)
+    found: Programs = {
+        name: lambda rules=rules: ours.sweep(rules(network), many, ours.put(data, dtype), threads)
+        for name, rules in RULES.items()
+    }
+    if place is not None:
+        found |= {
+            ENSEMBLE: lambda: peers.ensemble(many, data, place),
+            LOOP: lambda: peers.loop(many, data, place),
+        }
+    return found
+
+
+def _trainings(case: Case, data: cases.Data, dtype: str, place: Place | None) -> Programs:
+    found: Programs = {
+        name: lambda rules=rules: ours.training(rules(case.network), data, dtype)
+        for name, rules in RULES.items()
+    }
+    if place is not None:
+        found |= {
+            EAGER: lambda: peers.training(case.peer(), data, place),
+            COMPILED: lambda: peers.training(case.peer(), data, place, compiled=True),
+        }
+    return found
+
+
+def product(side: int, dtype: Any) -> Run:
+    """A product of two square matrices, 2 side³ operations.
+
+    Args:
+        side: rows and columns.
+        dtype: of the numbers.
+    """
+    matrix, multiply = jnp.ones((side, side), dtype), jax.jit(jnp.matmul)
+
+    def run(times: int) -> None:
+        found = [multiply(matrix, matrix) for _ in range(times)]
+        jax.block_until_ready(found[-1])
+
+    return run
+
+
+# --- what was found -------------------------------------------------------------------------------
+
+
+def _rows(part: Part, measured: Measured, machine: Machine, size: Size) -> Iterator[Row]:
+    """A row for each peer: rates for the product of matrices, times for the others."""
+    rates = measured.states.get(OURS) == measured.states.get(PRODUCT) == MEASURED
+    operations = part.operations() if rates else 0.0
+    for peer, end in PEERS[part.kind].items():
+        name, unit = f"{part.name}.{end}", "GFLOP/s" if peer == PRODUCT else "ms"
+        # Nobody has promised a share; a peer should not be faster.
+        limit = None if peer == PRODUCT else 1.0
+        states = [measured.states.get(each, machine.torch_missing) for each in (OURS, peer)]
+        missing = [state for state in states if state != MEASURED]
+        if missing:
+            numbers = dict.fromkeys(("ours", "peer", "ratio", "least", "most"))
+            yield {"name": name, **numbers, "limit": limit, "unit": unit, "n": 0} | {
+                "state": missing[0]
+            }
+            continue
+        own, theirs = measured.seconds(OURS), measured.seconds(peer)
+        if peer == PRODUCT:
+            own = [operations / each / 1e9 for each in own]
+            theirs = [2 * size.sides[part.platform] ** 3 / each / 1e9 for each in theirs]
+        else:
+            own, theirs = ([1e3 * each for each in several] for several in (own, theirs))
+        yield row(name, own, theirs, unit, limit) | {"state": MEASURED}
+
+
+def _steps(part: Part, measured: Measured, size: Size) -> Iterator[dict[str, Any]]:
+    for implementation, times in measured.times.items():
+        is_product = implementation == PRODUCT
+        labels = {
+            "kind": "product" if is_product else part.kind,
+            "network": part.network,
+            "platform": part.platform,
+            "dtype": part.dtype,
+            "implementation": implementation,
+            "batch_size": size.sides[part.platform] if is_product else part.batch_size,
+        }
+        yield from (labels | each for each in times)
+
+
+def _summary(measured: Measured) -> str:
+    """The best time of each program, or its state, in one line."""
+    parts = [
+        f"{name} {1e3 * min(measured.seconds(name)):.3g} ms" if state == MEASURED else f"{name} -"
+        for name, state in measured.states.items()
+    ]
+    return ", ".join(parts)

@@ -1,0 +1,95 @@
+"""The machine and the libraries of a measurement, and what they lack."""
+
+import contextlib
+import datetime
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+import nnjax as nn
+from nnjax.benchmark import peers
+
+LIBRARIES = ("jax", "jaxlib", "jax-cuda12-plugin", "jax-cuda13-plugin", "numpy", "optax", "torch")
+NO_TORCH = "not measured: PyTorch is not installed"
+NO_TORCH_GPU = "not measured: PyTorch finds no GPU"
+
+
+class NoGpuError(RuntimeError):
+    """JAX finds no GPU; the message is the sentence that the user reads."""
+
+
+class Machine(NamedTuple):
+    """Devices of JAX and of PyTorch by platform, "cpu" or "gpu", and the cores of the CPU."""
+
+    jax: dict[str, Any]
+    torch: dict[str, str]
+    torch_missing: str
+    """The state of PyTorch on a platform without it."""
+    cores: int
+
+
+def machine(gpu: bool) -> Machine:
+    """What this machine has; the GPU, which matters most, comes first.
+
+    Args:
+        gpu: whether a GPU is asked for.
+
+    Raises:
+        NoGpuError: if JAX finds none.
+    """
+    found: dict[str, Any] = {}
+    if gpu:
+        with contextlib.suppress(RuntimeError):  # raised if there is none
+            found["gpu"] = jax.devices("gpu")[0]
+        if not found:
+            raise NoGpuError(
+                "JAX finds no GPU on this machine; install JAX for your GPU (for NVIDIA: pip "
+                "install 'jax[cuda12]') and let JAX_PLATFORMS name it or be unset, or leave out "
+                "--gpu to measure the CPU alone"
+            )
+    found["cpu"] = jax.devices("cpu")[0]
+    has_torch = find_spec("torch") is not None
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return Machine(
+        found,
+        peers.devices() if has_torch else {},
+        NO_TORCH_GPU if has_torch else NO_TORCH,
+        allowed or 1,
+    )
+
+
+def described(machine: Machine) -> dict[str, Any]:
+    """Date, devices by name, versions of the libraries (None: not installed), and the precision."""
+    processor = _processor()
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "devices": {
+            name: processor if name == "cpu" else device.device_kind
+            for name, device in machine.jax.items()
+        },
+        "cores": machine.cores,
+        "system": f"{platform.system()} {platform.machine()}",
+        "versions": {"python": platform.python_version(), "nnjax": nn.__version__}
+        | {name: _version(name) for name in LIBRARIES},
+        "precision": "TF32 is off: products of float32 are in float32, in JAX and in PyTorch",
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    for line in info.read_text(encoding="utf-8").splitlines() if info.exists() else []:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
