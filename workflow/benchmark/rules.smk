@@ -1,7 +1,7 @@
 # Speed: not part of the study, asked for by name (`snakemake --cores 2 benchmark`).
 BENCHMARK = ["single", "ratios", "growth"]
 # Made by hand on a machine with a GPU: `python -m nnjax.benchmark --gpu -o reports/gpu.json`.
-GPU = [path for path in ["reports/gpu.json"] if Path(path).exists()]
+GPU_ROWS = [path for path in ["reports/gpu.json"] if Path(path).exists()]
 
 
 rule measure_speed:
@@ -68,7 +68,7 @@ rule tabulate_benchmark:
 rule write_benchmark:
     input:
         rows="reports/benchmark.json",
-        gpu=GPU,
+        gpu=GPU_ROWS,
         figures=expand("reports/figures/benchmark_{figure}.svg", figure=BENCHMARK),
         tables=list(rules.tabulate_benchmark.output),
         template=of_project("workflow/benchmark/benchmark.html"),
