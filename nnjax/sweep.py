@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import Mesh, PartitionSpec
 from tqdm import tqdm
 
 from nnjax.checks import check_whole
@@ -33,6 +34,7 @@ from nnjax.epoch import (
 )
 from nnjax.train import accuracy
 from nnjax.training.arms import Part, check_arms, parts
+from nnjax.training.devices import AXIS, Devices, everywhere, held_by_all, mesh_of
 from nnjax.training.given import (
     Checked,
     Data,
@@ -65,6 +67,7 @@ def sweep(
     allow_nan: bool = False,
     progress: bool | None = None,
     threads: int | None = None,
+    devices: Devices | None = None,
 ) -> tuple[Params, History]:
     """Train many replicas of a network (seeds times hyper-parameters) as one compiled program.
 
@@ -102,6 +105,10 @@ def sweep(
         threads: how many groups are trained at the same time, without an effect on the results;
             default: one for each core that JAX may use (`NPROC`, else all), on other devices than
             CPUs one.
+        devices: devices that share out the groups, one for each at a time, in place of threads;
+            each holds all data. The groups are those of one device, so the numbers are the same to
+            the last bit; with fewer groups than devices some are idle. With several processes
+            (`jax.distributed`), each makes the same call with the same data. None for one device.
 
     Returns:
         Parameters with two leading axes (arms, seeds), and the `History`, its arrays of shape
@@ -109,8 +116,8 @@ def sweep(
 
     Raises:
         ValueError: as `fit`; if there are no seeds, no arms, arms of unequal length or not finite,
-            or arms that the optimizer does not take; or if `threads` is not a positive whole
-            number.
+            or arms that the optimizer does not take; if `threads` is not a positive whole number,
+            `devices` are no devices, or both are given.
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn, optax
@@ -125,7 +132,12 @@ def sweep(
     """
     arms = check_arms(optimizer, arms)
     _check_seeds(seeds)
-    at_once = _cores() if threads is None else threads
+    mesh = mesh_of(devices, "sweep(devices)")
+    if mesh is not None and threads is not None:
+        raise ValueError(
+            "sweep(threads, devices): each device trains one group at a time; pass one of the two"
+        )
+    at_once = mesh.size if mesh is not None else _cores() if threads is None else threads
     check_whole(at_once, "sweep(threads)")
     measures = check_measures(metric, metrics, train_metrics)
     check_rules(network, loss, penalty)
@@ -143,7 +155,10 @@ def sweep(
     # share one compiled program.
     as_trained = network._replace(init=_drawn_before)
     random = shuffle or augment is not None
-    given = checked, initial, seeds, epochs, shuffle, random, at_once, progress
+    checked = checked._replace(
+        data=everywhere(checked.data, mesh), validation=everywhere(checked.validation, mesh)
+    )
+    given = checked, initial, seeds, epochs, shuffle, random, at_once, mesh, progress
     programs, results = parts(optimizer, arms, abstract), []
     for part in programs:
         settings = (
@@ -177,6 +192,7 @@ def _train(
     shuffle: bool,
     random: bool,
     at_once: int,
+    mesh: Mesh | None,
     progress: bool | None,
 ) -> tuple[Params, History]:
     """Train the arms that share a program; the results have the axes (arms, seeds) first."""
@@ -201,20 +217,19 @@ def _train(
             if shuffle
             else jnp.broadcast_to(jnp.arange(rows), (epochs, rows))
         )
-        return params, keys, orders, hyperparams, checked.data, checked.validation
+        return params, keys, orders, hyperparams
 
-    results = []
-    with (
-        ThreadPoolExecutor(at_once) as pool,
-        tqdm(total=len(groups), desc="groups", disable=hide, delay=2 if hide is None else 0) as bar,
-    ):
+    results, data = [], (checked.data, checked.validation)
+    with tqdm(
+        total=len(groups), desc="groups", disable=hide, delay=2 if hide is None else 0
+    ) as bar:
         for i in range(0, len(groups), at_once):
             given = [arguments(group) for group in groups[i : i + at_once]]
-            # JAX's settings belong to a thread, so this one compiles; the others only run. A second
-            # call with the same shapes finds the program compiled.
-            run = _sweep_group.lower(settings, *given[0]).compile()
-            # Fetch the results now: what is finished should not compete with what still runs.
-            results += pool.map(functools.partial(_fetched, run), given)
+            results += (
+                _in_threads(settings, given, data)
+                if mesh is None
+                else _on_devices(settings, given, data, mesh)
+            )
             bar.update(len(given))
 
     def by_arm_and_seed(*leaves: np.ndarray) -> np.ndarray:
@@ -224,8 +239,22 @@ def _train(
     return jax.tree.map(by_arm_and_seed, *results)
 
 
-def _fetched(run: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    return jax.device_get(run(*arguments))
+def _in_threads(settings: tuple[Any, ...], groups: list[Any], data: Any) -> list[Any]:
+    """The results of groups, each trained by a thread."""
+    # JAX's settings belong to a thread, so this one compiles; the others only run. A second call
+    # with the same shapes finds the program compiled.
+    run = _sweep_group.lower(settings, *groups[0], *data).compile()
+    # Fetch the results now: what is finished should not compete with what still runs.
+    with ThreadPoolExecutor(len(groups)) as pool:
+        return list(pool.map(lambda group: jax.device_get(run(*group, *data)), groups))
+
+
+def _on_devices(settings: tuple[Any, ...], groups: list[Any], data: Any, mesh: Mesh) -> list[Any]:
+    """The results of groups, each trained by a device; the last trains again on idle devices."""
+    padded = groups + groups[-1:] * (mesh.size - len(groups))
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *padded)
+    results = jax.device_get(_sweep_groups(settings, mesh, stacked, data))
+    return [jax.tree.map(lambda leaf, i=i: leaf[i], results) for i in range(len(groups))]
 
 
 def _cores() -> int:
@@ -334,3 +363,16 @@ def _sweep_group(
     states, history = jax.lax.scan(run_epoch, states, (jnp.arange(len(orders)), orders))
     replica_first = jax.vmap(lambda params: params, in_axes=(axes.params,))(states.params)
     return replica_first, jax.tree.map(lambda h: h.swapaxes(0, 1), history)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _sweep_groups(settings: tuple[Any, ...], mesh: Mesh, groups: Any, data: Any) -> Any:
+    """Train a group on each device; arguments and results have the groups as first axis."""
+
+    def one(groups: Any, data: Any) -> Any:
+        group = jax.tree.map(lambda leaf: leaf[0], groups)
+        return jax.tree.map(lambda leaf: leaf[None], _sweep_group(settings, *group, *data))
+
+    shared, whole = PartitionSpec(AXIS), PartitionSpec()
+    run = jax.shard_map(one, mesh=mesh, in_specs=(shared, whole), out_specs=shared, check_vma=False)
+    return held_by_all(run(groups, data), mesh)

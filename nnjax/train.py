@@ -28,6 +28,7 @@ from nnjax.epoch import (
     train_step,
 )
 from nnjax.losses.reduction import split, weighted_mean
+from nnjax.training.devices import Devices, everywhere, held_by_all, here, mesh_of, shared_out
 from nnjax.training.given import (
     Data,
     check_indices,
@@ -107,6 +108,7 @@ def fit(
     augment: Augment | None = None,
     allow_nan: bool = False,
     progress: bool | None = None,
+    devices: Devices | None = None,
 ) -> tuple[Params, History]:
     """Train a network by mini-batch gradient descent.
 
@@ -158,6 +160,11 @@ def fit(
         allow_nan: whether NaN and inf are allowed in inputs, targets and parameters.
         progress: show a progress bar with loss and metrics on standard error; default: only in a
             terminal, and only if training takes longer than two seconds.
+        devices: devices that share out the rows of each batch, such as `jax.devices()`; each holds
+            all data and parameters. They need not divide the rows. The numbers are those of one
+            device up to rounding, since sums over the batch are added in another order. With
+            several processes (`jax.distributed`), each makes the same call with the same data. None
+            for one device.
 
     Returns:
         The trained parameters and the `History`, whose arrays have the epochs as first axis. After
@@ -167,7 +174,8 @@ def fit(
         ValueError: if the data does not fit the network or the loss, is not finite or no numbers, a
             label is not a class, an index is out of an embedding's range, weights are not finite,
             negative or all 0, params are those of another network, a network that draws random
-            numbers has no key, or a setting is out of range. It is raised before training starts.
+            numbers has no key, `devices` are no devices, or a setting is out of range. It is raised
+            before training starts.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn, optax
@@ -192,6 +200,7 @@ def fit(
     check_optimizer(optimizer, "fit(optimizer)")
     if not (callback is None or callable(callback)):
         raise ValueError(f"fit(callback): expected a function or None, got {callback!r}")
+    mesh = mesh_of(devices, "fit(devices)")
     measures = check_measures(metric, metrics, train_metrics)
     initial = params.params if isinstance(params, Checkpoint) else params
     checked = check_training(
@@ -217,14 +226,22 @@ def fit(
         )
     settings = (
         network, loss, ByContent(optimizer), checked.batch_size, shuffle, drop_last, measures,
-        penalty, augment,
+        penalty, augment, mesh,
     )  # fmt: skip
-    given = checked.data, checked.validation, key
+    given = *everywhere((checked.data, checked.validation), mesh), key
 
     def one_epoch(state: State, epoch: int) -> tuple[State, History]:
-        return _fit_epoch(settings, state, *given, epoch)
+        reached = _fit_epoch(settings, state, *given, epoch)
+        # Two programs at the same time on devices of one processor can wait for each other forever.
+        return reached if mesh is None else jax.block_until_ready(reached)
 
-    return run(one_epoch, start, epochs, waiting, callback, progress)
+    start = start._replace(
+        params=everywhere(start.params, mesh),
+        optimizer_state=everywhere(start.optimizer_state, mesh),
+    )
+    told = callback and (lambda checkpoint: callback(here(checkpoint, mesh)))
+    params, history = run(one_epoch, start, epochs, waiting, told, progress)
+    return here(params, mesh), history
 
 
 def predict(
@@ -279,7 +296,9 @@ def _fit_epoch(
     key: jax.Array | None,
     epoch: ArrayLike,
 ) -> tuple[State, History]:
-    network, loss, by_content, batch_size, shuffle, drop_last, measures, penalty, augment = settings
+    (
+        network, loss, by_content, batch_size, shuffle, drop_last, measures, penalty, augment, mesh,
+    ) = settings  # fmt: skip
     optimizer = by_content.value
     # Without a key no layer uses the numbers of this one; it says that this is training.
     order_key, layer_key = jax.random.split(jax.random.key(0) if key is None else key)
@@ -289,10 +308,12 @@ def _fit_epoch(
     def step(state: State, numbered: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
         number, rows = numbered
         batch_key = None if drawn is None else step_key(drawn, epoch, number)
-        x, targets = batch_at(data, rows, augment, batch_key)
+        x, targets = shared_out(batch_at(data, rows, augment, batch_key), mesh)
         key = step_key(layer_key, epoch, number)
         return train_step(network, loss, optimizer, state, x, targets, key, penalty)
 
     state, train_loss = fold(step, state, order, batch_size, drop_last)
+    data, validation = shared_out((data, validation), mesh)
     state = refreshed(network, state, data[0])
-    return state, measure(network, loss, optimizer, measures, state, train_loss, data, validation)
+    record = measure(network, loss, optimizer, measures, state, train_loss, data, validation)
+    return held_by_all((state, record), mesh)
