@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import Mesh, PartitionSpec
 from tqdm import tqdm
 
 from nnjax.checks import check_whole
@@ -34,7 +33,7 @@ from nnjax.epoch import (
 )
 from nnjax.train import accuracy
 from nnjax.training.arms import Part, check_arms, parts
-from nnjax.training.devices import AXIS, Devices, everywhere, held_by_all, mesh_of
+from nnjax.training.devices import Devices, check_devices, exchanged, is_ours, placed
 from nnjax.training.given import (
     Checked,
     Data,
@@ -105,10 +104,11 @@ def sweep(
         threads: how many groups are trained at the same time, without an effect on the results;
             default: one for each core that JAX may use (`NPROC`, else all), on other devices than
             CPUs one.
-        devices: devices that share out the groups, one for each at a time, in place of threads;
-            each holds all data. The groups are those of one device, so the numbers are the same to
-            the last bit; with fewer groups than devices some are idle. With several processes
-            (`jax.distributed`), each makes the same call with the same data. None for one device.
+        devices: devices that share out the groups, such as `jax.devices()`; each trains one at a
+            time, in place of `threads`, and holds all data. The program is that of one device,
+            compiled for each, so the numbers are the same to the last bit. With fewer groups than
+            devices some are idle. With several processes (`jax.distributed`), each makes the same
+            call with the same data. None for one device.
 
     Returns:
         Parameters with two leading axes (arms, seeds), and the `History`, its arrays of shape
@@ -132,13 +132,14 @@ def sweep(
     """
     arms = check_arms(optimizer, arms)
     _check_seeds(seeds)
-    mesh = mesh_of(devices, "sweep(devices)")
-    if mesh is not None and threads is not None:
+    devices = check_devices(devices, "sweep(devices)")
+    if devices is not None and threads is not None:
         raise ValueError(
             "sweep(threads, devices): each device trains one group at a time; pass one of the two"
         )
-    at_once = mesh.size if mesh is not None else _cores() if threads is None else threads
+    at_once = _cores() if threads is None else threads
     check_whole(at_once, "sweep(threads)")
+    places = [None] * at_once if devices is None else devices
     measures = check_measures(metric, metrics, train_metrics)
     check_rules(network, loss, penalty)
     data = as_arrays("data", data)
@@ -155,10 +156,7 @@ def sweep(
     # share one compiled program.
     as_trained = network._replace(init=_drawn_before)
     random = shuffle or augment is not None
-    checked = checked._replace(
-        data=everywhere(checked.data, mesh), validation=everywhere(checked.validation, mesh)
-    )
-    given = checked, initial, seeds, epochs, shuffle, random, at_once, mesh, progress
+    given = checked, initial, seeds, epochs, shuffle, random, places, progress
     programs, results = parts(optimizer, arms, abstract), []
     for part in programs:
         settings = (
@@ -191,8 +189,7 @@ def _train(
     epochs: int,
     shuffle: bool,
     random: bool,
-    at_once: int,
-    mesh: Mesh | None,
+    places: Devices,
     progress: bool | None,
 ) -> tuple[Params, History]:
     """Train the arms that share a program; the results have the axes (arms, seeds) first."""
@@ -219,42 +216,40 @@ def _train(
         )
         return params, keys, orders, hyperparams
 
-    results, data = [], (checked.data, checked.validation)
-    with tqdm(
-        total=len(groups), desc="groups", disable=hide, delay=2 if hide is None else 0
-    ) as bar:
-        for i in range(0, len(groups), at_once):
-            given = [arguments(group) for group in groups[i : i + at_once]]
-            results += (
-                _in_threads(settings, given, data)
-                if mesh is None
-                else _on_devices(settings, given, data, mesh)
-            )
+    trained = groups
+    if not all(map(is_ours, places)):
+        # A process needs a result to exchange, so devices without a group train the last one again.
+        trained = groups + groups[-1:] * (len(places) - len(groups))
+    every_place = [places[i % len(places)] for i in range(len(trained))]
+    ours = [(g, place) for g, place in zip(trained, every_place, strict=True) if is_ours(place)]
+    at_once = sum(map(is_ours, places))
+    data = {place: placed(checked[:2], place) for _, place in ours[:at_once]}
+    results = []
+    with (
+        ThreadPoolExecutor(at_once) as pool,
+        tqdm(total=len(ours), desc="groups", disable=hide, delay=2 if hide is None else 0) as bar,
+    ):
+        for i in range(0, len(ours), at_once):
+            given = [
+                (place, (*placed(arguments(group), place), *data[place]))
+                for group, place in ours[i : i + at_once]
+            ]
+            # JAX's settings belong to a thread, so this one compiles; the others only run. A second
+            # call with the same shapes finds the program compiled.
+            runs = {
+                place: _sweep_group.lower(settings, *each).compile()
+                for place, each in dict(given).items()
+            }
+            # Fetch the results now: what is finished should not compete with what still runs.
+            results += pool.map(lambda one, runs=runs: jax.device_get(runs[one[0]](*one[1])), given)
             bar.update(len(given))
+    results = exchanged(results, every_place)[: len(groups)]
 
     def by_arm_and_seed(*leaves: np.ndarray) -> np.ndarray:
         replica_first = np.concatenate(leaves)
         return replica_first.reshape(n_seeds, n_arms, *replica_first.shape[1:]).swapaxes(0, 1)
 
     return jax.tree.map(by_arm_and_seed, *results)
-
-
-def _in_threads(settings: tuple[Any, ...], groups: list[Any], data: Any) -> list[Any]:
-    """The results of groups, each trained by a thread."""
-    # JAX's settings belong to a thread, so this one compiles; the others only run. A second call
-    # with the same shapes finds the program compiled.
-    run = _sweep_group.lower(settings, *groups[0], *data).compile()
-    # Fetch the results now: what is finished should not compete with what still runs.
-    with ThreadPoolExecutor(len(groups)) as pool:
-        return list(pool.map(lambda group: jax.device_get(run(*group, *data)), groups))
-
-
-def _on_devices(settings: tuple[Any, ...], groups: list[Any], data: Any, mesh: Mesh) -> list[Any]:
-    """The results of groups, each trained by a device; the last trains again on idle devices."""
-    padded = groups + groups[-1:] * (mesh.size - len(groups))
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *padded)
-    results = jax.device_get(_sweep_groups(settings, mesh, stacked, data))
-    return [jax.tree.map(lambda leaf, i=i: leaf[i], results) for i in range(len(groups))]
 
 
 def _cores() -> int:
@@ -363,16 +358,3 @@ def _sweep_group(
     states, history = jax.lax.scan(run_epoch, states, (jnp.arange(len(orders)), orders))
     replica_first = jax.vmap(lambda params: params, in_axes=(axes.params,))(states.params)
     return replica_first, jax.tree.map(lambda h: h.swapaxes(0, 1), history)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _sweep_groups(settings: tuple[Any, ...], mesh: Mesh, groups: Any, data: Any) -> Any:
-    """Train a group on each device; arguments and results have the groups as first axis."""
-
-    def one(groups: Any, data: Any) -> Any:
-        group = jax.tree.map(lambda leaf: leaf[0], groups)
-        return jax.tree.map(lambda leaf: leaf[None], _sweep_group(settings, *group, *data))
-
-    shared, whole = PartitionSpec(AXIS), PartitionSpec()
-    run = jax.shard_map(one, mesh=mesh, in_specs=(shared, whole), out_specs=shared, check_vma=False)
-    return held_by_all(run(groups, data), mesh)

@@ -28,7 +28,7 @@ from nnjax.epoch import (
     train_step,
 )
 from nnjax.losses.reduction import split, weighted_mean
-from nnjax.training.devices import Devices, everywhere, held_by_all, here, mesh_of, shared_out
+from nnjax.training.devices import Devices, check_devices, everywhere, held_by_all, here, shared_out
 from nnjax.training.given import (
     Data,
     check_indices,
@@ -200,7 +200,7 @@ def fit(
     check_optimizer(optimizer, "fit(optimizer)")
     if not (callback is None or callable(callback)):
         raise ValueError(f"fit(callback): expected a function or None, got {callback!r}")
-    mesh = mesh_of(devices, "fit(devices)")
+    devices = check_devices(devices, "fit(devices)")
     measures = check_measures(metric, metrics, train_metrics)
     initial = params.params if isinstance(params, Checkpoint) else params
     checked = check_training(
@@ -226,22 +226,22 @@ def fit(
         )
     settings = (
         network, loss, ByContent(optimizer), checked.batch_size, shuffle, drop_last, measures,
-        penalty, augment, mesh,
+        penalty, augment, devices,
     )  # fmt: skip
-    given = *everywhere((checked.data, checked.validation), mesh), key
+    given = *everywhere((checked.data, checked.validation), devices), key
 
     def one_epoch(state: State, epoch: int) -> tuple[State, History]:
         reached = _fit_epoch(settings, state, *given, epoch)
         # Two programs at the same time on devices of one processor can wait for each other forever.
-        return reached if mesh is None else jax.block_until_ready(reached)
+        return reached if devices is None else jax.block_until_ready(reached)
 
     start = start._replace(
-        params=everywhere(start.params, mesh),
-        optimizer_state=everywhere(start.optimizer_state, mesh),
+        params=everywhere(start.params, devices),
+        optimizer_state=everywhere(start.optimizer_state, devices),
     )
-    told = callback and (lambda checkpoint: callback(here(checkpoint, mesh)))
+    told = callback and (lambda checkpoint: callback(here(checkpoint, devices)))
     params, history = run(one_epoch, start, epochs, waiting, told, progress)
-    return here(params, mesh), history
+    return here(params, devices), history
 
 
 def predict(
@@ -297,7 +297,8 @@ def _fit_epoch(
     epoch: ArrayLike,
 ) -> tuple[State, History]:
     (
-        network, loss, by_content, batch_size, shuffle, drop_last, measures, penalty, augment, mesh,
+        network, loss, by_content, batch_size, shuffle, drop_last, measures, penalty, augment,
+        devices,
     ) = settings  # fmt: skip
     optimizer = by_content.value
     # Without a key no layer uses the numbers of this one; it says that this is training.
@@ -308,12 +309,12 @@ def _fit_epoch(
     def step(state: State, numbered: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
         number, rows = numbered
         batch_key = None if drawn is None else step_key(drawn, epoch, number)
-        x, targets = shared_out(batch_at(data, rows, augment, batch_key), mesh)
+        x, targets = shared_out(batch_at(data, rows, augment, batch_key), devices)
         key = step_key(layer_key, epoch, number)
         return train_step(network, loss, optimizer, state, x, targets, key, penalty)
 
     state, train_loss = fold(step, state, order, batch_size, drop_last)
-    data, validation = shared_out((data, validation), mesh)
+    data, validation = shared_out((data, validation), devices)
     state = refreshed(network, state, data[0])
     record = measure(network, loss, optimizer, measures, state, train_loss, data, validation)
-    return held_by_all((state, record), mesh)
+    return held_by_all((state, record), devices)
