@@ -1,5 +1,5 @@
 # Speed: not part of the study, asked for by name (`snakemake --cores 2 benchmark`).
-BENCHMARK = ["single", "ratios", "growth"]
+BENCHMARK = ["single", "ratios", "growth", "devices"]
 
 
 rule measure_speed:
@@ -17,6 +17,7 @@ rule measure_speed:
                 path
                 for path in PROJECT.glob("workflow/benchmark/*.py")
                 if not path.name.startswith(("plot", "write"))
+                and "devices" not in path.name
             )
         ),
         torch=TORCH,
@@ -26,9 +27,27 @@ rule measure_speed:
         "benchmark.py"
 
 
+rule measure_devices:
+    output:
+        rows="reports/benchmark_devices.json",
+    log:
+        "logs/benchmark/measure_devices.log",
+    conda:
+        ENV
+    threads: ALL_CORES
+    params:
+        code=code_digest("workflow/benchmark/devices.py"),
+    script:
+        "measure_devices.py"
+
+
 rule plot_benchmark:
     input:
-        rows="reports/benchmark.json",
+        rows=lambda wildcards: (
+            "reports/benchmark_devices.json"
+            if wildcards.figure == "devices"
+            else "reports/benchmark.json"
+        ),
     output:
         svg="reports/figures/benchmark_{figure}.svg",
         png="reports/figures/benchmark_{figure}.png",
