@@ -41,6 +41,7 @@ from nnjax.training.given import (
 )
 from nnjax.training.loop import Callback, Checkpoint, Patience, check_patience, run
 from nnjax.training.optimizers import ByContent, begin
+from nnjax.training.stream import Stream, check_stream, stream_epoch
 
 
 def accuracy(scores: jax.Array, targets: Any) -> jax.Array:
@@ -90,7 +91,7 @@ def fit(
     loss: Loss,
     optimizer: optax.GradientTransformation,
     params: Params | Checkpoint,
-    data: Data,
+    data: Data | Stream,
     *,
     epochs: int,
     batch_size: int,
@@ -130,7 +131,7 @@ def fit(
         data: inputs (rows, ...) and targets (rows, ...). With weights, the targets are
             `Weighted(targets, weights)`, or the data are (inputs, targets, weights). A batch whose
             weights are all 0 has the gradient 0 and the loss NaN, which makes the epoch's training
-            loss NaN.
+            loss NaN. Or a stream of the rows of a file that does not fit into memory (`nn.stream`).
         epochs: number of passes over the data, including those before a checkpoint.
         batch_size: rows in a batch, at most all rows. The last batch of an epoch has the rows that
             are left over.
@@ -203,6 +204,11 @@ def fit(
     devices = check_devices(devices, "fit(devices)")
     measures = check_measures(metric, metrics, train_metrics)
     initial = params.params if isinstance(params, Checkpoint) else params
+    stream = data if isinstance(data, Stream) else None
+    if isinstance(data, Stream):
+        check_whole(batch_size, "batch_size")
+        check_stream(initial, train_metrics)
+        data = data.read(0, min(batch_size, data.rows))  # what all rows are like
     checked = check_training(
         network, loss, initial, data, validation, measures, epochs, batch_size, drop_last, augment,
         allow_nan,
@@ -228,10 +234,12 @@ def fit(
         network, loss, ByContent(optimizer), checked.batch_size, shuffle, drop_last, measures,
         penalty, augment, devices,
     )  # fmt: skip
-    given = *everywhere((checked.data, checked.validation), devices), key
+    data, validation = everywhere((checked.data, checked.validation), devices)
 
     def one_epoch(state: State, epoch: int) -> tuple[State, History]:
-        reached = _fit_epoch(settings, state, *given, epoch)
+        if stream is not None:
+            return stream_epoch(settings, stream, allow_nan, validation, key, state, epoch)
+        reached = _fit_epoch(settings, state, data, validation, key, epoch)
         # Two programs at the same time on devices of one processor can wait for each other forever.
         return reached if devices is None else jax.block_until_ready(reached)
 

@@ -90,7 +90,7 @@ def test_the_devices_share_out_the_work(eight: dict[str, Any]) -> None:
 def test_two_processes_have_the_same_numbers(two: list[dict[str, Any]]) -> None:
     assert two[0] == two[1]
     assert len(two[0]["fit"]) == 2
-    assert len(two[0]["sweep"]) == 2
+    assert len(two[0]["sweep"]) == 3
     assert all(found["difference"] < 1e-13 for found in two[0]["fit"].values())
     assert all(found["difference"] == 0 for found in two[0]["sweep"].values())
     assert all(found["same_nans"] for kind in two[0].values() for found in kind.values())

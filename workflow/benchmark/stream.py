@@ -1,0 +1,105 @@
+"""Training from a Parquet file in streamed blocks, against training in memory.
+
+    python stream.py [ROWS [UNITS]]
+
+Prints rows per second of both in turn, their ratio, and the peak memory of a process that only
+streams. The rows in memory are fewer, with the same network, batches and optimizer. The file is
+written to the temporary folder and removed.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import clock
+import jax
+import numpy as np
+import optax
+import polars as pl
+from data import CLASSES, FEATURES
+
+import nnjax as nn
+from workflow.lib.machine import peak_memory
+
+ROWS, IN_MEMORY, UNITS, BATCH, BLOCK = 1_000_000, 200_000, 512, 128, 8192
+
+
+def written(path: Path, rows: int) -> None:
+    """A file of random rows: blocks of columns in turn, so that memory stays small."""
+    rng = np.random.default_rng(0)
+    names = [f"feature {i}" for i in range(FEATURES)]
+    frames = path.with_suffix(".parts")
+    frames.mkdir()
+    for first in range(0, rows, BLOCK):
+        count = min(BLOCK, rows - first)
+        frame = pl.DataFrame(rng.standard_normal((count, FEATURES), dtype="float32"), names)
+        labels = pl.Series("label", rng.integers(0, CLASSES, count, dtype="int32"))
+        frame.with_columns(labels).write_parquet(
+            frames / f"{first:09d}.parquet", compression="uncompressed"
+        )
+    pl.scan_parquet(frames / "*.parquet").sink_parquet(
+        path, compression="uncompressed", row_group_size=BLOCK
+    )
+    for part in frames.iterdir():
+        part.unlink()
+    frames.rmdir()
+
+
+def trained(data: Any, units: int) -> Callable[[], Any]:
+    """One epoch by shuffled batches."""
+    network = nn.serial(nn.dense(units), nn.relu(), nn.dense(CLASSES))
+    params, _ = network.init(jax.random.key(0), (FEATURES,))
+
+    def run() -> Any:
+        fitted = nn.fit(
+            network, nn.softmax_cross_entropy, optax.adam(1e-3), params, data, epochs=1,
+            batch_size=BATCH, key=jax.random.key(1), metric=None, progress=False,
+        )  # fmt: skip
+        return jax.block_until_ready(fitted)
+
+    return run
+
+
+def from_file(path: Path, units: int) -> Callable[[], Any]:
+    """One epoch on the stream of a file."""
+    return trained(nn.stream(path, target="label", block=BLOCK), units)
+
+
+def measure(rows: int, units: int) -> dict[str, Any]:
+    """A row of the benchmark, and the peak memory of streaming in MB."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.parquet"
+        written(path, rows)
+        alone = subprocess.run(
+            [sys.executable, __file__, "memory", str(path), str(units)],
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        few = min(rows, IN_MEMORY)
+        first = pl.scan_parquet(path).head(few).collect()
+        data = first.drop("label").to_numpy(order="c"), first["label"].to_numpy()
+        del first
+        times = clock.in_turn({"ours": from_file(path, units), "memory": trained(data, units)})
+    rates = {name: [1e3 / ms for ms in each] for name, each in times.items()}
+    row = clock.row(
+        "stream.share_of_in_memory",
+        [rows * rate for rate in rates["ours"]],
+        [few * rate for rate in rates["memory"]],
+        "rows/s",
+        limit=0.7,
+    )
+    return row | {"units": units, "rows": rows, "peak_memory": float(alone.stdout)}
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["memory"]:
+        from_file(Path(sys.argv[2]), int(sys.argv[3]))()
+        print(peak_memory())
+    else:
+        given = [int(each) for each in sys.argv[1:]]
+        found = measure(*[*given, *(ROWS, UNITS)[len(given) :]])
+        print(json.dumps(found, indent=2))
