@@ -41,7 +41,7 @@ from nnjax.training.given import (
 )
 from nnjax.training.loop import Callback, Checkpoint, Patience, check_patience, run
 from nnjax.training.optimizers import ByContent, begin
-from nnjax.training.stream import Stream, check_stream, stream_epoch
+from nnjax.training.stream import Stream, block_check, check_stream, stream_epoch
 
 
 def accuracy(scores: jax.Array, targets: Any) -> jax.Array:
@@ -234,12 +234,16 @@ def fit(
         network, loss, ByContent(optimizer), checked.batch_size, shuffle, drop_last, measures,
         penalty, augment, devices,
     )  # fmt: skip
-    data, validation = everywhere((checked.data, checked.validation), devices)
+    arrays, held_out = everywhere(checked[:2], devices)
+    streamed = None
+    if stream is not None:
+        check = block_check(network, loss, initial, checked.data[0], allow_nan)
+        streamed = functools.partial(stream_epoch, settings, stream, check, held_out, key)
 
     def one_epoch(state: State, epoch: int) -> tuple[State, History]:
-        if stream is not None:
-            return stream_epoch(settings, stream, allow_nan, validation, key, state, epoch)
-        reached = _fit_epoch(settings, state, data, validation, key, epoch)
+        if streamed is not None:
+            return streamed(state, epoch)
+        reached = _fit_epoch(settings, state, arrays, held_out, key, epoch)
         # Two programs at the same time on devices of one processor can wait for each other forever.
         return reached if devices is None else jax.block_until_ready(reached)
 

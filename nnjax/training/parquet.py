@@ -143,7 +143,7 @@ def _check_columns(path: Path, schema: pl.Schema, inputs: list[str], targets: li
     """Refuse columns that are missing, chosen twice, or no numbers."""
     if not inputs or not targets:
         raise TableError(f"{path}: expected at least one feature and one target column")
-    for name in [*inputs, *targets]:
+    for name in [*targets, *inputs]:
         if name not in schema:
             similar = near(name, schema)
             hint = f"did you mean {similar[0]!r}?" if similar else f"it has {listed(schema)}"

@@ -25,6 +25,9 @@ from nnjax.training.given import check_finite
 Rows = tuple[np.ndarray, np.ndarray]
 """Inputs and targets."""
 
+Check = Callable[[int, Rows], None]
+"""Of the first row of a block, and its rows; raises ValueError."""
+
 
 class Stream(NamedTuple):
     """Rows on disk, as `nn.stream` describes them and `fit` reads them.
@@ -54,6 +57,26 @@ def check_stream(params: Params, train_metrics: bool) -> None:
         )
 
 
+def block_check(network: Layer, loss: Loss, params: Params, x: jax.Array, allow_nan: bool) -> Check:
+    """What refuses NaN, and targets that the loss does not take, in a block; `x` are a few rows.
+
+    The network is looked at here: the thread that reads has not the settings of JAX of this one.
+    """
+    shape = jax.eval_shape(lambda p, x: network.forward(p, x)[0], params, x).shape[1:]
+
+    def check(first: int, rows: Rows) -> None:
+        x, targets = rows
+        name = f"data[{first}:{first + len(x)}]"
+        # A sum is finite if all its terms are and it does not overflow, and takes less time.
+        with np.errstate(over="ignore", invalid="ignore"):
+            finite = np.isfinite(x.sum()) and np.isfinite(targets.sum())
+        if not (allow_nan or finite):
+            check_finite(name, x, targets)
+        check_targets(name, loss, jax.ShapeDtypeStruct((len(x), *shape), x.dtype), targets)
+
+    return check
+
+
 # --- rows -----------------------------------------------------------------------------------------
 
 
@@ -73,9 +96,7 @@ def order_of(stream: Stream, key: jax.Array | None, epoch: int) -> Iterator[tupl
         yield chosen, rng.permutation(np.minimum(stream.rows - chosen, stream.block).sum())
 
 
-def _windows(
-    stream: Stream, check: Callable[[int, Rows], None], order: list[tuple[Any, Any]]
-) -> Iterator[Rows]:
+def _windows(stream: Stream, check: Check, order: list[tuple[Any, Any]]) -> Iterator[Rows]:
     for starts, places in order:
         window: list[np.ndarray] = []
         done = 0
@@ -125,15 +146,14 @@ def _ahead(pieces: Iterator[Rows]) -> Iterator[Rows]:
 def stream_epoch(
     settings: tuple[Any, ...],
     stream: Stream,
-    allow_nan: bool,
+    check: Check,
     validation: tuple[jax.Array, Any] | None,
     key: jax.Array | None,
     state: State,
     epoch: int,
 ) -> tuple[State, History]:
     """One epoch of `fit` on a stream: the steps of an epoch in memory on rows in this order."""
-    network, loss, _, batch_size, shuffle, drop_last, *_ = settings
-    check = functools.partial(_check, network, loss, state.params, allow_nan)
+    _, _, _, batch_size, shuffle, drop_last, *_ = settings
     order_key = jax.random.split(key)[0] if shuffle and key is not None else None
     windows = _windows(stream, check, list(order_of(stream, order_key, epoch)))
     losses: list[jax.Array] = []
@@ -152,21 +172,6 @@ def stream_epoch(
     return state, _record(
         settings, rest / stream.rows, state, jnp.concatenate(losses), last, validation
     )
-
-
-def _check(
-    network: Layer, loss: Loss, params: Params, allow_nan: bool, first: int, rows: Rows
-) -> None:
-    """Refuse NaN, and targets that the loss does not take, in a block."""
-    x, targets = rows
-    name = f"data[{first}:{first + len(x)}]"
-    # A sum is finite if all its terms are and it does not overflow, and takes less time to know.
-    with np.errstate(over="ignore", invalid="ignore"):
-        finite = np.isfinite(x.sum()) and np.isfinite(targets.sum())
-    if not allow_nan and not finite:
-        check_finite(name, x, targets)
-    scores = jax.eval_shape(lambda p, x: network.forward(p, x)[0], params, x)
-    check_targets(name, loss, scores, targets)
 
 
 @functools.partial(jax.jit, static_argnums=0)
