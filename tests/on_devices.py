@@ -7,12 +7,15 @@ case, the largest difference to one device and the sum of all numbers, and what 
 import importlib
 import json
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import optax
+import polars as pl
 from training_problem import DATA, HELD_OUT, LOSS, NETWORK, SGD, X, replicate, start, train
 
 import nnjax as nn
@@ -40,6 +43,16 @@ def resumed(devices: Any) -> Any:
     )
 
 
+def streamed(devices: Any) -> Any:
+    """Training from a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.parquet"
+        columns = {str(i): DATA[0][:, i] for i in range(3)}
+        pl.DataFrame(columns | {"label": DATA[1]}).write_parquet(path)
+        data = nn.stream(path, target="label", block=3, window=2)
+        return train(data=data, key=key(), devices=devices)
+
+
 WEIGHTS = np.arange(10.0)
 FITS: dict[str, Callable[[Any], Any]] = {
     "last batch of 2 rows": lambda devices: train(devices=devices),
@@ -54,6 +67,7 @@ FITS: dict[str, Callable[[Any], Any]] = {
         augment=nn.augment.mixup(0.4, 2), key=key(), devices=devices
     ),
     "resumed": resumed,
+    "streamed": streamed,
 }
 SWEEPS: dict[str, Callable[[Any], Any]] = {
     "one group": lambda devices: replicate(shuffle=False, devices=devices),
@@ -112,7 +126,7 @@ if __name__ == "__main__":
             f"127.0.0.1:{sys.argv[2]}", num_processes=2, process_id=int(sys.argv[1]),
             initialization_timeout=30,
         )  # fmt: skip
-        few = {"measured", "noisy", "one group", "more groups than devices"}
+        few = {"measured", "streamed", "noisy", "one group", "more groups than devices"}
         cases = [(kind, {n: run for n, run in runs.items() if n in few}) for kind, runs in cases]
     else:
         found = {"shares": shares(), "places": places()}

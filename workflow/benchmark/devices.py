@@ -1,15 +1,18 @@
 """How training speeds up on 1, 2, 4 and 8 devices, which one processor simulates.
 
-    python devices.py
+    python devices.py points        # in a fresh process: devices are counted when JAX starts
 
-In a fresh process with eight devices. Each repeat trains on every number of devices in turn, and a
-speed-up compares times of one repeat.
+Each repeat trains on every number of devices in turn, and a speed-up compares times of one repeat.
 """
 
 import json
+import os
+import platform
 import statistics
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import clock
@@ -18,6 +21,9 @@ import optax
 from data import CLASSES, FEATURES, examples
 
 import nnjax as nn
+from workflow.lib import job
+from workflow.lib.machine import processor
+from workflow.lib.tables import write_text
 
 DEVICES = (1, 2, 4, 8)
 BATCHES = {"units": 512, "rows": 4096, "batch": 1024, "epochs": 2}
@@ -76,5 +82,30 @@ def measure() -> list[Row]:
     return found
 
 
-if __name__ == "__main__":
+def main(rows: Path) -> None:
+    """Measure on simulated devices and write.
+
+    Args:
+        rows: JSON to write: the points and the machine.
+    """
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    most = max(DEVICES)
+    child = subprocess.run(
+        [sys.executable, str(Path(__file__).resolve()), "points"],
+        # With fewer threads than devices, those that wait leave none for those they wait for.
+        env=clock.fresh(2 * most) | {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": str(most)},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    content = {
+        "points": json.loads(child.stdout),
+        "machine": {"processor": processor(), "cores": cores, "system": platform.system()},
+    }
+    write_text(json.dumps(content, indent=2) + "\n", rows)
+
+
+if sys.argv[1:] == ["points"]:
     json.dump(measure(), sys.stdout)
+job.run(main, globals().get("snakemake"))

@@ -17,7 +17,7 @@ rule measure_speed:
                 path
                 for path in PROJECT.glob("workflow/benchmark/*.py")
                 if not path.name.startswith(("plot", "write"))
-                and "devices" not in path.name
+                and path.name not in ("devices.py", "stream.py")
             )
         ),
         torch=TORCH,
@@ -38,7 +38,7 @@ rule measure_devices:
     params:
         code=code_digest("workflow/benchmark/devices.py"),
     script:
-        "measure_devices.py"
+        "devices.py"
 
 
 rule plot_benchmark:

@@ -66,7 +66,7 @@ def two() -> list[dict[str, Any]]:
 
 
 def test_fit_is_that_of_one_device_up_to_rounding(eight: dict[str, Any]) -> None:
-    assert len(eight["fit"]) == 8
+    assert len(eight["fit"]) == 9
     for name, found in eight["fit"].items():
         assert found["difference"] < 1e-13, (name, found)
         assert found["same_nans"], name
@@ -89,7 +89,7 @@ def test_the_devices_share_out_the_work(eight: dict[str, Any]) -> None:
 
 def test_two_processes_have_the_same_numbers(two: list[dict[str, Any]]) -> None:
     assert two[0] == two[1]
-    assert len(two[0]["fit"]) == 2
+    assert len(two[0]["fit"]) == 3
     assert len(two[0]["sweep"]) == 3
     assert all(found["difference"] < 1e-13 for found in two[0]["fit"].values())
     assert all(found["difference"] == 0 for found in two[0]["sweep"].values())
