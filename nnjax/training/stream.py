@@ -119,14 +119,22 @@ def _windows(stream: Stream, check: Check, order: list[tuple[Any, Any]]) -> Iter
 def _in_batches(windows: Iterator[Rows], batch_size: int) -> Iterator[Rows]:
     """The rows in pieces of whole batches; the last piece is what is left over."""
     left: Rows | None = None
-    for rows in windows:
-        x, targets = rows
+    for x, targets in windows:
+        begun = 0
         if left is not None:
-            x, targets = np.concatenate([left[0], x]), np.concatenate([left[1], targets])
-        whole = len(x) // batch_size * batch_size
-        if whole:
-            yield x[:whole], targets[:whole]
-        left = (x[whole:], targets[whole:]) if whole < len(x) else None
+            begun = min(batch_size - len(left[0]), len(x))
+            left = (
+                np.concatenate([left[0], x[:begun]]),
+                np.concatenate([left[1], targets[:begun]]),
+            )
+            if len(left[0]) < batch_size:
+                continue
+            yield left
+        done = begun + (len(x) - begun) // batch_size * batch_size
+        if begun < done:
+            yield x[begun:done], targets[begun:done]
+        # Copies, since a part of a window would keep all of it in memory.
+        left = (x[done:].copy(), targets[done:].copy()) if done < len(x) else None
     if left is not None:
         yield left
 
@@ -138,6 +146,7 @@ def _ahead(pieces: Iterator[Rows]) -> Iterator[Rows]:
         while (piece := coming.result()) is not None:
             coming = pool.submit(next, pieces, None)
             yield piece
+            del piece
 
 
 # --- epoch ----------------------------------------------------------------------------------------
@@ -157,15 +166,21 @@ def stream_epoch(
     order_key = jax.random.split(key)[0] if shuffle and key is not None else None
     windows = _windows(stream, check, list(order_of(stream, order_key, epoch)))
     losses: list[jax.Array] = []
-    steps = 0
+    steps, size = 0, max(stream.block // batch_size, 1) * batch_size
     stream.check_unchanged()
     for x, targets in _ahead(_in_batches(windows, batch_size)):
         if drop_last and len(x) < batch_size:
             break
-        rows = as_array(x, "data: inputs"), as_array(targets, "data: targets")
-        state, found = _fit_piece(settings, state, rows, key, epoch, steps)
-        losses.append(jax.block_until_ready(found))  # else pieces pile up that wait for training
-        steps += len(found)
+        # Arrays of JAX are copies: of a block at a time, they take less memory than of a window.
+        for i in range(0, len(x), size):
+            piece = slice(i, i + size)
+            rows = as_array(x[piece], "data: inputs"), as_array(targets[piece], "data: targets")
+            state, found = _fit_piece(settings, state, rows, key, epoch, steps)
+            losses.append(
+                jax.block_until_ready(found)
+            )  # else copies pile up that wait for training
+            steps += len(found)
+        del x, targets  # the next window is in memory before this one goes
     stream.check_unchanged()
     rest = 0 if drop_last else stream.rows % batch_size
     last = losses.pop()[0] if rest else None
