@@ -20,7 +20,7 @@ def stream(
     target: str | Sequence[str],
     features: Sequence[str] | None = None,
     block: int = 8192,
-    window: int = 4,
+    window: int = 3,
 ) -> Stream:
     """Describe a Parquet file that `fit` trains on without holding it in memory.
 

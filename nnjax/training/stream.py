@@ -5,6 +5,7 @@ one window is trained on, the next is read.
 """
 
 import functools
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -107,13 +108,21 @@ def _windows(stream: Stream, check: Check, order: list[tuple[Any, Any]]) -> Iter
                 window = list(part)
                 continue
             if not window:
-                window = [np.empty((len(places), *a.shape[1:]), a.dtype) for a in part]
+                window = [_empty((len(places), *a.shape[1:]), a.dtype) for a in part]
             # Each block goes to its places at once: a copy less than to join them and then shuffle.
             rows = places[done : done + len(part[0])]
             for whole, array in zip(window, part, strict=True):
                 whole[rows] = array
             done += len(rows)
         yield window[0], window[1]
+
+
+def _empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array that JAX on a CPU takes over without a copy: it starts at a multiple of 64 bytes."""
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def _in_batches(windows: Iterator[Rows], batch_size: int) -> Iterator[Rows]:
