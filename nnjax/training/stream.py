@@ -82,22 +82,26 @@ def block_check(network: Layer, loss: Loss, params: Params, x: jax.Array, allow_
 
 
 def order_of(stream: Stream, key: jax.Array | None, epoch: int) -> Iterator[tuple[Any, Any]]:
-    """The windows of an epoch: the first rows of their blocks, and the order of their rows.
+    """The windows of an epoch: the first rows of their blocks, and the places of their rows.
 
-    The order is None for that of the file.
+    The places are None for the order of the file. Windows are drawn one by one, since the places of
+    all rows need not fit into memory; the key is used here, not by the thread that reads.
     """
-    starts = np.arange(0, stream.rows, stream.block)
     if key is None:
-        yield from ((starts[i : i + 1], None) for i in range(len(starts)))
-        return
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(jax.random.fold_in(key, epoch))))
+        return ((np.array([first]), None) for first in range(0, stream.rows, stream.block))
+    numbers = jax.random.key_data(jax.random.fold_in(key, epoch))
+    return _drawn(stream, np.random.default_rng(np.asarray(numbers)))
+
+
+def _drawn(stream: Stream, rng: np.random.Generator) -> Iterator[tuple[Any, Any]]:
+    starts = np.arange(0, stream.rows, stream.block)
     rng.shuffle(starts)
     for i in range(0, len(starts), stream.window):
         chosen = starts[i : i + stream.window]
         yield chosen, rng.permutation(np.minimum(stream.rows - chosen, stream.block).sum())
 
 
-def _windows(stream: Stream, check: Check, order: list[tuple[Any, Any]]) -> Iterator[Rows]:
+def _windows(stream: Stream, check: Check, order: Iterator[tuple[Any, Any]]) -> Iterator[Rows]:
     for starts, places in order:
         window: list[np.ndarray] = []
         done = 0
@@ -173,7 +177,7 @@ def stream_epoch(
     """One epoch of `fit` on a stream: the steps of an epoch in memory on rows in this order."""
     _, _, _, batch_size, shuffle, drop_last, *_ = settings
     order_key = jax.random.split(key)[0] if shuffle and key is not None else None
-    windows = _windows(stream, check, list(order_of(stream, order_key, epoch)))
+    windows = _windows(stream, check, order_of(stream, order_key, epoch))
     losses: list[jax.Array] = []
     steps, size = 0, max(stream.block // batch_size, 1) * batch_size
     stream.check_unchanged()
