@@ -28,7 +28,8 @@ def main(rows: Path, svg: Path, png: Path) -> None:
     cores = content["machine"]["cores"]
     footer = (
         f"All devices are simulated on the {cores} cores of one processor. Filled: a core for each "
-        f"device; hollow: more devices than cores, so no speed-up above {cores} is possible. "
+        "device. Hollow: more devices than cores, which can only use the same cores more fully, or "
+        "take a larger share of a machine that others use too; not what more hardware would gain. "
         "Dashed: as many times faster as there are devices, up to the cores. Median of "
         f"{content['points'][0]['n']} runs in turn, bars: least to most; "
         f"{content['machine']['processor']}."
