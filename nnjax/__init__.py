@@ -62,6 +62,7 @@ from nnjax.verify.report import Report
 if typing.TYPE_CHECKING:
     from nnjax.estimators.classifier import Classifier
     from nnjax.estimators.regressor import Regressor
+    from nnjax.training.parquet import stream
     from nnjax.training.plot import plot_history
 
 __version__ = "0.1.0"
@@ -147,6 +148,7 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
     "softplus",
+    "stream",
     "summary",
     "sweep",
     "tanh",
@@ -160,8 +162,10 @@ _ON_FIRST_USE = {
     "Classifier": "nnjax.estimators.classifier",
     "Regressor": "nnjax.estimators.regressor",
     "plot_history": "nnjax.training.plot",
+    "stream": "nnjax.training.parquet",
 }
-"""What is imported on first use, since it needs scikit-learn or matplotlib, which load slowly."""
+"""What is imported on first use, since it needs scikit-learn, matplotlib or polars, which load
+slowly."""
 
 
 def __getattr__(name: str) -> typing.Any:

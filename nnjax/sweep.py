@@ -33,6 +33,7 @@ from nnjax.epoch import (
 )
 from nnjax.train import accuracy
 from nnjax.training.arms import Part, check_arms, parts
+from nnjax.training.devices import Devices, check_devices, exchanged, is_ours, placed
 from nnjax.training.given import (
     Checked,
     Data,
@@ -65,6 +66,7 @@ def sweep(
     allow_nan: bool = False,
     progress: bool | None = None,
     threads: int | None = None,
+    devices: Devices | None = None,
 ) -> tuple[Params, History]:
     """Train many replicas of a network (seeds times hyper-parameters) as one compiled program.
 
@@ -102,6 +104,11 @@ def sweep(
         threads: how many groups are trained at the same time, without an effect on the results;
             default: one for each core that JAX may use (`NPROC`, else all), on other devices than
             CPUs one.
+        devices: devices that share out the groups, such as `jax.devices()`; each trains one at a
+            time, in place of `threads`, and holds all data. The program is that of one device,
+            compiled for each, so the numbers are the same to the last bit. With fewer groups than
+            devices some are idle. With several processes (`jax.distributed`), each makes the same
+            call with the same data. None for one device.
 
     Returns:
         Parameters with two leading axes (arms, seeds), and the `History`, its arrays of shape
@@ -109,8 +116,8 @@ def sweep(
 
     Raises:
         ValueError: as `fit`; if there are no seeds, no arms, arms of unequal length or not finite,
-            or arms that the optimizer does not take; or if `threads` is not a positive whole
-            number.
+            or arms that the optimizer does not take; if `threads` is not a positive whole number,
+            `devices` are no devices, or both are given.
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn, optax
@@ -125,8 +132,14 @@ def sweep(
     """
     arms = check_arms(optimizer, arms)
     _check_seeds(seeds)
+    devices = check_devices(devices, "sweep(devices)")
+    if devices is not None and threads is not None:
+        raise ValueError(
+            "sweep(threads, devices): each device trains one group at a time; pass one of the two"
+        )
     at_once = _cores() if threads is None else threads
     check_whole(at_once, "sweep(threads)")
+    places = [None] * at_once if devices is None else devices
     measures = check_measures(metric, metrics, train_metrics)
     check_rules(network, loss, penalty)
     data = as_arrays("data", data)
@@ -143,7 +156,7 @@ def sweep(
     # share one compiled program.
     as_trained = network._replace(init=_drawn_before)
     random = shuffle or augment is not None
-    given = checked, initial, seeds, epochs, shuffle, random, at_once, progress
+    given = checked, initial, seeds, epochs, shuffle, random, places, progress
     programs, results = parts(optimizer, arms, abstract), []
     for part in programs:
         settings = (
@@ -176,7 +189,7 @@ def _train(
     epochs: int,
     shuffle: bool,
     random: bool,
-    at_once: int,
+    places: Devices,
     progress: bool | None,
 ) -> tuple[Params, History]:
     """Train the arms that share a program; the results have the axes (arms, seeds) first."""
@@ -201,31 +214,42 @@ def _train(
             if shuffle
             else jnp.broadcast_to(jnp.arange(rows), (epochs, rows))
         )
-        return params, keys, orders, hyperparams, checked.data, checked.validation
+        return params, keys, orders, hyperparams
 
+    trained = groups
+    if not all(map(is_ours, places)):
+        # A process needs a result to exchange, so devices without a group train the last one again.
+        trained = groups + groups[-1:] * (len(places) - len(groups))
+    every_place = [places[i % len(places)] for i in range(len(trained))]
+    ours = [(g, place) for g, place in zip(trained, every_place, strict=True) if is_ours(place)]
+    at_once = sum(map(is_ours, places))
+    data = {place: placed(checked[:2], place) for _, place in ours[:at_once]}
     results = []
     with (
         ThreadPoolExecutor(at_once) as pool,
-        tqdm(total=len(groups), desc="groups", disable=hide, delay=2 if hide is None else 0) as bar,
+        tqdm(total=len(ours), desc="groups", disable=hide, delay=2 if hide is None else 0) as bar,
     ):
-        for i in range(0, len(groups), at_once):
-            given = [arguments(group) for group in groups[i : i + at_once]]
+        for i in range(0, len(ours), at_once):
+            given = [
+                (place, (*placed(arguments(group), place), *data[place]))
+                for group, place in ours[i : i + at_once]
+            ]
             # JAX's settings belong to a thread, so this one compiles; the others only run. A second
             # call with the same shapes finds the program compiled.
-            run = _sweep_group.lower(settings, *given[0]).compile()
+            runs = {
+                place: _sweep_group.lower(settings, *each).compile()
+                for place, each in dict(given).items()
+            }
             # Fetch the results now: what is finished should not compete with what still runs.
-            results += pool.map(functools.partial(_fetched, run), given)
+            results += pool.map(lambda one, runs=runs: jax.device_get(runs[one[0]](*one[1])), given)
             bar.update(len(given))
+    results = exchanged(results, every_place)[: len(groups)]
 
     def by_arm_and_seed(*leaves: np.ndarray) -> np.ndarray:
         replica_first = np.concatenate(leaves)
         return replica_first.reshape(n_seeds, n_arms, *replica_first.shape[1:]).swapaxes(0, 1)
 
     return jax.tree.map(by_arm_and_seed, *results)
-
-
-def _fetched(run: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    return jax.device_get(run(*arguments))
 
 
 def _cores() -> int:

@@ -28,6 +28,7 @@ from nnjax.epoch import (
     train_step,
 )
 from nnjax.losses.reduction import split, weighted_mean
+from nnjax.training.devices import Devices, check_devices, everywhere, held_by_all, here, shared_out
 from nnjax.training.given import (
     Data,
     check_indices,
@@ -40,6 +41,7 @@ from nnjax.training.given import (
 )
 from nnjax.training.loop import Callback, Checkpoint, Patience, check_patience, run
 from nnjax.training.optimizers import ByContent, begin
+from nnjax.training.stream import Stream, block_check, check_stream, stream_epoch
 
 
 def accuracy(scores: jax.Array, targets: Any) -> jax.Array:
@@ -89,7 +91,7 @@ def fit(
     loss: Loss,
     optimizer: optax.GradientTransformation,
     params: Params | Checkpoint,
-    data: Data,
+    data: Data | Stream,
     *,
     epochs: int,
     batch_size: int,
@@ -107,6 +109,7 @@ def fit(
     augment: Augment | None = None,
     allow_nan: bool = False,
     progress: bool | None = None,
+    devices: Devices | None = None,
 ) -> tuple[Params, History]:
     """Train a network by mini-batch gradient descent.
 
@@ -128,7 +131,7 @@ def fit(
         data: inputs (rows, ...) and targets (rows, ...). With weights, the targets are
             `Weighted(targets, weights)`, or the data are (inputs, targets, weights). A batch whose
             weights are all 0 has the gradient 0 and the loss NaN, which makes the epoch's training
-            loss NaN.
+            loss NaN. Or a stream of the rows of a file that does not fit into memory (`nn.stream`).
         epochs: number of passes over the data, including those before a checkpoint.
         batch_size: rows in a batch, at most all rows. The last batch of an epoch has the rows that
             are left over.
@@ -158,6 +161,11 @@ def fit(
         allow_nan: whether NaN and inf are allowed in inputs, targets and parameters.
         progress: show a progress bar with loss and metrics on standard error; default: only in a
             terminal, and only if training takes longer than two seconds.
+        devices: devices that share out the rows of each batch, such as `jax.devices()`; each holds
+            all data and parameters. They need not divide the rows. The numbers are those of one
+            device up to rounding, since sums over the batch are added in another order. With
+            several processes (`jax.distributed`), each makes the same call with the same data. None
+            for one device.
 
     Returns:
         The trained parameters and the `History`, whose arrays have the epochs as first axis. After
@@ -167,7 +175,8 @@ def fit(
         ValueError: if the data does not fit the network or the loss, is not finite or no numbers, a
             label is not a class, an index is out of an embedding's range, weights are not finite,
             negative or all 0, params are those of another network, a network that draws random
-            numbers has no key, or a setting is out of range. It is raised before training starts.
+            numbers has no key, `devices` are no devices, or a setting is out of range. It is raised
+            before training starts.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn, optax
@@ -192,8 +201,14 @@ def fit(
     check_optimizer(optimizer, "fit(optimizer)")
     if not (callback is None or callable(callback)):
         raise ValueError(f"fit(callback): expected a function or None, got {callback!r}")
+    devices = check_devices(devices, "fit(devices)")
     measures = check_measures(metric, metrics, train_metrics)
     initial = params.params if isinstance(params, Checkpoint) else params
+    stream = data if isinstance(data, Stream) else None
+    if isinstance(data, Stream):
+        check_whole(batch_size, "batch_size")
+        check_stream(initial, train_metrics)
+        data = data.read(0, min(batch_size, data.rows))  # what all rows are like
     checked = check_training(
         network, loss, initial, data, validation, measures, epochs, batch_size, drop_last, augment,
         allow_nan,
@@ -217,14 +232,28 @@ def fit(
         )
     settings = (
         network, loss, ByContent(optimizer), checked.batch_size, shuffle, drop_last, measures,
-        penalty, augment,
+        penalty, augment, devices,
     )  # fmt: skip
-    given = checked.data, checked.validation, key
+    arrays, held_out = everywhere(checked[:2], devices)
+    streamed = None
+    if stream is not None:
+        check = block_check(network, loss, initial, checked.data[0], allow_nan)
+        streamed = functools.partial(stream_epoch, settings, stream, check, held_out, key)
 
     def one_epoch(state: State, epoch: int) -> tuple[State, History]:
-        return _fit_epoch(settings, state, *given, epoch)
+        if streamed is not None:
+            return streamed(state, epoch)
+        reached = _fit_epoch(settings, state, arrays, held_out, key, epoch)
+        # Two programs at the same time on devices of one processor can wait for each other forever.
+        return reached if devices is None else jax.block_until_ready(reached)
 
-    return run(one_epoch, start, epochs, waiting, callback, progress)
+    start = start._replace(
+        params=everywhere(start.params, devices),
+        optimizer_state=everywhere(start.optimizer_state, devices),
+    )
+    told = callback and (lambda checkpoint: callback(here(checkpoint, devices)))
+    params, history = run(one_epoch, start, epochs, waiting, told, progress)
+    return here(params, devices), history
 
 
 def predict(
@@ -279,7 +308,10 @@ def _fit_epoch(
     key: jax.Array | None,
     epoch: ArrayLike,
 ) -> tuple[State, History]:
-    network, loss, by_content, batch_size, shuffle, drop_last, measures, penalty, augment = settings
+    (
+        network, loss, by_content, batch_size, shuffle, drop_last, measures, penalty, augment,
+        devices,
+    ) = settings  # fmt: skip
     optimizer = by_content.value
     # Without a key no layer uses the numbers of this one; it says that this is training.
     order_key, layer_key = jax.random.split(jax.random.key(0) if key is None else key)
@@ -289,10 +321,12 @@ def _fit_epoch(
     def step(state: State, numbered: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
         number, rows = numbered
         batch_key = None if drawn is None else step_key(drawn, epoch, number)
-        x, targets = batch_at(data, rows, augment, batch_key)
+        x, targets = shared_out(batch_at(data, rows, augment, batch_key), devices)
         key = step_key(layer_key, epoch, number)
         return train_step(network, loss, optimizer, state, x, targets, key, penalty)
 
     state, train_loss = fold(step, state, order, batch_size, drop_last)
+    data, validation = shared_out((data, validation), devices)
     state = refreshed(network, state, data[0])
-    return state, measure(network, loss, optimizer, measures, state, train_loss, data, validation)
+    record = measure(network, loss, optimizer, measures, state, train_loss, data, validation)
+    return held_by_all((state, record), devices)

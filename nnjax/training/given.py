@@ -290,11 +290,13 @@ def _check_data(
     plain, weights = split(targets)
     real = None if weights is None else _check_weights(name, np.asarray(weights))
     if not allow_nan:
-        _check_finite(name, x, plain, real)
+        check_finite(name, x, plain, real)
     check_targets(name, loss, scores, targets)
 
 
-def _check_finite(name: str, x: jax.Array, targets: Any, real: np.ndarray | None) -> None:
+def check_finite(
+    name: str, x: jax.Array | np.ndarray, targets: Any, real: np.ndarray | None = None
+) -> None:
     """Refuse NaN and inf in inputs, and in targets whose weight is not 0."""
     for what, array in (("inputs", x), *(("targets", leaf) for leaf in jax.tree.leaves(targets))):
         place = _not_finite(array, None if what == "inputs" else real)

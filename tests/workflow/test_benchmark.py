@@ -20,7 +20,10 @@ from tests.workflow.conftest import ROOT
 def benchmark(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType]]:
     """The modules of the room, which import each other by their short names."""
     monkeypatch.syspath_prepend(str(ROOT / "workflow/benchmark"))
-    names = ("clock", "data", "trainings", "singles", "steps", "sweeps", "first", "growth", "study")
+    names = (
+        "clock", "data", "trainings", "singles", "steps", "sweeps", "first", "growth", "study",
+        "devices", "stream",
+    )  # fmt: skip
     kept = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     yield {name: import_module(name) for name in names}
     for name in names:
@@ -87,6 +90,38 @@ def test_growth_has_points(
     assert found["exponents"] == []  # two points leave nothing to estimate a spread from
 
 
+def test_devices_have_points(
+    benchmark: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = benchmark["devices"]
+    monkeypatch.setattr(benchmark["clock"], "REPEATS", 2)
+    monkeypatch.setattr(devices, "DEVICES", (1,))
+    small = {"units": 4, "rows": 16, "batch": 8, "epochs": 1, "seeds": 2}
+    monkeypatch.setattr(devices, "BATCHES", small)
+    monkeypatch.setattr(devices, "GROUPS", small)
+    with jax.enable_x64(False):
+        found = devices.measure()
+    assert [(point["shared"], point["devices"], point["n"]) for point in found] == [
+        ("batches", 1, 2),
+        ("groups", 1, 2),
+    ]
+    assert all(point["speed_up"] == point["least"] == point["most"] == 1 for point in found)
+
+
+def test_a_stream_is_compared_with_memory(
+    benchmark: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = benchmark["stream"]
+    monkeypatch.setattr(stream, "BLOCK", 100)
+    monkeypatch.setattr(stream, "UNITS", {4: "stream"})
+    with jax.enable_x64(False):
+        found = stream.measure(250)
+    assert [(row["name"], row["n"]) for row in found] == [("stream.share_of_in_memory", 3)]
+    assert found[0]["ours"] > 0
+    assert found[0]["peer"] > 0
+    assert 0 < found[0]["peak_memory"] < 1000
+
+
 def test_exponents_of_powers(benchmark: dict[str, ModuleType]) -> None:
     growth = benchmark["growth"]
     square = [{"size": "rows", "value": v, "seconds": v**2, "memory": 3 * v} for v in (1, 2, 4, 8)]
@@ -150,7 +185,12 @@ def test_the_page_says_what_a_gpu_does(
 
 @pytest.mark.parametrize(
     ("figure", "title"),
-    [("single", "One network"), ("ratios", "Sweeps, steps"), ("growth", "Cost of a sweep")],
+    [
+        ("single", "One network"),
+        ("ratios", "Sweeps, steps"),
+        ("growth", "Cost of a sweep"),
+        ("devices", "Speed-up"),
+    ],
 )
 def test_every_figure_is_drawn(
     benchmark: dict[str, ModuleType], tmp_path: Path, figure: str, title: str
@@ -158,6 +198,7 @@ def test_every_figure_is_drawn(
     """By its script, and so it is in the reports: the rule takes the script of its figure."""
     svg = tmp_path / "drawn.svg"
     script = import_module(f"plot_{figure}")
-    script.main(ROOT / "reports/benchmark.json", svg, tmp_path / "drawn.png")
+    rows = "benchmark_devices" if figure == "devices" else "benchmark"
+    script.main(ROOT / f"reports/{rows}.json", svg, tmp_path / "drawn.png")
     for file in (svg, ROOT / f"reports/figures/benchmark_{figure}.svg"):
         assert f"<dc:title>{title}" in file.read_text(encoding="utf-8")

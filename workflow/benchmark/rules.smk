@@ -1,5 +1,5 @@
 # Speed: not part of the study, asked for by name (`snakemake --cores 2 benchmark`).
-BENCHMARK = ["single", "ratios", "growth"]
+BENCHMARK = ["single", "ratios", "growth", "devices"]
 # Made by hand on a machine with a GPU: `python -m nnjax.benchmark --gpu -o reports/gpu.json`.
 GPU_ROWS = [path for path in ["reports/gpu.json"] if Path(path).exists()]
 
@@ -19,6 +19,7 @@ rule measure_speed:
                 path
                 for path in PROJECT.glob("workflow/benchmark/*.py")
                 if not path.name.startswith(("plot", "write"))
+                and path.name not in ("devices.py", "stream.py")
             )
         ),
         torch=TORCH,
@@ -28,9 +29,27 @@ rule measure_speed:
         "benchmark.py"
 
 
+rule measure_devices:
+    output:
+        rows="reports/benchmark_devices.json",
+    log:
+        "logs/benchmark/measure_devices.log",
+    conda:
+        ENV
+    threads: ALL_CORES
+    params:
+        code=code_digest("workflow/benchmark/devices.py"),
+    script:
+        "devices.py"
+
+
 rule plot_benchmark:
     input:
-        rows="reports/benchmark.json",
+        rows=lambda wildcards: (
+            "reports/benchmark_devices.json"
+            if wildcards.figure == "devices"
+            else "reports/benchmark.json"
+        ),
     output:
         svg="reports/figures/benchmark_{figure}.svg",
         png="reports/figures/benchmark_{figure}.png",
@@ -52,6 +71,7 @@ rule plot_benchmark:
 rule tabulate_benchmark:
     input:
         rows="reports/benchmark.json",
+        on_devices="reports/benchmark_devices.json",
     output:
         **{figure: f"reports/tables/benchmark_{figure}.csv" for figure in BENCHMARK},
     log:
