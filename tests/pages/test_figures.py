@@ -31,10 +31,13 @@ def test_a_committed_figure_tells_its_numbers(figure: Path) -> None:
         assert not re.search(r"\bnan\b", told), told
 
 
+BENCHMARK = ("single", "ratios", "growth", "devices")
+
+
 def test_every_figure_of_the_benchmark_and_of_the_front_page_has_its_files() -> None:
     for page, names in (
         ("index.html", ["ledger"]),
-        ("benchmark.html", ["benchmark_single", "benchmark_ratios", "benchmark_growth"]),
+        ("benchmark.html", [f"benchmark_{name}" for name in BENCHMARK]),
     ):
         links = read(REPORTS / page).links
         for name in names:

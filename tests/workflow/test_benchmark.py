@@ -172,6 +172,7 @@ def test_the_page_says_what_a_gpu_does(
         ROOT / "reports/benchmark.json",
         [file] if measured else [],
         sorted((ROOT / "reports/figures").glob("benchmark_*.svg")),
+        sorted((ROOT / "reports/tables").glob("benchmark_*.csv")),
         ROOT / "workflow/benchmark/benchmark.html",
         "full",
         output,
@@ -193,10 +194,11 @@ def test_the_page_says_what_a_gpu_does(
     ],
 )
 def test_every_figure_is_drawn(
-    benchmark: dict[str, ModuleType], tmp_path: Path, figure: str, title: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, figure: str, title: str
 ) -> None:
     """By its script, and so it is in the reports: the rule takes the script of its figure."""
     svg = tmp_path / "drawn.svg"
+    monkeypatch.syspath_prepend(str(ROOT / "workflow/benchmark/plots"))
     script = import_module(f"plot_{figure}")
     rows = "benchmark_devices" if figure == "devices" else "benchmark"
     script.main(ROOT / f"reports/{rows}.json", svg, tmp_path / "drawn.png")

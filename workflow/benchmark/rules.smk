@@ -62,10 +62,10 @@ rule plot_benchmark:
         ENV
     params:
         code=lambda wildcards: code_digest(
-            f"workflow/benchmark/plot_{wildcards.figure}.py"
+            f"workflow/benchmark/plots/plot_{wildcards.figure}.py"
         ),
     script:
-        "plot_{wildcards.figure}.py"
+        "plots/plot_{wildcards.figure}.py"
 
 
 rule tabulate_benchmark:
@@ -80,9 +80,9 @@ rule tabulate_benchmark:
     conda:
         ENV
     params:
-        code=code_digest("workflow/benchmark/write_tables.py"),
+        code=code_digest("workflow/benchmark/plots/write_tables.py"),
     script:
-        "write_tables.py"
+        "plots/write_tables.py"
 
 
 rule write_benchmark:
