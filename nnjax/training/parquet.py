@@ -39,8 +39,8 @@ def stream(
     Speed. Blocks should be whole row groups of the file, written by
     `frame.write_parquet(path, row_group_size=8192, compression="uncompressed")`. On two cores,
     1 000 000 rows of 617 columns took 1.04 times as long per row as rows in memory for a
-    617-512-26 network, 1.11 times for 617-44-26 (`python workflow/benchmark/stream.py`; medians of
-    3), with a peak of 0.99 GB of memory, 0.34 GB of it before the first block.
+    617-512-26 network, 1.11 times for 617-44-26 (`reports/benchmark_stream.json`; medians of 3),
+    with a peak of 0.99 GB of memory, 0.34 GB of it before the first block.
 
     Larger files, on paper. A row of 617 numbers in float32 has 2.5 kB, so 10⁹ rows have 2.5 TB. At
     the 34 000 rows per second measured for 617-512-26, an epoch takes 8.2 hours and reads 85 MB/s;

@@ -170,6 +170,7 @@ def test_the_page_says_what_a_gpu_does(
     file.write_text(json.dumps(content), encoding="utf-8")
     import_module("write_benchmark").main(
         ROOT / "reports/benchmark.json",
+        ROOT / "reports/benchmark_stream.json",
         [file] if measured else [],
         sorted((ROOT / "reports/figures").glob("benchmark_*.svg")),
         sorted((ROOT / "reports/tables").glob("benchmark_*.csv")),

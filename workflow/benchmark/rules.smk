@@ -43,6 +43,20 @@ rule measure_devices:
         "devices.py"
 
 
+rule measure_stream:
+    output:
+        rows="reports/benchmark_stream.json",
+    log:
+        "logs/benchmark/measure_stream.log",
+    conda:
+        ENV
+    threads: ALL_CORES
+    params:
+        code=code_digest("workflow/benchmark/stream.py"),
+    script:
+        "stream.py"
+
+
 rule plot_benchmark:
     input:
         rows=lambda wildcards: (
@@ -88,6 +102,7 @@ rule tabulate_benchmark:
 rule write_benchmark:
     input:
         rows="reports/benchmark.json",
+        streams="reports/benchmark_stream.json",
         gpu=GPU_ROWS,
         figures=expand("reports/figures/benchmark_{figure}.svg", figure=BENCHMARK),
         tables=list(rules.tabulate_benchmark.output),

@@ -1,13 +1,13 @@
 """Training from a Parquet file in streamed blocks, against training in memory.
 
-    python stream.py [ROWS]
-
-Prints, for two networks, rows per second of both in turn, their ratio, and the peak memory of a
-process that only streams. It takes about ten minutes. The rows in memory are fewer, with the same
-network, batches and optimizer. The file is written to the temporary folder and removed.
+Rows per second of both in turn, for two networks, and the peak memory of a process that only
+streams. It takes about ten minutes. The rows in memory are fewer, with the same network, batches
+and optimizer. The file is written to the temporary folder and removed.
 """
 
 import json
+import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -23,7 +23,9 @@ import polars as pl
 from data import CLASSES, FEATURES
 
 import nnjax as nn
-from workflow.lib.machine import peak_memory
+from workflow.lib import job
+from workflow.lib.machine import peak_memory, processor
+from workflow.lib.tables import write_text
 
 ROWS, IN_MEMORY, BATCH, BLOCK, REPEATS = 1_000_000, 200_000, 128, 8192, 3
 UNITS = {512: "stream", 44: "stream.617-44-26"}
@@ -98,9 +100,17 @@ def measure(rows: int) -> list[dict[str, Any]]:
     return found
 
 
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["memory"]:
-        from_file(Path(sys.argv[2]), int(sys.argv[3]))()
-        print(peak_memory())
-    else:
-        print(json.dumps(measure(int(sys.argv[1]) if sys.argv[1:] else ROWS), indent=2))
+def main(rows: Path) -> None:
+    """Measure and write.
+
+    Args:
+        rows: JSON to write: the rows and the machine.
+    """
+    machine = {"processor": processor(), "cores": os.cpu_count(), "system": platform.system()}
+    write_text(json.dumps({"rows": measure(ROWS), "machine": machine}, indent=2) + "\n", rows)
+
+
+if sys.argv[1:2] == ["memory"]:
+    from_file(Path(sys.argv[2]), int(sys.argv[3]))()
+    print(peak_memory())
+job.run(main, globals().get("snakemake"))

@@ -8,6 +8,7 @@ from workflow.lib import job, page
 
 def main(
     rows: Path,
+    streams: Path,
     gpu: list[Path],
     figures: list[Path],
     tables: list[Path],
@@ -19,6 +20,7 @@ def main(
 
     Args:
         rows: JSON of the benchmark.
+        streams: JSON of the measurement of files that are streamed.
         gpu: JSON of `python -m nnjax.benchmark --gpu`; empty if it was not run.
         figures: SVG files.
         tables: CSV files, named as the figures are.
@@ -34,6 +36,7 @@ def main(
         .get_template(template.name)
         .render(
             **content,
+            streams=json.loads(streams.read_text(encoding="utf-8")),
             gpu=json.loads(gpu[0].read_text(encoding="utf-8")) if gpu else None,
             drawn=lambda name, alt: page.figure(paths[name], alt),
             table=lambda name: page.table(of_figures[name]),
