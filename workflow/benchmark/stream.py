@@ -87,6 +87,7 @@ def measure(rows: int) -> list[dict[str, Any]]:
         for units, name in UNITS.items():
             alone = subprocess.run(
                 [sys.executable, __file__, "memory", str(path), str(units)],
+                env=clock.fresh(os.cpu_count() or 1),
                 stdout=subprocess.PIPE,
                 check=True,
             )

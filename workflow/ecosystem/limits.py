@@ -83,7 +83,6 @@ LIMITS: list[Limit] = [
 
 UNDECIDED = {
     (_EQUINOX, "MLP, relu", "±1e4"),
-    (_FLAX, "SimpleCell", "wide inputs"),
     (_LINALG, "cond", "ties"),
     (_LINALG, "cond", "±1e4"),
     (_LINALG, "cond", "±40"),

@@ -4,7 +4,6 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from snakemake.cli import parse_args
 from snakemake.io import apply_wildcards
 from snakemake.logging import logger
 
@@ -25,10 +24,9 @@ def of_project(path):
     return os.path.relpath(PROJECT / path)
 
 
-# What the user asks for. A profile is named from the folder of the command, so the arguments are read
-# before another folder is entered.
+# Read before another folder is entered.
 TARGETS = (
-    parse_args(sys.argv[1:])[1].targets
+    command.targets(sys.argv[1:])
     if workflow.is_main_process and Path(sys.argv[0]).stem in ("snakemake", "__main__")
     else []
 )

@@ -87,6 +87,7 @@ def test_the_devices_share_out_the_work(eight: dict[str, Any]) -> None:
     assert eight["places"] == list(range(8))
 
 
+@pytest.mark.exhaustive
 def test_two_processes_have_the_same_numbers(two: list[dict[str, Any]]) -> None:
     assert two[0] == two[1]
     assert len(two[0]["fit"]) == 3
