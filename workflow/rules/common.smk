@@ -1,9 +1,12 @@
 # What all rules need: the checked settings, the chapters, and the digest of code.
+import contextlib
+import io
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from snakemake.cli import parse_args
 from snakemake.io import apply_wildcards
 from snakemake.logging import logger
 
@@ -24,12 +27,12 @@ def of_project(path):
     return os.path.relpath(PROJECT / path)
 
 
-# Read before another folder is entered.
-TARGETS = (
-    command.targets(sys.argv[1:])
-    if workflow.is_main_process and Path(sys.argv[0]).stem in ("snakemake", "__main__")
-    else []
-)
+# What the user asks for, read before another folder is entered: a profile is named from this one.
+# Snakemake would say once more which profiles it uses.
+TARGETS = []
+if workflow.is_main_process and Path(sys.argv[0]).stem in ("snakemake", "__main__"):
+    with contextlib.redirect_stderr(io.StringIO()):
+        TARGETS = parse_args(sys.argv[1:])[1].targets
 
 # A job that asks for more threads than there are gets all, and nothing runs beside it.
 ALL_CORES = 10_000

@@ -6,9 +6,7 @@ The profile that it picks up first (profiles/default/config.yaml) calls `check`.
 """
 
 import argparse
-import contextlib
 import difflib
-import io
 import os
 import shlex
 import sys
@@ -17,7 +15,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from platformdirs import user_cache_path
-from snakemake.cli import parse_args
 
 from workflow.lib.reading import SettingsError, entry, read
 
@@ -108,18 +105,6 @@ def _write_to(folder: Path, advice: str) -> None:
     except OSError as error:
         reason = f"The folder {folder.absolute()} cannot be written to ({error.strerror})."
         raise SystemExit(f"{reason} {advice}") from None
-
-
-def targets(arguments: list[str]) -> list[str]:
-    """What the user asks for.
-
-    Args:
-        arguments: of Snakemake, in the folder of the command: a profile is named from there.
-    """
-    # Snakemake would say once more which profiles it uses.
-    with contextlib.redirect_stderr(io.StringIO()):
-        _, given = parse_args(arguments)
-    return [*given.targets]
 
 
 def check_targets(
