@@ -1,0 +1,27 @@
+"""What a training asks a cluster for: planned, so without Slurm."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import QUICK, ROOT, copied, snakemake
+from workflow.lib.start.requests import memory, minutes, used
+
+RUNS = "results/xor/runs.parquet"
+
+
+@pytest.mark.parametrize(("given", "gpus"), [((), "0"), (("--resources", "gpu=4"), "1")])
+def test_a_training_asks_for_what_it_took(
+    tmp_path: Path, given: tuple[str, ...], gpus: str
+) -> None:
+    """A profile is named from the folder of the command, also where the study runs in another."""
+    folder = copied(tmp_path, "reports/costs.json")
+    asked_for = (*given, "--profile", "profiles/slurm", RUNS, "--configfile", QUICK)
+    status, output = snakemake(folder, "--dry-run", *asked_for)
+    assert status == 0, output
+    took = used(ROOT / "reports/costs.json")
+    asked = {name: re.findall(rf"\b{name}=(\d+)", output) for name in ("mem_mb", "runtime", "gpu")}
+    assert asked["mem_mb"] == [str(memory(took, RUNS))]
+    assert asked["runtime"] == [str(minutes(took, RUNS))]
+    assert asked["gpu"] == [gpus]
