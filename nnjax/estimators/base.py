@@ -1,5 +1,6 @@
 """Code that classifier and regressor share: settings, data, training, prediction and files."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -30,7 +31,7 @@ ROWS = 128
 """Rows of a piece in prediction."""
 
 
-class Estimator(BaseEstimator):
+class Estimator(BaseEstimator, ABC):
     """The settings of `Classifier` and `Regressor`, and what both do with them."""
 
     n_features_in_: int
@@ -159,9 +160,9 @@ class Estimator(BaseEstimator):
             raise ValueError(f"its network has outputs of shape {scores.shape[1:]}")
         self._take_outputs(scores.shape[1], saved.classes, about["one_dimensional"])
 
+    @abstractmethod
     def _take_outputs(self, outputs: int, classes: Any, one_dimensional: Any) -> None:
         """What the outputs are, from a file."""
-        raise NotImplementedError
 
     def _plain(self, name: str, value: Any) -> Any:
         if name == "optimizer":

@@ -13,7 +13,7 @@ import pytest
 from training_problem import replicate, train
 
 TESTS = Path(__file__).resolve().parents[2]
-# XLA ends a process whose devices wait for each other, so that a test fails in place of hanging.
+# XLA ends a process whose devices wait for each other, so that a test fails instead of hanging.
 LIMITS = (
     "--xla_cpu_collective_call_warn_stuck_timeout_seconds=10 "
     "--xla_cpu_collective_call_terminate_timeout_seconds=60"
