@@ -23,7 +23,7 @@ class Place(NamedTuple):
     dtype: str = "float32"
 
     def put(self, array: Any) -> Any:
-        """An array on the device, floating point numbers in the dtype, labels as PyTorch wants."""
+        """An array on the device, floating point numbers in the dtype, labels as PyTorch expects."""
         torch = import_module("torch")
         # A contiguous copy: PyTorch may write into the array.
         tensor = torch.from_numpy(np.array(array, order="C"))
@@ -110,7 +110,7 @@ def training(network: Any, data: tuple[Any, Any], place: Place, compiled: bool =
 
 
 def convolutional() -> Any:
-    """The convolutional network; PyTorch wants channels first."""
+    """The convolutional network; PyTorch expects channels first."""
     layers = import_module("torch").nn
     return layers.Sequential(
         layers.Unflatten(1, (1, 28)),

@@ -1,4 +1,4 @@
-"""Speed-up of training on several devices, and which of them have no core of their own."""
+"""Speed-up of training on several devices, and which of them share a core."""
 
 import json
 from pathlib import Path
