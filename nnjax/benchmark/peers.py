@@ -23,7 +23,7 @@ class Place(NamedTuple):
     dtype: str = "float32"
 
     def put(self, array: Any) -> Any:
-        """An array on the device, floating point numbers in the dtype, labels as PyTorch expects."""
+        """An array on the device, floats in the dtype, labels as PyTorch expects them."""
         torch = import_module("torch")
         # A contiguous copy: PyTorch may write into the array.
         tensor = torch.from_numpy(np.array(array, order="C"))

@@ -3,7 +3,7 @@
 Text in the SVG is drawn as paths: the file then looks the same in every browser, editor and
 printer, whether DejaVu Sans is installed or not. The words stay searchable, since each path
 carries its text as an XML comment and title and footer are stored as metadata. Where a table has
-letters for which no font is installed, text stays text and takes the fonts of the reader's computer.
+letters for which no font is installed, text stays text, in the fonts of the reader.
 
 A figure can show its numbers as hover text: `tell` covers a place with an invisible rectangle whose
 title is the text. Browsers show it on hover; the study's pages also on touch and keyboard focus.
