@@ -10,7 +10,7 @@ import pytest
 from tests.chapters.conftest import load, settings
 from tests.workflow.conftest import needs
 from workflow.lib import digest
-from workflow.lib.digest import Code, code_digest, texts_digest
+from workflow.lib.digest import Code, texts_digest
 
 FILES = {
     "nnjax/__init__.py": "from nnjax.used import f\nfrom nnjax.more import other\n",
@@ -27,6 +27,12 @@ FILES = {
     "workflow/room/plot.py": "import numpy\n\nnumpy.ones(1)\n",
     "workflow/next/nouns.py": "def g():\n    return 3\n",
 }
+
+
+def code_digest(*scripts: str | Path) -> str:
+    """As in a new process."""
+    digest.project.cache_clear()
+    return digest.code_digest(*scripts)
 
 
 @pytest.fixture

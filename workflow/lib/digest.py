@@ -12,6 +12,8 @@ count. What a module does when it is imported counts for everyone who imports it
 import ast
 import functools
 import hashlib
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,13 +31,15 @@ name from outside of the project."""
 def code_digest(*scripts: str | Path) -> str:
     """Digest of the scripts and of what they reach.
 
+    A process reads the project once.
+
     Args:
         scripts: Python files, relative to the project's root or absolute.
 
     Returns:
         Sixteen hexadecimal digits.
     """
-    code = _read(ROOT, _state())
+    code = project(ROOT)
     reached = code.reached([ROOT / script for script in scripts])
     digest = hashlib.sha256()
     for text in sorted(code.text(node) for node in reached):
@@ -71,18 +75,6 @@ def texts_digest(folder: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _state() -> tuple[tuple[Path, int, int], ...]:
-    """What changes when a file of the project is edited."""
-    files = [file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("*.py"))]
-    return tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
-
-
-@functools.lru_cache(maxsize=1)
-def _read(root: Path, state: tuple[tuple[Path, int, int], ...]) -> "Code":
-    """One reading of the project serves all rules."""
-    return Code(root)
-
-
 @dataclass
 class Module:
     """A file, taken apart."""
@@ -108,6 +100,7 @@ class Code:
         self._modules: dict[Path, Module] = {}
         self._reach: dict[Node, set[Node]] = {}
         self._texts: dict[Node, str] = {}
+        self._files: dict[tuple[Path, str], Path | None] = {}
 
     def reached(self, scripts: list[Path]) -> set[Node]:
         """The scripts' own definitions and all that they reach."""
@@ -198,12 +191,16 @@ class Code:
 
     def _file(self, importer: Path, source: str) -> Path | None:
         """The file of a module of the project: packages from the root, siblings by name."""
-        for base in (self.root, importer.parent):
+        sought = importer.parent, source
+        if sought not in self._files:
+            self._files[sought] = next(filter(Path.is_file, self._candidates(*sought)), None)
+        return self._files[sought]
+
+    def _candidates(self, folder: Path, source: str) -> Iterator[Path]:
+        for base in (self.root, folder):
             place = base / source.replace(".", "/")
-            for candidate in (place.with_suffix(".py"), place / "__init__.py"):
-                if candidate.is_file():
-                    return candidate
-        return None
+            yield place.with_suffix(".py")
+            yield place / "__init__.py"
 
     def _module(self, file: Path) -> Module:
         if file not in self._modules:
@@ -211,10 +208,20 @@ class Code:
         return self._modules[file]
 
 
+@functools.cache
+def project(root: Path) -> Code:
+    """The code of a project, read once.
+
+    Args:
+        root: of the project.
+    """
+    return Code(root)
+
+
 def _taken_apart(text: str) -> Module:
     tree = ast.parse(text)
     module = Module()
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 # `import a.b` binds a; `import a.b as c` binds the module a.b.
@@ -234,6 +241,18 @@ def _taken_apart(text: str) -> Module:
         if not names and not isinstance(statement, ast.Import | ast.ImportFrom | ast.Pass):
             module.effects.append(statement)
     return module
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """The module and all that holds statements or is one, parents before what they hold."""
+    pending: deque[ast.AST] = deque([tree])
+    while pending:
+        node = pending.popleft()
+        yield node
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            held = getattr(node, part, None)
+            if isinstance(held, list):
+                pending.extend(held)
 
 
 def _binds(statement: ast.stmt) -> list[str]:
@@ -256,17 +275,16 @@ def _binds(statement: ast.stmt) -> list[str]:
 def _chains(statement: ast.stmt) -> set[Chain]:
     """The names in a statement, each with the attributes that follow it."""
     found = set[Chain]()
-    inner = set[ast.AST]()
-    # Parents come before their children, so the longest chain is seen first.
-    for node in ast.walk(statement):
-        chain: list[str] = []
-        base: ast.AST = node
-        while isinstance(base, ast.Attribute):
-            chain.insert(0, base.attr)
-            inner.add(base.value)
-            base = base.value
-        if isinstance(base, ast.Name) and node not in inner:
-            found.add((base.id, *chain))
+    pending: list[ast.AST] = [statement]
+    while pending:
+        node, attributes = pending.pop(), list[str]()
+        while isinstance(node, ast.Attribute):
+            attributes.append(node.attr)
+            node = node.value
+        if isinstance(node, ast.Name):
+            found.add((node.id, *reversed(attributes)))
+        else:
+            pending.extend(ast.iter_child_nodes(node))
     return found
 
 
