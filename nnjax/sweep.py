@@ -104,7 +104,7 @@ def sweep(
         threads: how many groups are trained at the same time, without an effect on the results;
             default: one for each core that JAX may use (`NPROC`, else all), on other devices than
             CPUs one.
-        devices: devices that share out the groups, such as `jax.devices()`; each trains one at a
+        devices: devices to divide the groups among, such as `jax.devices()`; each trains one at a
             time, in place of `threads`, and holds all data. The program is that of one device,
             compiled for each, so the numbers are the same to the last bit. With fewer groups than
             devices some are idle. With several processes (`jax.distributed`), each makes the same

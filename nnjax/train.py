@@ -161,7 +161,7 @@ def fit(
         allow_nan: whether NaN and inf are allowed in inputs, targets and parameters.
         progress: show a progress bar with loss and metrics on standard error; default: only in a
             terminal, and only if training takes longer than two seconds.
-        devices: devices that share out the rows of each batch, such as `jax.devices()`; each holds
+        devices: devices to split the rows of each batch over, such as `jax.devices()`; each holds
             all data and parameters. They need not divide the rows. The numbers are those of one
             device up to rounding, since sums over the batch are added in another order. With
             several processes (`jax.distributed`), each makes the same call with the same data. None

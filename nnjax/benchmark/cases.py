@@ -94,6 +94,13 @@ def texts(count: int) -> Data:
 
 CASES = [
     Case(
+        "mlp",
+        nn.serial(nn.flatten(), nn.dense(128), nn.relu(), nn.dense(DIGITS)),
+        peers.perceptron,
+        images,
+        {1: 500, 64: 100, 1024: 20},
+    ),
+    Case(
         "cnn",
         nn.serial(
             nn.conv2d(8, 5),

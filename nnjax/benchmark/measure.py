@@ -1,7 +1,7 @@
 """All measurements in their order: what matters most comes first, in case the time is short.
 
-On every platform and in both precisions: sweeps, and training steps of two networks, by this
-library, by `jax.grad` and by PyTorch, in turn with a large product of matrices.
+On every platform: sweeps, and training steps of three networks, by this library, by `jax.grad` and
+by PyTorch, in turn with a large product of matrices.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from nnjax.benchmark import cases, gradients, ours, peers
 from nnjax.benchmark.cases import Case
-from nnjax.benchmark.clock import MEASURED, Budget, Measured, Row, Run, in_turn, row
+from nnjax.benchmark.clock import MEASURED, NO_TIME, Budget, Measured, Row, Run, in_turn, row
 from nnjax.benchmark.peers import Many, Place
 from nnjax.benchmark.where import Machine
 
@@ -32,26 +32,41 @@ LEFT_OUT = "not measured: bfloat16 on the CPU only without --gpu"
 Programs = dict[str, Callable[[], Run]]
 
 
+BOTH_PRECISIONS = ("float32", "bfloat16")
+
+
+class Step(NamedTuple):
+    """Training steps of a network on batches of one size, in some precisions."""
+
+    case: Case
+    batch_size: int
+    dtypes: tuple[str, ...] = BOTH_PRECISIONS
+
+
 class Size(NamedTuple):
     """How much is measured."""
 
     sweeps: list[Many]
     rows: int
     """Of the data of a sweep."""
-    steps: list[tuple[Case, int]]
-    """Networks and batch sizes, the most important first."""
+    steps: list[Step]
+    """The most important first."""
     sides: dict[str, int]
     """Rows and columns of the matrices that are multiplied, by platform."""
     examples: int
     """In the batches that give the gradients."""
 
 
-CNN, TRANSFORMER = (cases.case(name) for name in ("cnn", "transformer"))
+MLP, CNN, TRANSFORMER = (cases.case(name) for name in ("mlp", "cnn", "transformer"))
 FULL = Size(
     cases.SWEEPS,
     cases.ROWS,
-    # A batch that fills a device, then one of the usual size.
-    [(CNN, 1024), (TRANSFORMER, 128), (CNN, 64), (TRANSFORMER, 16)],
+    # A batch that fills a device, then one of the usual size; the rest are the networks and batch
+    # sizes of the study's chapter `platforms`.
+    [
+        *(Step(*of) for of in ((CNN, 1024), (TRANSFORMER, 128), (CNN, 64), (TRANSFORMER, 16))),
+        *(Step(*of, ("float32",)) for of in ((MLP, 1024), (MLP, 64), (MLP, 1), (CNN, 1))),
+    ],
     {"cpu": 2048, "gpu": 8192},
     8,
 )
@@ -102,6 +117,7 @@ def measure(
     parts = {platform: list(_parts(machine, platform, size)) for platform in machine.jax}
     timed = sum(not _left_out(part, machine) for each in parts.values() for part in each)
     results, budget = Results([], [], []), Budget(seconds, timed + len(parts))
+    done: dict[str, Measured] = {}
     references = gradients.References(_compared(size), machine.jax["cpu"])
     with jax.default_matmul_precision("highest"), jax.enable_x64(False):
         for platform, device in machine.jax.items():
@@ -115,8 +131,10 @@ def measure(
                     else:
                         measured = in_turn(part.programs, budget)
                         say(f"{budget} {part.name}: {_summary(measured)}")
+                    done[part.name] = measured
                     results.rows.extend(_rows(part, measured, machine, size))
                     results.steps.extend(_steps(part, measured, size))
+    results.rows.extend(_over_cpu(done))
     return results
 
 
@@ -129,7 +147,7 @@ def _compared(size: Size) -> dict[str, tuple[Any, Any]]:
     """Networks and data of the comparison of gradients, by name."""
     many = size.sweeps[0]
     found: dict[str, tuple[Any, Any]] = {
-        case.name: (case.network, case.data(size.examples)) for case, _ in size.steps
+        step.case.name: (step.case.network, step.case.data(size.examples)) for step in size.steps
     }
     return {cases.name(many): (cases.dense(many), cases.letters(size.examples))} | found
 
@@ -139,7 +157,7 @@ def _compared(size: Size) -> dict[str, tuple[Any, Any]]:
 
 def _parts(machine: Machine, platform: str, size: Size) -> Iterator[Part]:
     """float32 first."""
-    for dtype in ("float32", "bfloat16"):
+    for dtype in BOTH_PRECISIONS:
         place = Place(machine.torch[platform], dtype) if platform in machine.torch else None
         first: Programs = {
             PRODUCT: lambda dtype=dtype: product(size.sides[platform], dtype),
@@ -150,7 +168,9 @@ def _parts(machine: Machine, platform: str, size: Size) -> Iterator[Part]:
             work = cases.operations(many, size.rows)
             name, batch_size = cases.name(many), many.batch_size
             yield Part(platform, dtype, "sweep", name, batch_size, programs, lambda work=work: work)
-        for case, batch_size in size.steps:
+        for case, batch_size, dtypes in size.steps:
+            if dtype not in dtypes:
+                continue
             data = case.data(batch_size)
             programs = first | _trainings(case, data, dtype, place)
             yield Part(
@@ -218,10 +238,7 @@ def _rows(part: Part, measured: Measured, machine: Machine, size: Size) -> Itera
         states = [measured.states.get(each, machine.torch_missing) for each in (OURS, peer)]
         missing = [state for state in states if state != MEASURED]
         if missing:
-            numbers = dict.fromkeys(("ours", "peer", "ratio", "least", "most"))
-            yield {"name": name, **numbers, "limit": limit, "unit": unit, "n": 0} | {
-                "state": missing[0]
-            }
+            yield _missing(name, limit, unit, missing[0])
             continue
         own, theirs = measured.seconds(OURS), measured.seconds(peer)
         if peer == PRODUCT:
@@ -230,6 +247,33 @@ def _rows(part: Part, measured: Measured, machine: Machine, size: Size) -> Itera
         else:
             own, theirs = ([1e3 * each for each in several] for several in (own, theirs))
         yield row(name, own, theirs, unit, limit) | {"state": MEASURED}
+
+
+def _over_cpu(done: dict[str, Measured]) -> Iterator[Row]:
+    """A row for what both platforms train: the GPU against the CPU of this machine, not in turn.
+
+    Nobody has promised that small batches are faster on a GPU, so these rows have no limit.
+
+    Args:
+        done: all parts by name.
+    """
+    for name, measured in done.items():
+        on_cpu = done.get(name.replace("gpu.", "cpu.", 1))
+        if on_cpu is None or on_cpu is measured or on_cpu.states.get(OURS) == LEFT_OUT:
+            continue
+        states = [each.states.get(OURS, NO_TIME) for each in (measured, on_cpu)]
+        missing = [state for state in states if state != MEASURED]
+        if missing:
+            yield _missing(f"{name}.over_cpu", None, "ms", missing[0])
+            continue
+        gpu, cpu = ([1e3 * each for each in part.seconds(OURS)] for part in (measured, on_cpu))
+        n = min(len(gpu), len(cpu))
+        yield row(f"{name}.over_cpu", gpu[:n], cpu[:n], "ms", None) | {"state": MEASURED}
+
+
+def _missing(name: str, limit: float | None, unit: str, state: str) -> Row:
+    numbers = dict.fromkeys(("ours", "peer", "ratio", "least", "most"))
+    return {"name": name, **numbers, "limit": limit, "unit": unit, "n": 0, "state": state}
 
 
 def _steps(part: Part, measured: Measured, size: Size) -> Iterator[dict[str, Any]]:

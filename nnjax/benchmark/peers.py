@@ -109,6 +109,14 @@ def training(network: Any, data: tuple[Any, Any], place: Place, compiled: bool =
     return run
 
 
+def perceptron() -> Any:
+    """The fully connected network."""
+    layers = import_module("torch").nn
+    return layers.Sequential(
+        layers.Flatten(), layers.Linear(784, 128), layers.ReLU(), layers.Linear(128, DIGITS)
+    )
+
+
 def convolutional() -> Any:
     """The convolutional network; PyTorch expects channels first."""
     layers = import_module("torch").nn

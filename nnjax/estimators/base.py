@@ -311,7 +311,7 @@ class Estimator(BaseEstimator, ABC):
     def _loss(self) -> Loss:
         return self._default_loss if self.loss is None else self.loss
 
-    def _optimizer(self, *, as_begun: bool = False) -> optax.GradientTransformation:
+    def _optimizer(self, *, at_start: bool = False) -> optax.GradientTransformation:
         """The optimizer, whose state contains the learning rate if that is a number.
 
         So all rates share a compiled program.
@@ -321,12 +321,12 @@ class Estimator(BaseEstimator, ABC):
         if callable(self.learning_rate) or looks_ahead(made):
             return made
         # A state may depend on the rate in other places too: those begin with the right one.
-        initial = float(self.learning_rate) if as_begun else 1.0
+        initial = float(self.learning_rate) if at_start else 1.0
         return optax.inject_hyperparams(lambda learning_rate: make(learning_rate))(initial)
 
     def _start(self, params: Params, reached: Checkpoint | None = None) -> Checkpoint:
         """The state before the next epoch: a new optimizer starts afresh, a new rate is used."""
-        start = Checkpoint(params, begin(self._optimizer(as_begun=True), params), 0)
+        start = Checkpoint(params, begin(self._optimizer(at_start=True), params), 0)
         if reached is not None:
             alike = _shapes(reached.optimizer_state) == _shapes(start.optimizer_state)
             start = reached if alike else reached._replace(optimizer_state=start.optimizer_state)

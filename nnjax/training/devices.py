@@ -1,8 +1,8 @@
-"""Training on several devices: what each of them holds, and what they share out.
+"""Training on several devices: what each of them holds, and how the work is divided.
 
-`sweep` trains each group of replicas on one device, as on a machine that has no other. `fit` shares
-out the rows of each batch: data and state are copied to all devices, and the compiler adds the
-sums over devices where a rule sums over rows.
+`sweep` trains each group of replicas on one device, as on a machine that has no other. `fit` splits
+the rows of each batch over the devices: data and state are copied to all of them, and the compiler
+adds the sums over devices where a rule sums over rows.
 """
 
 from collections.abc import Sequence
@@ -82,7 +82,7 @@ def here(tree: Any, devices: Devices | None) -> Any:
 
 
 def shared_out(tree: Any, devices: Devices | None) -> Any:
-    """Inside a program: arrays whose first axis is shared out among the devices.
+    """Inside a program: arrays whose first axis is split over the devices.
 
     Its length need not be a multiple of their number.
     """

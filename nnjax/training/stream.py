@@ -133,19 +133,19 @@ def _in_batches(windows: Iterator[Rows], batch_size: int) -> Iterator[Rows]:
     """The rows in pieces of whole batches; the last piece is what is left over."""
     left: Rows | None = None
     for x, targets in windows:
-        begun = 0
+        taken = 0
         if left is not None:
-            begun = min(batch_size - len(left[0]), len(x))
+            taken = min(batch_size - len(left[0]), len(x))
             left = (
-                np.concatenate([left[0], x[:begun]]),
-                np.concatenate([left[1], targets[:begun]]),
+                np.concatenate([left[0], x[:taken]]),
+                np.concatenate([left[1], targets[:taken]]),
             )
             if len(left[0]) < batch_size:
                 continue
             yield left
-        done = begun + (len(x) - begun) // batch_size * batch_size
-        if begun < done:
-            yield x[begun:done], targets[begun:done]
+        done = taken + (len(x) - taken) // batch_size * batch_size
+        if taken < done:
+            yield x[taken:done], targets[taken:done]
         # Copies, since a part of a window would keep all of it in memory.
         left = (x[done:].copy(), targets[done:].copy()) if done < len(x) else None
     if left is not None:

@@ -30,11 +30,11 @@ BATCHES = {"units": 512, "rows": 4096, "batch": 1024, "epochs": 2}
 GROUPS = {"units": 44, "rows": 2048, "batch": 128, "epochs": 2, "seeds": 16}
 
 Row = dict[str, Any]
-"""A point: what is shared out, devices; medians of seconds and speed-up, its least and most, n."""
+"""A point: what is divided, devices; medians of seconds and speed-up, its least and most, n."""
 
 
 def by_batches(devices: Any) -> None:
-    """`nn.fit`, whose devices share out the rows of each batch."""
+    """`nn.fit` with the rows of each batch split over the devices."""
     network = nn.serial(nn.dense(BATCHES["units"]), nn.relu(), nn.dense(CLASSES))
     params, _ = network.init(jax.random.key(0), (FEATURES,))
     fitted = nn.fit(
@@ -46,7 +46,7 @@ def by_batches(devices: Any) -> None:
 
 
 def by_groups(devices: Any) -> None:
-    """`nn.sweep`, whose devices share out its groups: by random batches, the arms of a seed."""
+    """`nn.sweep` with its groups (the arms of a seed) divided among the devices."""
     network = nn.serial(nn.dense(GROUPS["units"]), nn.relu(), nn.dense(CLASSES))
     nn.sweep(
         network, nn.softmax_cross_entropy, optax.adam, examples(GROUPS["rows"]),

@@ -2,8 +2,9 @@
 
     python steps.py THREADS
 
-A convolutional network on 28 x 28 images (that of the chapter `mnist`), an LSTM that reads 28 rows
-of 28 pixels, and a transformer that predicts every next token; Adam, float32, a few batches.
+A network with one hidden layer and a convolutional one on 28 x 28 images (those of the chapter
+`platforms`), an LSTM that reads 28 rows of 28 pixels, and a transformer that predicts every next
+token; Adam, float32, a few batches.
 """
 
 from importlib import import_module

@@ -17,7 +17,7 @@ from nnjax.benchmark import __main__ as command
 from nnjax.benchmark import cases, clock, gradients, measure, ours, peers, where
 from nnjax.benchmark.cases import Case
 from nnjax.benchmark.clock import MEASURED, NO_TIME, Budget
-from nnjax.benchmark.measure import AUTODIFF, OURS, PEERS, PRODUCT, Size
+from nnjax.benchmark.measure import AUTODIFF, OURS, PEERS, PRODUCT, Size, Step
 from nnjax.benchmark.peers import Many, Place
 
 needs_torch = pytest.mark.skipif(not find_spec("torch"), reason="PyTorch is the extra 'torch'")
@@ -30,8 +30,8 @@ def torch_dense() -> Any:
     return layers.Sequential(layers.Linear(617, 2), layers.ReLU(), layers.Linear(2, 26))
 
 
-CASE = Case("dense", cases.dense(FEW), torch_dense, cases.letters, {3: 1})
-SMALL = Size([FEW], 9, [(CASE, 3)], {"cpu": 8, "gpu": 16}, 5)
+CASE = Case("dense", cases.dense(FEW), torch_dense, cases.letters, {})
+SMALL = Size([FEW], 9, [Step(CASE, 3), Step(CASE, 2, ("float32",))], {"cpu": 8, "gpu": 16}, 5)
 
 
 @pytest.fixture(autouse=True)
@@ -55,11 +55,17 @@ def played(**found: Any) -> where.Machine:
 
 
 def expected(platform: str, dtype: str) -> list[str]:
+    parts = [("sweep.617-2-26.batch4", "sweep"), ("step.dense.batch3", "step")]
+    parts += [("step.dense.batch2", "step")] if dtype == "float32" else []
     return [
-        f"{platform}.{dtype}.{start}.{end}"
-        for start, kind in (("sweep.617-2-26.batch4", "sweep"), ("step.dense.batch3", "step"))
-        for end in PEERS[kind].values()
+        f"{platform}.{dtype}.{start}.{end}" for start, kind in parts for end in PEERS[kind].values()
     ]
+
+
+OVER_CPU = [
+    f"gpu.float32.{part}.over_cpu"
+    for part in ("sweep.617-2-26.batch4", "step.dense.batch3", "step.dense.batch2")
+]
 
 
 # --- the command ----------------------------------------------------------------------------------
@@ -75,7 +81,7 @@ def test_gpu_and_cpu_are_measured(
 
     rows = {row["name"]: row for row in content["rows"]}
     names = [expected(p, d) for p in ("gpu", "cpu") for d in ("float32", "bfloat16")]
-    assert list(rows) == [name for each in names for name in each]
+    assert list(rows) == [*(name for each in names for name in each), *OVER_CPU]
     for name, row in rows.items():
         if name.startswith("cpu.bfloat16"):
             assert row["state"] in (measure.LEFT_OUT, where.NO_TORCH)
@@ -85,7 +91,7 @@ def test_gpu_and_cpu_are_measured(
             assert row["state"] == MEASURED
             assert row["n"] == 2
             assert 0 < row["least"] <= row["ratio"] <= row["most"]
-            assert row["limit"] == (None if name.endswith("share_of_matmul") else 1.0)
+            assert row["limit"] == (None if name.endswith(("share_of_matmul", "over_cpu")) else 1.0)
     assert rows["gpu.float32.step.dense.batch3.over_torch_eager"]["ours"] is None
 
     steps = content["steps"]
@@ -152,7 +158,9 @@ def test_what_fails_gives_an_exit_status(
 def test_without_time_everything_is_named() -> None:
     results = measure.measure(played(), 0.0, lambda line: None, SMALL)
     states = {row["name"]: row["state"] for row in results.rows}
-    assert len(states) == 4 * len(expected("gpu", "float32"))
+    each = [len(expected("gpu", dtype)) for dtype in ("float32", "bfloat16")]
+    assert len(states) == 2 * sum(each) + len(OVER_CPU)
+    assert {states[name] for name in OVER_CPU} == {NO_TIME}
     assert states["gpu.bfloat16.step.dense.batch3.share_of_matmul"] == NO_TIME
     assert {row["state"] for row in results.gradients} == {NO_TIME}
     assert len(results.gradients) == 2 * 2 * 3 * 2  # platforms, rules, dtypes, networks
@@ -199,7 +207,7 @@ def test_no_program_starts_that_may_not_fit(monkeypatch: pytest.MonkeyPatch) -> 
     assert now[0] <= 30.0
 
 
-def test_a_late_round_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_late_round_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
     """A start, a count and one round of 4 s each; a second round would end after 15 s."""
     now, done = [0.0], list[str]()
     monkeypatch.setattr(clock.time, "perf_counter", lambda: now[0])

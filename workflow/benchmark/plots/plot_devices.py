@@ -11,8 +11,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from workflow.lib import job, style
 
 TITLES = {
-    "batches": "nn.fit: rows of a batch shared out",
-    "groups": "nn.sweep: groups of replicas shared out",
+    "batches": "nn.fit: rows of a batch split over devices",
+    "groups": "nn.sweep: groups of replicas divided among devices",
 }
 
 ENDS = ("speed_up", "least", "most")
