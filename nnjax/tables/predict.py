@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from nnjax.estimators.classifier import Classifier
-from nnjax.estimators.regressor import Regressor
+import nnjax as nn
 from nnjax.store import load
 from nnjax.tables.columns import Categorical, Columns, encode, feature_names, made, plain
 from nnjax.tables.errors import TableError
@@ -17,7 +16,8 @@ from nnjax.tables.files import read_table
 from nnjax.tables.problem import Problem
 from nnjax.tables.values import is_flat, without
 
-_KINDS = {"Classifier": Classifier, "Regressor": Regressor}
+_KINDS = ("Classifier", "Regressor")
+"""Imported on first use, since scikit-learn loads slowly and streams do not need it."""
 
 
 def about_table(task: Problem, columns: Columns) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _read(path: str | Path) -> _Model:
             )
         columns = made(known.get("columns"))
         roles = {str(known.get("target")), *map(str, dict(known.get("roles", {})).values())}
-        estimator = _KINDS[about["estimator"]].load(path)
+        estimator = getattr(nn, about["estimator"]).load(path)
     except OSError as error:
         raise TableError(f"{error}; expected the file of a model".removeprefix("load: ")) from None
     except (ValueError, TypeError, KeyError) as error:

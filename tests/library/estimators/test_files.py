@@ -179,11 +179,14 @@ def test_edited_files_are_refused(place: Any, value: Any, tmp_path: Path) -> Non
 
 
 def test_import_stays_quick() -> None:
-    """scikit-learn and matplotlib are imported on first use alone."""
+    """What is large is imported on first use; a stream takes no memory for scikit-learn."""
     program = """if True:
         import sys, nnjax as nn
         nn.load
-        assert {"Classifier", "Regressor", "plot_history"} <= set(dir(nn))
-        print(*{"sklearn", "matplotlib", "pandas"} & set(sys.modules))
+        assert {"Classifier", "Regressor", "plot_history", "stream"} <= set(dir(nn))
+        print(*{"polars", "sklearn", "matplotlib", "pandas", "nnjax.tables"} & set(sys.modules))
+        from nnjax import tables
+        nn.stream
+        print(*{"sklearn", "scipy.stats", "matplotlib", "pandas"} & set(sys.modules))
     """
     assert subprocess.check_output([sys.executable, "-c", program], text=True).split() == []

@@ -232,12 +232,3 @@ def test_in_another_process(iris: Path, tmp_path: Path) -> None:
         done.stderr == "predict: sklearn:irsi: no such table in scikit-learn; did you mean iris?\n"
     )
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_package_is_imported_on_its_own() -> None:
-    program = """if True:
-        import sys
-        import nnjax
-        print(sorted({"polars", "sklearn", "nnjax.tables"} & set(sys.modules)))
-    """
-    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "[]\n"
