@@ -16,7 +16,7 @@ def test_a_training_asks_for_what_it_took(
     tmp_path: Path, given: tuple[str, ...], gpus: str
 ) -> None:
     """A profile is named from the folder of the command, also where the study runs in another."""
-    folder = copied(tmp_path, "reports/costs.json")
+    folder = copied(tmp_path, "reports/costs.json", only=("xor",))
     asked_for = (*given, "--profile", "profiles/slurm", RUNS, "--configfile", QUICK)
     status, output = snakemake(folder, "--dry-run", *asked_for)
     assert status == 0, output

@@ -34,7 +34,7 @@ def wine() -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = copied(tmp_path_factory.mktemp("table"))
+    folder = copied(tmp_path_factory.mktemp("table"), only=())
     wine().write_csv(folder / "my wine.csv", separator=";")
     asked = ("table", "--config", "table=my wine.csv", "target=sort", "groups=producer")
     status, output = snakemake(folder, "--cores", "2", *asked, "--configfile", QUICK)

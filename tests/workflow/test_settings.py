@@ -210,7 +210,7 @@ def test_a_mistake_in_a_claim_is_one_line(old: str, new: str, line: str, tmp_pat
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copied(tmp_path_factory.mktemp("project"))
+    return copied(tmp_path_factory.mktemp("project"), only=())
 
 
 def test_snakemake_shows_the_mistake_without_a_traceback(project: Path) -> None:

@@ -16,7 +16,7 @@ XOR = ("--dry-run", "--cores", "1", "chapter_xor", "--configfile", QUICK)
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("folders") / "naïve"
     folder.mkdir()
-    return copied(folder)
+    return copied(folder, only=("xor",))
 
 
 @needs("xor")

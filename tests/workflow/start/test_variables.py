@@ -10,7 +10,7 @@ SMALL = ("--config", "xor={epochs: 1, seeds: 2}")
 
 @needs("xor")
 def test_another_value_trains_anew(tmp_path: Path) -> None:
-    copied(tmp_path)
+    copied(tmp_path, only=("xor",))
     status, output = snakemake(tmp_path, *RUNS, *SMALL)
     assert status == 0, output
     status, output = snakemake(tmp_path, "--dry-run", *RUNS, *SMALL)
