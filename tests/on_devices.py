@@ -29,9 +29,26 @@ def key() -> jax.Array:
     return jax.random.key(7)
 
 
-def fit(network: nn.Layer = NETWORK, optimizer: Any = SGD, **settings: Any) -> Any:
+def fit(
+    network: nn.Layer = NETWORK, optimizer: Any = SGD, loss: nn.Loss = LOSS, **settings: Any
+) -> Any:
     """Train a network of the small problem."""
-    return nn.fit(network, LOSS, optimizer, start(network), epochs=3, **settings)
+    return nn.fit(network, loss, optimizer, start(network), epochs=3, **settings)
+
+
+def with_number(key: jax.Array, x: jax.Array, labels: jax.Array) -> Any:
+    """An augmentation whose targets have a number beside the labels."""
+    return x, (labels, jax.random.uniform(key, (), x.dtype))
+
+
+def of_pairs(scores: jax.Array, targets: Any) -> Any:
+    """The loss of the labels times the number; labels alone have the number 1."""
+    labels, number = targets if isinstance(targets, tuple) else (targets, 1.0)
+    J, residuals = LOSS.forward(scores, labels)
+    return number * J, (residuals, number)
+
+
+OF_PAIRS = nn.Loss(of_pairs, lambda both: both[1] * LOSS.backward(both[0]))
 
 
 def resumed(devices: Any) -> Any:
@@ -65,6 +82,9 @@ FITS: dict[str, Callable[[Any], Any]] = {
     "weights": lambda devices: train(data=(*DATA, WEIGHTS), devices=devices),
     "augmented": lambda devices: train(
         augment=nn.augment.mixup(0.4, 2), key=key(), devices=devices
+    ),
+    "numbers among the targets": lambda d: fit(
+        data=DATA, loss=OF_PAIRS, batch_size=4, key=key(), augment=with_number, devices=d
     ),
     "resumed": resumed,
     "streamed": streamed,

@@ -115,11 +115,13 @@ def training(rules: Rules, data: Data, dtype: Any) -> Run:
 def operations_of_step(network: nn.Layer, data: Data, dtype: Any) -> float:
     """Operations of a training step with `jax.grad`, by XLA's analysis of the program.
 
-    Of one implementation for all, since each may take other ways to the same gradient.
+    Of one implementation for all, since each may take other ways to the same gradient. On the CPU,
+    since JAX analyses no program for a GPU before it is compiled.
     """
-    batch = put(data, dtype)
-    once, start = step(autodiff(network), batch, dtype)
-    cost: Any = once.lower(start, *batch).cost_analysis()
+    with jax.default_device(jax.devices("cpu")[0]):
+        batch = put(data, dtype)
+        once, start = step(autodiff(network), batch, dtype)
+        cost: Any = once.lower(start, *batch).cost_analysis()
     return float(cost["flops"])
 
 

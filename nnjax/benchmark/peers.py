@@ -74,9 +74,13 @@ def step(network: Any, rate: float = RATE, compiled: bool = False) -> Callable[[
     Args:
         network: a module of PyTorch.
         rate: learning rate.
-        compiled: whether forward and backward passes are compiled.
+        compiled: whether forward and backward passes are compiled. Steps that were compiled before
+            compile again when they are used again.
     """
     torch = import_module("torch")
+    if compiled:
+        # PyTorch keeps eight programs of all `Sequential`, and would run this one uncompiled.
+        torch.compiler.reset()
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     forward = torch.compile(network, dynamic=False) if compiled else network
     loss = torch.nn.CrossEntropyLoss()

@@ -43,6 +43,11 @@ def machine(gpu: bool) -> Machine:
         NoGpuError: if JAX finds none.
     """
     found: dict[str, Any] = {}
+    config: Any = jax.config
+    named = config.jax_platforms
+    if named and "cpu" not in named.split(","):
+        # JAX_PLATFORMS=cuda hides the CPU, which computes the references.
+        config.update("jax_platforms", f"{named},cpu")
     if gpu:
         with contextlib.suppress(RuntimeError):  # raised if there is none
             found["gpu"] = jax.devices("gpu")[0]

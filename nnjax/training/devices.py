@@ -97,7 +97,13 @@ def held_by_all(tree: Any, devices: Devices | None) -> Any:
 def _constrained(tree: Any, devices: Devices | None, spec: PartitionSpec) -> Any:
     if devices is None:
         return tree
-    return jax.lax.with_sharding_constraint(tree, _sharding(devices, spec))
+    # What has no axes, such as a number among the targets, cannot be split.
+    return jax.tree.map(
+        lambda leaf: jax.lax.with_sharding_constraint(
+            leaf, _sharding(devices, spec if jnp.ndim(leaf) else PartitionSpec())
+        ),
+        tree,
+    )
 
 
 def _sharding(devices: Devices, spec: PartitionSpec) -> NamedSharding:

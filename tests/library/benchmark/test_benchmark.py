@@ -22,6 +22,7 @@ from nnjax.benchmark.peers import Many, Place
 
 needs_torch = pytest.mark.skipif(not find_spec("torch"), reason="PyTorch is the extra 'torch'")
 
+CONFIG: Any = jax.config
 FEW = Many(units=2, classes=26, rates=[1e-3, 1e-2], seeds=1, batch_size=4)
 
 
@@ -130,6 +131,18 @@ def test_without_a_gpu_one_sentence_says_so(
     assert said.startswith("nnjax.benchmark: JAX finds no GPU")
     assert "--gpu" in said
     assert said.count("\n") == 1
+
+
+def test_a_named_gpu_does_not_hide_the_cpu() -> None:
+    """The references are computed there. That JAX has started already keeps its devices here."""
+    jax.devices()
+    before = CONFIG.jax_platforms
+    try:
+        CONFIG.update("jax_platforms", "cuda")
+        where.machine(gpu=False)
+        assert CONFIG.jax_platforms == "cuda,cpu"
+    finally:
+        CONFIG.update("jax_platforms", before)
 
 
 def test_wrong_options_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -251,6 +264,18 @@ def test_operations_by_formula_and_by_xla_agree() -> None:
     assert 1 < by_xla / by_formula < 1.1
 
 
+def test_operations_are_counted_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a GPU, JAX returns None: it analyses no program there before it is compiled."""
+    counted = jax.stages.Lowered.cost_analysis
+
+    def on_cpu_only(lowered: jax.stages.Lowered) -> Any:
+        return counted(lowered) if CONFIG.jax_default_device == cpu else None
+
+    cpu = jax.devices("cpu")[0]
+    monkeypatch.setattr(jax.stages.Lowered, "cost_analysis", on_cpu_only)
+    assert ours.operations_of_step(cases.dense(FEW), cases.letters(3), "float32") > 0
+
+
 def test_a_difference_is_relative_to_the_largest_element_of_its_array() -> None:
     reference = [np.array([1.0, -4.0]), np.array([100.0])]
     assert gradients.relative_difference([np.array([1.0, -3.0]), np.array([101.0])], reference) == (
@@ -287,6 +312,24 @@ def test_pytorch_computes_in_the_precision() -> None:
         # Adam's first step is the rate in the direction of the gradient, up to rounding.
         assert 0 < (new.detach() - old).abs().max() < 0.01
     assert place.put(np.arange(2, dtype="int32")).dtype == torch.int64
+
+
+@needs_torch
+def test_every_network_of_pytorch_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the ninth `Sequential` on, PyTorch would run them uncompiled without an error."""
+    torch = import_module("torch")
+    compiled, kept = torch.compile, list[Any]()
+
+    def noted(program: Any, _: Any) -> Any:
+        kept.append(program)
+        return program.forward
+
+    monkeypatch.setattr(
+        torch, "compile", lambda network, dynamic: compiled(network, backend=noted, dynamic=dynamic)
+    )
+    for rows in range(2, 12):
+        peers.training(torch_dense(), cases.letters(rows), Place(), compiled=True)(1)
+    assert len(kept) == 10
 
 
 # --- who imports it -------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def two() -> list[dict[str, Any]]:
 
 
 def test_fit_is_that_of_one_device_up_to_rounding(eight: dict[str, Any]) -> None:
-    assert len(eight["fit"]) == 9
+    assert len(eight["fit"]) == 10
     for name, found in eight["fit"].items():
         assert found["difference"] < 1e-13, (name, found)
         assert found["same_nans"], name

@@ -122,6 +122,11 @@ def test_several_targets_and_chosen_features(tmp_path: Path) -> None:
     assert (x.dtype, y.dtype) == (np.float64, np.float64)
 
 
+def test_brackets_in_a_name_are_no_pattern(tmp_path: Path) -> None:
+    path = written(tmp_path).rename(tmp_path / "rows[1].parquet")
+    assert nn.stream(path, target="label").rows == ROWS
+
+
 def test_whole_numbers_and_truth_values_become_floats(tmp_path: Path) -> None:
     frame = pl.DataFrame({"n": [1, 2], "b": [True, False], "label": [0, 1]})
     x, _ = nn.stream(written(tmp_path, frame), target="label").read(0, 2)
