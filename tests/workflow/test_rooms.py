@@ -53,6 +53,26 @@ def inside(name: str, package: str) -> bool:
 # --- arrows point one way: chapter -> lib -> nnjax ------------------------------------------------
 
 
+def test_groups_and_joins_keep_their_order() -> None:
+    """polars deals groups to threads in any order, and a mean over them then differs in its last
+    bit from run to run. Groups that are only aggregated may be sorted afterwards."""
+    loose = []
+    for path in python("workflow", "nnjax"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        aggregated = {
+            node.value for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and node.attr in ("agg", "len")
+        }  # fmt: skip
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                given = {keyword.arg for keyword in node.keywords}
+                grouped = node.func.attr == "group_by" and node not in aggregated
+                joined = node.func.attr == "join" and bool({"on", "how", "left_on"} & given)
+                if (grouped or joined) and "maintain_order" not in given:
+                    loose.append(f"{place(path)}:{node.lineno}")
+    assert loose == []
+
+
 @pytest.mark.parametrize(
     ("room", "allowed"),
     [

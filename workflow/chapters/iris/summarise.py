@@ -45,7 +45,10 @@ def hits(left_out: pl.DataFrame, flowers: pl.DataFrame) -> dict[str, np.ndarray]
 
     A diverged training is right nowhere.
     """
-    joined = left_out.join(flowers.select("row", "chosen"), on="row").sort("seed", "row")
+    chosen = flowers.select("row", "chosen")
+    joined = left_out.join(chosen, on="row", maintain_order="left").sort(
+        "seed", "row", maintain_order=True
+    )
     found = {}
     for (model,), part in joined.group_by("model", maintain_order=True):
         probability = part["probability"].to_numpy()
@@ -219,7 +222,8 @@ def iris_figure(runs: dict[str, pl.DataFrame], settings: Settings) -> pl.DataFra
     parts = [pl.DataFrame(axes)]
     for model in MODELS:
         wrong = pl.DataFrame({"row": left_out, "share": 1 - right[model].mean(axis=0)})
-        points = runs["flowers"].join(wrong, on="row", how="left").sort("row")
+        flowers = runs["flowers"].sort("row")
+        points = flowers.join(wrong, on="row", how="left", maintain_order="left")
         region = runs["regions"].filter(model=model)
         parts += [
             points.select(

@@ -61,7 +61,8 @@ def best_rates(training: pl.DataFrame) -> pl.DataFrame:
         .first().alias("end")
     )  # fmt: skip
     best = mean.sort("end", "learning_rate").unique(network, keep="first", maintain_order=True)
-    return training.join(best.select(*network, "learning_rate"), on=[*network, "learning_rate"])
+    cell = [*network, "learning_rate"]
+    return training.join(best.select(cell), on=cell, maintain_order="left")
 
 
 def of_training(training: pl.DataFrame) -> Iterator[Number]:

@@ -97,7 +97,7 @@ def _curves(axes: Axes, rows: pl.DataFrame) -> None:
     told = {
         tokens / 1000: f"{tokens:,} words seen: "
         + "; ".join(_told(row) for row in part.iter_rows(named=True) if row["model"] in LEARNED)
-        for (tokens,), part in rows.group_by("tokens")
+        for (tokens,), part in rows.group_by("tokens", maintain_order=True)
     }
     style.tell_along(axes, "x", told)
     axes.legend(frameon=False, fontsize=8)

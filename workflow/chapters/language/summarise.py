@@ -159,7 +159,8 @@ def agreement(neighbours: pl.DataFrame, shown: int) -> pl.DataFrame:
     """
     rows = []
     for (model, word), found in neighbours.group_by("model", "word", maintain_order=True):
-        of_seed = [set(part["neighbour"]) for _, part in found.group_by("seed")]
+        seeds = found.group_by("seed", maintain_order=True)
+        of_seed = [set(part["neighbour"]) for _, part in seeds]
         shares = [len(a & b) / shown for a, b in combinations(of_seed, 2)]
         rows.append((model, word, float(np.mean(shares)) if shares else None))
     schema = {"model": pl.String, "word": pl.String, "shared": pl.Float64}

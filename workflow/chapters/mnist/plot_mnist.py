@@ -72,7 +72,7 @@ def _curves(axes: Axes, rows: pl.DataFrame) -> None:
     axes.set_ylabel("test accuracy (%)")
     told = {
         epoch: f"epoch {epoch}: {'; '.join(_told(row) for row in part.iter_rows(named=True))}"
-        for (epoch,), part in rows.group_by("epoch")
+        for (epoch,), part in rows.group_by("epoch", maintain_order=True)
     }
     style.tell_along(axes, "x", told)
 

@@ -37,7 +37,7 @@ def counts(by_epoch: pl.DataFrame, by_speaker: pl.DataFrame, arm: str, epoch: Ep
     rows = by_speaker.filter(pl.col("arm") == arm)
     if epoch == "best":
         chosen = best_epochs(by_epoch, arm).select("seed", "epoch")
-        rows = rows.join(chosen, on=["seed", "epoch"])
+        rows = rows.join(chosen, on=["seed", "epoch"], maintain_order="left")
     else:
         rows = rows.filter(pl.col("epoch") == epoch)
     if rows.is_empty():

@@ -61,7 +61,7 @@ def _matrix(axes: Axes, rows: pl.DataFrame) -> None:
     axes.figure.colorbar(image, ax=axes, label="correlation", shrink=0.85)
     # A cell is too small to point at, so each row of cells answers as one.
     told: dict[int, str] = {}
-    for (second,), row in ordered.group_by("second"):
+    for (second,), row in ordered.group_by("second", maintain_order=True):
         same, other = (
             row.filter((pl.col("first") == pl.col("second")) == alike).sort("correlation")
             for alike in (True, False)

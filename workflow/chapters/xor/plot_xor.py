@@ -82,7 +82,7 @@ def _told(part: pl.DataFrame) -> dict[float, str]:
             f"{row['loss_q25']:.3f} to {row['loss_q75']:.3f}, n = {row['n']}"
             for row in of_epoch.iter_rows(named=True)
         )
-        for (epoch,), of_epoch in part.group_by("epoch")
+        for (epoch,), of_epoch in part.group_by("epoch", maintain_order=True)
     }
 
 
