@@ -83,12 +83,12 @@ def test_training_groups_have_all_classes(tmp_path: Path) -> None:
         (
             {"kind": [*np.arange(50) / 7, *[1.5] * 10]},
             {"test": "part"},
-            r"target 'kind' is 1.5 in the whole test part \(10 rows\)",
+            r"target 'kind' is 1.5 in every test row \(10 rows\)",
         ),
         (
             {"kind": [*[1.5] * 50, *np.arange(10) / 7]},
             {"test": "part"},
-            r"target 'kind' is 1.5 in the whole training part \(50 rows\)",
+            r"target 'kind' is 1.5 in every training row \(50 rows\)",
         ),
         (
             {"x": [None, *[1.0] * 58, float("inf")]},

@@ -136,11 +136,11 @@ def test_whole_numbers_and_truth_values_become_floats(tmp_path: Path) -> None:
     [
         ({"target": "lable"}, r"rows.parquet has no column 'lable'; did you mean 'label'"),
         ({"target": "label", "features": ["a", "z"]}, "has no column 'z'; it has 'a'"),
-        ({"target": "label", "features": ["a", "a"]}, "column 'a' is chosen twice"),
-        ({"target": "a", "features": ["a"]}, "column 'a' is chosen twice"),
+        ({"target": "label", "features": ["a", "a"]}, "column 'a' is listed twice"),
+        ({"target": "a", "features": ["a"]}, "column 'a' is listed twice"),
         ({"target": "label", "features": []}, "at least one feature and one target"),
-        ({"target": "label", "features": ["text"]}, "'text' is of type String, no number"),
-        ({"target": "text"}, "'text' is of type String, no number"),
+        ({"target": "label", "features": ["text"]}, "'text' has type String; expected numbers"),
+        ({"target": "text"}, "'text' has type String; expected numbers"),
         ({"target": "label", "block": 0}, r"stream\(block\): expected a positive whole number"),
         ({"target": "label", "window": 1.5}, r"stream\(window\): expected a positive whole number"),
     ],
@@ -158,7 +158,7 @@ def test_files_that_are_no_rows(tmp_path: Path) -> None:
         nn.stream(tmp_path / "nothing.parquet", target="label")
     path = tmp_path / "text.parquet"
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(TableError, match="is no Parquet file that can be read"):
+    with pytest.raises(TableError, match="is not a readable Parquet file"):
         nn.stream(path, target="label")
     with pytest.raises(TableError, match="has no rows"):
         nn.stream(written(tmp_path, table().clear()), target="label")
