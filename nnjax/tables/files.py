@@ -101,7 +101,8 @@ def _content(path: Path) -> bytes:
     if size > most:
         raise TableError(
             f"{path} has {_bytes(size)}, and reading it takes {MEMORY_FACTOR} times as much "
-            f"memory, more than is free; expected at most {_bytes(most)}, so use fewer rows or columns"
+            f"memory, more than is free; expected at most {_bytes(most)}, so use fewer rows or "
+            "columns"
         )
     try:
         return path.read_bytes()

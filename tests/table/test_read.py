@@ -72,13 +72,13 @@ def test_training_groups_have_all_classes(tmp_path: Path) -> None:
             {"kind": ["b" if i in (0, 1, 2, 9, 10, 11, 20) else "a" for i in range(ROWS)],
              "who": ["p"] * 30 + [f"g{i}" for i in range(30)]},
             {"groups": "who", "test": "part"},
-            "training rows are of one class, 'a'",
+            "training rows have one class, 'a'",
         ),
-        ({"part": [int(i == 7) for i in range(ROWS)]}, {"test": "part"}, "has 1 row, which gives"),
+        ({"part": [int(i == 7) for i in range(ROWS)]}, {"test": "part"}, "has 1 row, too few for"),
         (
             {"part": [int(i < 6) for i in range(ROWS)]},
             {"test": "part", "groups": "who"},
-            "has 1 group, which gives",
+            "has 1 group, too few for",
         ),
         (
             {"kind": [*np.arange(50) / 7, *[1.5] * 10]},

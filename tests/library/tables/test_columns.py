@@ -87,13 +87,13 @@ def test_a_missing_category_is_unknown_where_training_rows_had_none() -> None:
     ("values", "reason"),
     [
         ([*map(str, range(9)), "a", "b"], "; 9 are numbers, 'a' is not"),
-        (["1", "1", "2", "x"] * 2 + list("abcdefghijkl"), "16 texts"),
+        (["1", "1", "2", "x"] * 2 + list("abcdefghijkl"), "16 strings"),
     ],
 )
 def test_texts_that_do_not_repeat(values: list[str], reason: str) -> None:
     learnt = tables.learn(pl.DataFrame({"a": values, "b": [i % 3 for i in range(len(values))]}))
-    if reason == "16 texts":
-        reason = f"{len(set(values))} texts in {len(values)} rows"
+    if reason == "16 strings":
+        reason = f"{len(set(values))} strings in {len(values)} rows"
     assert reason in learnt.left_out["a"]
 
 

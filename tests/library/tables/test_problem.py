@@ -119,7 +119,7 @@ def test_whole_numbers_may_be_classes_or_amounts() -> None:
         (
             {"split": [*[0] * 30, 2, *[1] * 29]},
             {"test": "split"},
-            "test: 2 in row 31 of the column",
+            "test: 2 in row 31 of column",
         ),
         ({"kind": [None, None, *["1"] * 40, *["x"] * 18]}, {"task": "regression"}, "row 43: 'x'"),
         ({"kind": [None, *[0.5, 1.5] * 29, np.inf]}, {}, "target 'kind', row 60: inf"),

@@ -45,8 +45,8 @@ def check(arguments: list[str]) -> None:
     if shlex.quote(sys.executable) != sys.executable:
         raise SystemExit(
             f"Snakemake cannot start jobs with {sys.executable}: the path contains a space or "
-            "another special character. Create the environment elsewhere, for example with `python3 "
-            "-m venv ~/nnjax-env`, and run its bin/snakemake here."
+            "another special character. Create the environment elsewhere, for example with "
+            "`python3 -m venv ~/nnjax-env`, and run its bin/snakemake here."
         )
     _write_to(Path(), "The study writes next to the Snakefile: run it in a copy of this folder.")
     cache = user_cache_path("snakemake", "snakemake")
