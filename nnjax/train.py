@@ -227,7 +227,7 @@ def fit(
         start = Checkpoint(initial, begin(optimizer, initial), 0)
     elif int(start.epoch) >= epochs:
         raise ValueError(
-            f"fit(epochs={epochs}): the checkpoint has {int(start.epoch)} epochs behind it, which "
+            f"fit(epochs={epochs}): the checkpoint already has {int(start.epoch)} epochs, which "
             "count; nothing is left to do"
         )
     settings = (

@@ -53,7 +53,7 @@ def check_stream(params: Params, train_metrics: bool) -> None:
         )
     if train_metrics:
         raise ValueError(
-            "fit(train_metrics=True): a stream passes once in an epoch; put some of its rows into "
+            "fit(train_metrics=True): a stream is read once in an epoch; pass some of its rows as "
             "validation=(inputs, targets), or leave train_metrics out"
         )
 

@@ -208,7 +208,7 @@ def test_what_needs_all_rows_is_refused(tmp_path: Path) -> None:
     data = nn.stream(written(tmp_path), target="label")
     with pytest.raises(ValueError, match=r"fit\(data\): batch normalisation needs statistics"):
         fit(data, nn.serial(nn.dense(2), nn.batch_norm()))
-    with pytest.raises(ValueError, match=r"fit\(train_metrics=True\): a stream passes once"):
+    with pytest.raises(ValueError, match=r"fit\(train_metrics=True\): a stream is read once"):
         fit(data, train_metrics=True, key=KEY)
     with pytest.raises(ValueError, match=r"batch_size: expected a positive whole number"):
         fit(data, batch_size=0, key=KEY)
