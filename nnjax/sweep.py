@@ -82,8 +82,8 @@ def sweep(
     stay in the processor's cache; all groups run the same compiled program, several at the same
     time, because cores that share one product wait for each other.
 
-    Sweeps of equal networks, losses and settings share that program, also where one network is
-    another with `init` replaced (`network._replace(init=...)`).
+    Sweeps of equal networks, losses and settings share that program, even if the networks differ
+    in `init` (`network._replace(init=...)`).
 
     Args:
         network: the layer to train.
@@ -98,17 +98,17 @@ def sweep(
         epochs, batch_size, drop_last, validation, metric, metrics, train_metrics, penalty, augment,
             allow_nan: as in `fit`.
         shuffle: whether to draw a new order of the rows for each seed and epoch. False keeps the
-            order of the data, so that all replicas share their batches (with `augment`, only those
-            of one seed).
+            order of the data, so all replicas share their batches (with `augment`, only those of
+            one seed).
         progress: as in `fit`.
-        threads: how many groups are trained at the same time, without an effect on the results;
-            default: one for each core that JAX may use (`NPROC`, else all), on other devices than
-            CPUs one.
+        threads: how many groups to train at the same time, without an effect on the results;
+            default: one for each core that JAX may use (`NPROC`, else all); one on devices other
+            than CPUs.
         devices: devices to divide the groups among, such as `jax.devices()`; each trains one at a
-            time, in place of `threads`, and holds all data. The program is that of one device,
+            time, instead of `threads`, and holds all data. The program is that of one device,
             compiled for each, so the numbers are the same to the last bit. With fewer groups than
-            devices some are idle. With several processes (`jax.distributed`), each makes the same
-            call with the same data. None for one device.
+            devices, some devices are idle. With several processes (`jax.distributed`), each makes
+            the same call with the same data. None for one device.
 
     Returns:
         Parameters with two leading axes (arms, seeds), and the `History`, its arrays of shape
@@ -117,7 +117,7 @@ def sweep(
     Raises:
         ValueError: as `fit`; if there are no seeds, no arms, arms of unequal length or not finite,
             or arms that the optimizer does not take; if `threads` is not a positive whole number,
-            `devices` are no devices, or both are given.
+            `devices` are not devices, or both are passed.
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn, optax

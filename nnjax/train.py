@@ -124,14 +124,14 @@ def fit(
         loss: the loss on its output.
         optimizer: any optax transformation, for instance `optax.sgd(0.01, momentum=0.9)`. If its
             update takes more than gradients (`value`, `grad`, `value_fn`, ...), as in `optax.lbfgs`
-            and `optax.contrib.reduce_on_plateau`, it gets these of each batch. With
+            and `optax.contrib.reduce_on_plateau`, it receives them for each batch. With
             `optax.lookahead`, the fast parameters are trained and returned.
         params: initial parameters, as `network.init` returns them (they are not modified); or a
             `Checkpoint` that a callback received, to resume from it.
         data: inputs (rows, ...) and targets (rows, ...). With weights, the targets are
             `Weighted(targets, weights)`, or the data are (inputs, targets, weights). A batch whose
             weights are all 0 has the gradient 0 and the loss NaN, which makes the epoch's training
-            loss NaN. Or a stream of the rows of a file that does not fit into memory (`nn.stream`).
+            loss NaN. For a file that does not fit into memory: a stream of its rows (`nn.stream`).
         epochs: number of passes over the data, including those before a checkpoint.
         batch_size: rows in a batch, at most all rows. The last batch of an epoch has the rows that
             are left over.
@@ -150,7 +150,7 @@ def fit(
             the best epoch are returned. None trains for all epochs and returns the last parameters.
         monitor: the value that should improve: `validation_loss`, `train_loss`,
             `validation_accuracy` or one of the metrics. Lower losses and higher metrics are better;
-            for a metric of which lower is better, write `"-name"`.
+            for a metric that should be low, write `"-name"`.
         callback: called after each epoch with a `Checkpoint`: epoch, parameters, optimizer's state
             and history so far. Training stops if it returns True.
         penalty: a term of the parameters to add to the loss, such as `l2`.
@@ -162,8 +162,8 @@ def fit(
         progress: show a progress bar with loss and metrics on standard error; default: only in a
             terminal, and only if training takes longer than two seconds.
         devices: devices to split the rows of each batch over, such as `jax.devices()`; each holds
-            all data and parameters. They need not divide the rows. The numbers are those of one
-            device up to rounding, since sums over the batch are added in another order. With
+            all data and parameters. The rows need not be a multiple of the devices. The numbers are
+            those of one device up to rounding, since sums over the batch have another order. With
             several processes (`jax.distributed`), each makes the same call with the same data. None
             for one device.
 
@@ -172,11 +172,11 @@ def fit(
         Ctrl-C, both are those of the finished epochs.
 
     Raises:
-        ValueError: if the data does not fit the network or the loss, is not finite or no numbers, a
-            label is not a class, an index is out of an embedding's range, weights are not finite,
+        ValueError: if the data does not fit the network or the loss, is not finite or not numeric,
+            a label is not a class, an index is out of an embedding's range, weights are not finite,
             negative or all 0, params are those of another network, a network that draws random
-            numbers has no key, `devices` are no devices, or a setting is out of range. It is raised
-            before training starts.
+            numbers has no key, `devices` are not devices, or a setting is out of range. It is
+            raised before training starts.
 
     Example:
         >>> import jax, jax.numpy as jnp, nnjax as nn, optax
@@ -227,7 +227,7 @@ def fit(
         start = Checkpoint(initial, begin(optimizer, initial), 0)
     elif int(start.epoch) >= epochs:
         raise ValueError(
-            f"fit(epochs={epochs}): the checkpoint has {int(start.epoch)} epochs behind it, which "
+            f"fit(epochs={epochs}): the checkpoint already has {int(start.epoch)} epochs, which "
             "count; nothing is left to do"
         )
     settings = (

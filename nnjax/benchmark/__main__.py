@@ -28,11 +28,11 @@ RESERVE = 0.9
 
 
 def main(arguments: Sequence[str] | None = None, size: Size = FULL) -> int:
-    """Run the command on the command line; the exit status.
+    """Run the command; return the exit status.
 
     Args:
-        arguments: of the command.
-        size: of the measurement.
+        arguments: those of the command line.
+        size: how much to measure.
     """
     options = _options(arguments)
     output: Path | None = options.output
@@ -75,7 +75,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--minutes",
         type=_minutes,
         default=4.0,
-        help="that it may take (default: 4); what does not fit is named as not measured",
+        help="time limit (default: 4); what does not fit is reported as not measured",
     )
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="JSON to write")
     return parser.parse_args(arguments)
@@ -87,7 +87,7 @@ def _minutes(text: str) -> float:
     except ValueError:
         minutes = math.nan
     if not 0 < minutes < math.inf:
-        raise argparse.ArgumentTypeError(f"expected minutes above 0, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a number of minutes above 0, got {text!r}")
     return minutes
 
 
@@ -105,7 +105,7 @@ def table(results: Results, about: dict[str, Any]) -> list[str]:
 
     Args:
         results: the measurements.
-        about: where, as `where.described` gives it.
+        about: where, as `where.described` returns it.
     """
     devices = ", ".join(f"{name}: {device}" for name, device in about["devices"].items())
     return [

@@ -1,4 +1,4 @@
-"""What is trained: networks with the same networks in PyTorch, and random data of their shapes.
+"""What is trained: networks, the same networks in PyTorch, and random data of their shapes.
 
 Speed does not depend on the values of the data.
 """
@@ -17,7 +17,7 @@ Data = tuple[np.ndarray, np.ndarray]
 
 
 class Case(NamedTuple):
-    """A network, the same in PyTorch, its data, and the batch sizes with the steps of an epoch."""
+    """A network, the same in PyTorch, its data, and the steps of an epoch by batch size."""
 
     name: str
     network: nn.Layer

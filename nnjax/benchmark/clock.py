@@ -1,6 +1,6 @@
 """Measuring in turn: a machine whose speed drifts slows both sides of a ratio.
 
-With a budget of time: what does not fit is named, and never left out without a word.
+With a time budget: what does not fit is always named.
 """
 
 import statistics
@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 REPEATS = 10
-"""Measurements of each program; fewer where time is short, and `n` says how many."""
+"""Measurements of each program; fewer if time is short, and `n` is their number."""
 SECONDS = 0.05
-"""A measurement does its work as often as takes about so long, or once."""
+"""A measurement repeats its work for about this long, or does it once."""
 
 MEASURED, NO_TIME = "measured", "not measured: time"
 
@@ -20,7 +20,7 @@ Row = dict[str, Any]
 `least` to `most`; the `limit` that the ratio should reach; `unit`; `n`."""
 
 Run = Callable[[int], None]
-"""Does its work a number of times and returns when it is done."""
+"""Does its work as many times as asked and returns when it is done."""
 
 
 def seconds(run: Callable[[], Any]) -> float:
@@ -38,7 +38,7 @@ def row(name: str, ours: list[float], peer: list[float], unit: str, limit: float
         ours: measurements of this library, one for each repeat.
         peer: those of the peer in the same repeats.
         unit: of both; with ms less is better, with every other unit more.
-        limit: that the ratio should reach, None if there is none.
+        limit: what the ratio should reach, or None.
 
     Example:
         >>> row("step", [2.0, 2.0], [3.0, 5.0], "ms", limit=1.0)["ratio"]
@@ -60,7 +60,7 @@ def row(name: str, ours: list[float], peer: list[float], unit: str, limit: float
 
 
 class Budget:
-    """The time that a benchmark may take, shared by its parts in their order."""
+    """The time that a benchmark may take, shared out to its parts in order."""
 
     def __init__(self, seconds: float, parts: int) -> None:
         """Start the clock.
@@ -80,7 +80,7 @@ class Budget:
         return self.end - time.perf_counter()
 
     def __str__(self) -> str:
-        """Seconds so far, of those that there are."""
+        """Seconds used, out of all."""
         now = time.perf_counter()
         return f"[{now - self.start:3.0f} s of {self.end - self.start:.0f}]"
 
@@ -101,7 +101,7 @@ class Measured(NamedTuple):
     times: dict[str, list[dict[str, Any]]]
 
     def seconds(self, name: str) -> list[float]:
-        """Seconds of one time, in every repeat."""
+        """Seconds of one run of the work, in every repeat."""
         return [each["seconds"] for each in self.times[name]]
 
 
@@ -109,10 +109,10 @@ def in_turn(programs: dict[str, Callable[[], Run]], budget: Budget) -> Measured:
     """Time programs one after the other, again and again, and in both directions.
 
     Args:
-        programs: functions that make them, the most important first. A program is run beforehand:
-            it compiles, and fills the caches. One that fails is named with the reason.
-        budget: of the whole benchmark. A program starts only before the part's time is over, and if
-            the longest start so far would still fit. It is given up if a measurement would not fit.
+        programs: functions that make them, the most important first. Each program first runs
+            untimed: it compiles, and fills the caches. One that fails is named with the reason.
+        budget: of the whole benchmark. A program starts only if the part has time left and the
+            longest start so far would still fit. It is dropped if a measurement would not fit.
     """
     end, timed, states = budget.part(), dict[str, tuple[Run, int]](), dict[str, str]()
     round_takes = 0.0
@@ -165,7 +165,7 @@ def _counted(run: Run) -> tuple[int, float]:
 
 
 def _repeats(end: float, takes: float) -> Iterator[int]:
-    """The numbers of the repeats: one, and as many more as end in time if each takes so long."""
+    """The numbers of the repeats: one, and as many more as fit if each takes this long."""
     for repeat in range(REPEATS):
         if repeat and time.perf_counter() + takes > end:
             return

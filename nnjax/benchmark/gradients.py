@@ -35,7 +35,7 @@ class References:
     def of(self, name: str) -> tuple[Any, Arrays]:
         """Parameters, and the arrays of the gradient, of a network.
 
-        Parameters are numbers of bfloat16: every precision starts from the same.
+        Parameters are rounded to bfloat16, so every precision starts from the same numbers.
         """
         if name not in self._found:
             network, data = self.networks[name]
@@ -52,7 +52,7 @@ class References:
 
         Args:
             name: of the network.
-            rules: gives its backward passes.
+            rules: adds its backward passes.
             params: its parameters.
             dtype: in which it is computed.
         """

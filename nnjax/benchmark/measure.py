@@ -1,4 +1,4 @@
-"""All measurements in their order: what matters most comes first, in case the time is short.
+"""All measurements in order: what matters most comes first, in case time is short.
 
 On every platform: sweeps, and training steps of three networks, by this library, by `jax.grad` and
 by PyTorch, in turn with a large product of matrices.
@@ -27,7 +27,7 @@ PEERS = {
 }
 """What ours is compared with, by kind of training, and the ends of the rows' names."""
 
-LEFT_OUT = "not measured: bfloat16 on the CPU only without --gpu"
+LEFT_OUT = "not measured: with --gpu, no bfloat16 on the CPU"
 
 Programs = dict[str, Callable[[], Run]]
 
@@ -52,9 +52,9 @@ class Size(NamedTuple):
     steps: list[Step]
     """The most important first."""
     sides: dict[str, int]
-    """Rows and columns of the matrices that are multiplied, by platform."""
+    """Rows and columns of the multiplied matrices, by platform."""
     examples: int
-    """In the batches that give the gradients."""
+    """In the batches for the gradients."""
 
 
 MLP, CNN, TRANSFORMER = (cases.case(name) for name in ("mlp", "cnn", "transformer"))
@@ -93,12 +93,12 @@ class Results(NamedTuple):
     """All that was measured, and why the rest was not."""
 
     rows: list[Row]
-    """As `clock.row` makes them, with their `state`; of what was not measured numbers are None."""
+    """As `clock.row` returns them, with their `state`; numbers that were not measured are None."""
     steps: list[dict[str, Any]]
     """kind, network, platform, dtype, implementation, batch_size (of a product: the side), repeat,
     times, seconds (of one step, one sweep or one product)."""
     gradients: list[dict[str, Any]]
-    """As `gradients.compared` gives them."""
+    """As `gradients.compared` returns them."""
 
 
 def measure(
@@ -108,9 +108,9 @@ def measure(
 
     Args:
         machine: as `where.machine` finds it.
-        seconds: that all of it may take.
-        say: is told what was found, a line for each part.
-        size: of the measurement.
+        seconds: time limit of all measurements.
+        say: called with a line for each part that says what was found.
+        size: how much to measure.
     """
     if machine.torch:
         peers.begin(machine.cores)
@@ -139,7 +139,7 @@ def measure(
 
 
 def _left_out(part: Part, machine: Machine) -> bool:
-    """bfloat16 on the CPU would take the time that the GPU needs, and few train so."""
+    """bfloat16 on the CPU would take the time that the GPU needs, and is seldom used."""
     return "gpu" in machine.jax and (part.platform, part.dtype) == ("cpu", "bfloat16")
 
 
@@ -233,7 +233,7 @@ def _rows(part: Part, measured: Measured, machine: Machine, size: Size) -> Itera
     operations = part.operations() if rates else 0.0
     for peer, end in PEERS[part.kind].items():
         name, unit = f"{part.name}.{end}", "GFLOP/s" if peer == PRODUCT else "ms"
-        # Nobody has promised a share; a peer should not be faster.
+        # A share has no limit; a peer should not be faster.
         limit = None if peer == PRODUCT else 1.0
         states = [measured.states.get(each, machine.torch_missing) for each in (OURS, peer)]
         missing = [state for state in states if state != MEASURED]
@@ -250,9 +250,9 @@ def _rows(part: Part, measured: Measured, machine: Machine, size: Size) -> Itera
 
 
 def _over_cpu(done: dict[str, Measured]) -> Iterator[Row]:
-    """A row for what both platforms train: the GPU against the CPU of this machine, not in turn.
+    """A row for each part trained on both platforms: the GPU against its CPU, not in turn.
 
-    Nobody has promised that small batches are faster on a GPU, so these rows have no limit.
+    Small batches need not be faster on a GPU, so these rows have no limit.
 
     Args:
         done: all parts by name.

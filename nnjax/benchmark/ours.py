@@ -82,7 +82,7 @@ def step(rules: Rules, data: Data, dtype: Any) -> tuple[Any, State]:
 
     Args:
         rules: network and loss.
-        data: inputs (batch, ...) and labels of a batch, as `put` gives them.
+        data: inputs (batch, ...) and labels of a batch, as `put` returns them.
         dtype: of the parameters.
 
     Returns:
@@ -115,8 +115,8 @@ def training(rules: Rules, data: Data, dtype: Any) -> Run:
 def operations_of_step(network: nn.Layer, data: Data, dtype: Any) -> float:
     """Operations of a training step with `jax.grad`, by XLA's analysis of the program.
 
-    Of one implementation for all, since each may take other ways to the same gradient. On the CPU,
-    since JAX analyses no program for a GPU before it is compiled.
+    Counted for one implementation, since others may reach the same gradient differently; and on the
+    CPU, since JAX analyses a program for a GPU only after compiling it.
     """
     with jax.default_device(jax.devices("cpu")[0]):
         batch = put(data, dtype)
@@ -132,7 +132,7 @@ def sweep(rules: Rules, many: Many, data: Data, threads: int | None = None) -> R
         rules: network and loss.
         many: rates, seeds and batch size.
         data: inputs (rows, features) and labels.
-        threads: groups of networks that are trained at the same time; None as `nn.sweep` chooses.
+        threads: groups of networks trained at the same time; None for the choice of `nn.sweep`.
     """
 
     def run(times: int) -> None:

@@ -50,7 +50,7 @@ def devices() -> dict[str, str]:
 
 
 def begin(threads: int) -> None:
-    """Set PyTorch up as JAX is here: so many threads, no TF32, algorithms compared beforehand."""
+    """Set PyTorch up like JAX: this many threads, no TF32, the fastest algorithms chosen first."""
     torch = import_module("torch")
     torch.set_num_threads(threads)
     torch.backends.cuda.matmul.allow_tf32 = False

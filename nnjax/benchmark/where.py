@@ -37,7 +37,7 @@ def machine(gpu: bool) -> Machine:
     """What this machine has; the GPU, which matters most, comes first.
 
     Args:
-        gpu: whether a GPU is asked for.
+        gpu: whether to measure a GPU.
 
     Raises:
         NoGpuError: if JAX finds none.
@@ -54,8 +54,8 @@ def machine(gpu: bool) -> Machine:
         if not found:
             raise NoGpuError(
                 "JAX finds no GPU on this machine; install JAX for your GPU (for NVIDIA: pip "
-                "install 'jax[cuda12]') and let JAX_PLATFORMS name it or be unset, or leave out "
-                "--gpu to measure the CPU alone"
+                "install 'jax[cuda12]'), and unset JAX_PLATFORMS or let it name the GPU; or leave "
+                "out --gpu to measure only the CPU"
             )
     found["cpu"] = jax.devices("cpu")[0]
     has_torch = find_spec("torch") is not None

@@ -1,4 +1,4 @@
-"""Code that classifier and regressor share: settings, data, training, prediction and files."""
+"""What classifier and regressor share: settings, data, training, prediction and files."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -122,7 +122,7 @@ class Estimator(BaseEstimator, ABC):
         kind = about.get("estimator")
         if kind != cls.__name__:
             found = f"a {kind}" if kind else "a network, which nn.load reads"
-            raise ValueError(f"{cls.__name__}.load: {path} has {found}")
+            raise ValueError(f"{cls.__name__}.load: {path} contains {found}")
         try:
             settings = {name: made(value) for name, value in about["settings"].items()}
             if isinstance(settings.get("class_weight"), tuple):
@@ -139,7 +139,7 @@ class Estimator(BaseEstimator, ABC):
         return model
 
     def _take(self, saved: Saved, about: dict[str, Any]) -> None:
-        """Restore the results of training from a file; an error if its parts are inconsistent."""
+        """Restore the results of training from a file; raise an error if it is inconsistent."""
         shape, names, dtype = about["shape"], about["feature_names"], np.dtype(about["dtype"])
         check_shape(shape, "shape", least=1)
         if dtype.kind not in "biuf" or not isinstance(about["dtype"], str):
@@ -174,7 +174,7 @@ class Estimator(BaseEstimator, ABC):
         except ValueError:
             raise ValueError(
                 f"{type(self).__name__}.save: {name}={value!r} cannot be written to a file; "
-                "nn.save(path, model.params_, model.network_) writes the network alone"
+                "nn.save(path, model.params_, model.network_) writes only the network"
             ) from None
 
     # --- training ---------------------------------------------------------------------------------
@@ -235,9 +235,8 @@ class Estimator(BaseEstimator, ABC):
             scale = Scaling(inputs, *last)
         elif self.network_ != inner:
             raise ValueError(
-                "partial_fit: it goes on with the network and the number of targets that fit had, "
-                f"{self.network_!r}, but the settings and targets now ask for {inner!r}; call fit "
-                "again"
+                "partial_fit: expected the network and the number of targets of fit, "
+                f"{self.network_!r}, but settings and targets now need {inner!r}; call fit again"
             )
         with _precision(rows.x):
             start = self._start(params, getattr(self, "_reached", None))
@@ -276,7 +275,7 @@ class Estimator(BaseEstimator, ABC):
         params, history, last = jax.device_get((params, history, reached[0]))
         if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
             raise ValueError(
-                f"training diverged: after {last.epoch} epochs parameters are not finite; take a "
+                f"training diverged: after {last.epoch} epochs parameters are not finite; use a "
                 f"smaller learning_rate than {self.learning_rate!r}, or standardize=True"
             )
         self.history_ = history
@@ -295,7 +294,7 @@ class Estimator(BaseEstimator, ABC):
             )  # fmt: skip
         except ValueError as error:
             raise ValueError(
-                f"patience={self.patience} needs rows to decide by: {error}; give more, another "
+                f"patience={self.patience} needs validation rows: {error}; pass more rows, another "
                 "validation_fraction, or fit(..., validation=(X, y))"
             ) from None
         return rows.where(parts[0]), rows.where(parts[1])

@@ -54,17 +54,18 @@ class Classifier(ClassifierMixin, Estimator):
         loss: default `softmax_cross_entropy`.
         optimizer: name of an optax optimizer, or a function of the learning rate such as
             `optax.adam` or `functools.partial(optax.sgd, momentum=0.9)`.
-        learning_rate: step size, or a schedule of optax.
+        learning_rate: step size, or an optax schedule.
         epochs: largest number of passes over the rows.
         batch_size: rows in a batch.
         l2: factor of the penalty l2/2 Σ weights², as in `nn.l2`.
         patience: number of epochs without a smaller validation loss after which training stops and
             keeps the best parameters; None trains for all epochs.
-        validation_fraction: share of the rows, stratified by class, that are held out for early
+        validation_fraction: share of the rows, stratified by class, that is held out for early
             stopping if `patience` is set and `fit` gets no `validation`.
-        standardize: whether to give each input feature (of images each channel) mean 0 and standard
-            deviation 1 over the training rows; `partial_fit` uses those of its first call. False
-            passes the rows to `network` unchanged, including whole numbers for an embedding.
+        standardize: whether to give each input feature (for images, each channel) mean 0 and
+            standard deviation 1 over the training rows; `partial_fit` keeps the scale of its first
+            call. False passes the rows to `network` unchanged, including whole numbers for an
+            embedding.
         class_weight: `"balanced"`, or a weight by class; multiplied by the rows' weights.
         random_state: seed of the initial parameters, the order of the rows and dropout; None for
             a different seed in every fit.
@@ -158,8 +159,8 @@ class Classifier(ClassifierMixin, Estimator):
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one more epoch, on these rows.
 
-        Each new number of rows compiles a program, which takes about a second; calls with as many
-        rows share it. A learning_rate or optimizer set since the last call is used from now on.
+        Each new number of rows compiles a program, which takes about a second; calls with the same
+        number of rows share it. A learning_rate or optimizer set since the last call takes effect.
 
         Args:
             X: rows.
@@ -174,7 +175,7 @@ class Classifier(ClassifierMixin, Estimator):
         x, y, weights = self._rows(X, y, sample_weight, reset=first)
         check_classification_targets(y)
         if first and classes is None:
-            raise ValueError("partial_fit: the first call needs classes, all that will occur")
+            raise ValueError("partial_fit: the first call needs classes: all that can occur")
         if classes is not None:
             given = _at_least_two("classes", np.unique(classes))
             if not first and not np.array_equal(given, self.classes_):
@@ -213,7 +214,7 @@ class Classifier(ClassifierMixin, Estimator):
         if classes is None or classes.shape != (outputs,):
             raise ValueError(f"its network has {outputs} outputs, but its classes are {classes!r}")
         if classes.dtype.kind not in "biufU" or not np.array_equal(classes, np.unique(classes)):
-            raise ValueError("its classes are not sorted numbers or texts")
+            raise ValueError("its classes are not sorted numbers or strings")
         self.classes_ = classes
 
     def _with_classes(self, x: np.ndarray, y: Any, weights: np.ndarray | None) -> Rows:
@@ -221,7 +222,9 @@ class Classifier(ClassifierMixin, Estimator):
         labels = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
         unknown = self.classes_[labels] != y
         if unknown.any():
-            raise ValueError(f"y: {y[unknown][0]!r} is none of the classes {list(self.classes_)}")
+            raise ValueError(
+                f"y: {y[unknown][0]!r} is not one of the classes {list(self.classes_)}"
+            )
         if self.class_weight is not None:
             by_class = self._class_weights(labels, y)
             weights = by_class if weights is None else weights * by_class

@@ -18,8 +18,8 @@ class Regressor(RegressorMixin, Estimator):
 
     It takes arrays and data frames, and one target or several. It is trained by `nn.fit`, on
     standardised inputs and targets, so `loss` and `history_` are in standardised units; in float64,
-    or for float32 rows in float32, which takes half the time. The same data and `random_state` give
-    the same numbers.
+    or in float32 if the rows are float32, which takes half the time. The same data and
+    `random_state` give the same numbers.
 
     Args:
         network: a network that maps a row to one number per target, including the last layer; by
@@ -29,13 +29,13 @@ class Regressor(RegressorMixin, Estimator):
         loss: default `mean_squared_error`.
         optimizer: name of an optax optimizer, or a function of the learning rate such as
             `optax.adam`.
-        learning_rate: step size, or a schedule of optax.
+        learning_rate: step size, or an optax schedule.
         epochs: largest number of passes over the rows.
         batch_size: rows in a batch.
         l2: factor of the penalty l2/2 Σ weights², as in `nn.l2`.
         patience: number of epochs without a smaller validation loss after which training stops and
             keeps the best parameters; None trains for all epochs.
-        validation_fraction: share of the rows that are held out for early stopping if `patience` is
+        validation_fraction: share of the rows that is held out for early stopping if `patience` is
             set and `fit` gets no `validation`.
         standardize: whether to give inputs and targets mean 0 and standard deviation 1 over the
             training rows.
@@ -97,8 +97,8 @@ class Regressor(RegressorMixin, Estimator):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one more epoch, on these rows.
 
-        Each new number of rows compiles a program, which takes about a second; calls with as many
-        rows share it. A learning_rate or optimizer set since the last call is used from now on.
+        Each new number of rows compiles a program, which takes about a second; calls with the same
+        number of rows share it. A learning_rate or optimizer set since the last call takes effect.
 
         Args:
             X: rows.

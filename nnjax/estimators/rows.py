@@ -30,8 +30,8 @@ def as_given(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
         converted = x.astype(dtype, copy=False)
     if dtype.kind != "f" and (wrong := converted != x).any():
         raise ValueError(
-            f"X: the rows of fit were of dtype {dtype}, which does not have {x[wrong][0]}; fit on "
-            "rows of a float dtype, or convert these"
+            f"X: the rows of fit were of dtype {dtype}, which cannot represent {x[wrong][0]}; fit "
+            "on rows of a float dtype, or convert these"
         )
     return converted
 

@@ -1,10 +1,10 @@
-"""Standardisation of inputs and targets, as the first and the last layer of the trained network.
+"""Standardisation of inputs and targets, as the first and last layers of the trained network.
 
     x̂ = (x - mean) / std        y = std ŷ + mean
 
 Both are layers of the library whose parameters are set from the data, not trained: a batch
-normalisation in evaluation and a dense layer with a diagonal matrix. So rows and predictions of the
-network are in the units of the data, also after it is saved to a file.
+normalisation in evaluation and a dense layer with a diagonal matrix. So the network's rows and
+predictions are in the units of the data, even after it is saved to a file.
 """
 
 import math
@@ -72,7 +72,7 @@ def scaling(x: np.ndarray, weights: np.ndarray | None, targets: np.ndarray | Non
     if largest > np.finfo(x.dtype).max:
         raise ValueError(
             f"y: targets up to {largest:.3g} do not fit into {x.dtype}, the precision of the rows; "
-            "take another unit, or rows of float64"
+            "use another unit, or rows of float64"
         )
     outputs = Dense(np.diag(std).astype(x.dtype), mean.astype(x.dtype))  # pyright: ignore[reportArgumentType]
     return Scaling(inputs, outputs)

@@ -22,7 +22,7 @@ def network_of(network: Layer | None, hidden: Sequence[int] | None, outputs: int
     """The given network, or one with the given hidden layers."""
     if network is not None:
         if hidden is not None:
-            raise ValueError("give network or hidden, not both: hidden makes a network")
+            raise ValueError("pass network or hidden, not both: hidden makes a network")
         check_network(network)
         return network
     units = (100,) if hidden is None else hidden
@@ -43,8 +43,7 @@ def maker_of(optimizer: Any, learning_rate: Any) -> Any:
     callable_ = not isinstance(make, tuple) and callable(make)
     if callable_ and not callable(learning_rate) and not _is_finite(learning_rate):
         raise ValueError(
-            f"learning_rate: expected a finite number, or a schedule of optax, got "
-            f"{learning_rate!r}"
+            f"learning_rate: expected a finite number, or an optax schedule, got {learning_rate!r}"
         )
     if not callable_ or not _makes_optimizer(make, learning_rate, isinstance(optimizer, str)):
         raise ValueError(

@@ -38,7 +38,7 @@ def read(where: str, content: str, as_text: Collection[str] = ()) -> pl.DataFram
         The table.
 
     Raises:
-        TableError: if a line is not ARFF, or a value is not of its column's type.
+        TableError: if a line is not ARFF, or a value does not have its column's type.
 
     Example:
         >>> read("a.arff", "@relation a\\n@attribute 'x y' real\\n@attribute c {u,'v w'}\\n@data\\n"
@@ -59,13 +59,13 @@ def read(where: str, content: str, as_text: Collection[str] = ()) -> pl.DataFram
                 f"{where}, line {number}: {stripped[:40]!r}; expected @attribute NAME TYPE or @data"
             )
     else:
-        raise TableError(f"{where} has no line @data; expected one before the rows")
+        raise TableError(f"{where} has no @data line; expected one before the rows")
     if not names:
-        raise TableError(f"{where} has no line @attribute; expected one for each column")
+        raise TableError(f"{where} has no @attribute line; expected one for each column")
     names = text.header(where, names)
     rows = list(_rows(where, lines, len(names)))
     if not rows:
-        raise TableError(f"{where} has column names and no rows; expected at least one row")
+        raise TableError(f"{where} has column names but no rows; expected at least one row")
     line_of = [number for number, _ in rows]
     body = "\n".join([",".join(f"c{i}" for i in range(len(names))), *(row for _, row in rows)])
     table = text.fields(where, body, ",", names)
@@ -80,7 +80,7 @@ def read(where: str, content: str, as_text: Collection[str] = ()) -> pl.DataFram
             if wrong.any():
                 row = wrong.arg_true()[0]
                 raise TableError(
-                    f"{where}, line {line_of[row]}: {column[row]!r} in the column {name!r}, "
+                    f"{where}, line {line_of[row]}: {column[row]!r} in column {name!r}; "
                     f"expected a number, since the attribute is {kind}"
                 )
     return result
@@ -95,7 +95,7 @@ def _rows(where: str, lines: Iterator[tuple[int, str]], expected: int) -> Iterat
         if row.startswith("{"):
             raise TableError(
                 f"{where}, line {number}: a sparse row; expected a value for each attribute, so "
-                "write the table as CSV"
+                "save the table as CSV"
             )
         if "'" in row or '"' in row:
             values = [_unquoted(found[1]) for found in _FIELD.finditer(row)]

@@ -15,7 +15,7 @@ def bundled(source: str) -> pl.DataFrame:
     """A table of scikit-learn, with the target in the column `target`; classes are names.
 
     Args:
-        source: `sklearn:` and a name of `NAMES`.
+        source: `sklearn:` followed by one of `NAMES`.
 
     Returns:
         The table.
@@ -32,7 +32,7 @@ def bundled(source: str) -> pl.DataFrame:
     name = source.removeprefix(PREFIX)
     if name not in NAMES:
         alike = near(name, NAMES)
-        hint = f"did you mean {alike[0]}?" if alike else f"there are {', '.join(NAMES)}"
+        hint = f"did you mean {alike[0]}?" if alike else f"choose from {', '.join(NAMES)}"
         raise TableError(f"{source}: no such table in scikit-learn; {hint}")
     bunch: Any = getattr(datasets, f"load_{name}")()
     target, classes = bunch.target, np.asarray(getattr(bunch, "target_names", ()))

@@ -20,8 +20,8 @@ NEARLY_EVERY = 0.5
 """A column of strings with more categories than this share of its values is left out."""
 
 DENSE, ENOUGH = 0.5, 10
-"""A column numbers the rows if its values are different whole numbers, are at least this share of
-the whole numbers from the smallest to the largest, and are at least `ENOUGH`."""
+"""A column numbers the rows if it has at least `ENOUGH` values, all different whole numbers, and at
+least this share of the whole numbers from the smallest to the largest."""
 
 ONE_VALUE = "one value"
 """The reason for leaving out a column that has the same value in all rows."""
@@ -32,8 +32,8 @@ class Numeric(NamedTuple):
 
     Args:
         name: of the column.
-        fill: the value in place of a missing one: the median of the training rows.
-        indicator: whether "NAME is missing" is a feature, as it is if training values are missing.
+        fill: the value that replaces missing ones: the median of the training rows.
+        indicator: whether "NAME is missing" is a feature too: if training values are missing.
         days: whether the column contains dates, encoded as days since 1970.
     """
 
@@ -48,7 +48,7 @@ class Categorical(NamedTuple):
 
     Args:
         name: of the column.
-        categories: sorted; None, if it is the last, stands for missing values.
+        categories: sorted; a None at the end stands for missing values.
     """
 
     name: str
@@ -85,9 +85,9 @@ def learn(frame: pl.DataFrame) -> Columns:
     """Learn from training rows how to encode their columns as numbers.
 
     A column of numbers, booleans (0 and 1) or dates (days since 1970) becomes one feature. A column
-    of strings becomes one feature for each category. Left out are columns with one value, columns
-    of strings with more than 1000 categories or with more categories than half of the rows, whole
-    numbers that number the rows, and columns of other types, such as lists.
+    of strings becomes one feature for each category. These columns are left out: columns with one
+    value, columns of strings with more than 1000 categories or with more categories than half of
+    the rows, whole numbers that number the rows, and columns of other types, such as lists.
 
     Args:
         frame: the training rows, with columns of features only.
@@ -112,7 +112,7 @@ def learn(frame: pl.DataFrame) -> Columns:
     numbers = dict(zip(numeric, rows, strict=True))
     for name, dtype in frame.schema.items():
         if not is_flat(dtype):
-            learnt = f"values of the type {dtype}"
+            learnt = f"values of type {dtype}"
         elif is_text(dtype):
             learnt = _categories(name, column(frame, name))
         else:
@@ -125,7 +125,7 @@ def learn(frame: pl.DataFrame) -> Columns:
         reasons = "; ".join(f"{name!r}: {reason}" for name, reason in list(left_out.items())[:3])
         raise TableError(
             f"no usable column among {frame.width}" + (f" ({reasons})" if reasons else "")
-            + "; expected at least one of numbers, or of texts that repeat"
+            + "; expected at least one column of numbers or of repeated strings"
         )  # fmt: skip
     return Columns(tuple(used), left_out)
 
@@ -157,8 +157,8 @@ def encode(frame: pl.DataFrame, columns: Columns) -> Encoded:
     size, free = 8 * frame.height * sum(widths), psutil.virtual_memory().available
     if size > free:
         raise TableError(
-            f"{frame.height} rows of {sum(widths)} features take {size / 2**30:.1f} GiB, and "
-            f"{free / 2**30:.1f} GiB are free; give fewer rows, or columns with fewer categories"
+            f"{frame.height} rows of {sum(widths)} features take {size / 2**30:.1f} GiB, but only "
+            f"{free / 2**30:.1f} GiB are free; use fewer rows, or columns with fewer categories"
         )
     numeric = [c for c in columns.used if isinstance(c, Numeric)]
     for known in numeric:
@@ -203,7 +203,7 @@ def plain(columns: Columns) -> dict[str, Any]:
         columns: the result of `learn`.
 
     Returns:
-        Dicts, lists, texts and numbers for `made`.
+        Dicts, lists, strings and numbers for `made`.
 
     Example:
         >>> plain(Columns((Categorical("city", ("a", None)),), {}))
@@ -267,7 +267,7 @@ def _categories(name: str, series: pl.Series) -> Categorical | str:
     if count == 1 and not series.has_nulls():
         return f"{ONE_VALUE}, {short(series[0])}"
     if count > NEARLY_EVERY * len(present):
-        return f"{count} texts in {len(present)} rows, as names or ids{spoilt(present)}"
+        return f"{count} strings in {len(present)} rows, like names or ids{spoilt(present)}"
     if count > MOST_CATEGORIES:
         return f"{count} categories, more than {MOST_CATEGORIES}"
     categories: list[str | None] = sorted(present.cast(pl.String).unique())
@@ -303,13 +303,13 @@ def _check_names(frame: pl.DataFrame, columns: Columns) -> None:
         alike = [f"{name!r}" for name in near(missing[0], surplus or frame.columns)]
         raise TableError(
             f"the table lacks {counted(len(missing), 'column')}, {listed(missing)}"
-            + (f"; is {alike[0]} what {missing[0]!r} was?" if alike else "")
+            + (f"; was {missing[0]!r} renamed to {alike[0]}?" if alike else "")
             + f"; expected the {len(needed)} columns of the training rows, in any order"
         )
     if surplus:
         raise TableError(
-            f"the table has {counted(len(surplus), 'column')} more than the training rows, "
-            f"{listed(surplus)}; leave them out"
+            f"the table has {counted(len(surplus), 'column')} that the training rows lack; leave "
+            f"out {listed(surplus)}"
         )
 
 
@@ -330,12 +330,12 @@ def _check_kind(series: pl.Series, known: Numeric) -> None:
     if is_text(series.dtype):
         wrong = series.cast(pl.String).cast(pl.Float64, strict=False).is_null()
         row = (wrong & series.is_not_null()).arg_true()
-        shown = f", row {row[0] + 1}: {short(series[row[0]])}" if len(row) else " has texts"
+        shown = f", row {row[0] + 1}: {short(series[row[0]])}" if len(row) else " contains strings"
         raise TableError(f"column {known.name!r}{shown}; expected {kind}, as in the training rows")
     if not is_flat(series.dtype) or series.dtype.is_temporal() != known.days:
         raise TableError(
-            f"column {known.name!r} has values of the type {series.dtype}; expected {kind}, as in "
-            "the training rows"
+            f"column {known.name!r} has values of type {series.dtype}; expected {kind}, as in the "
+            "training rows"
         )
 
 
@@ -352,7 +352,7 @@ def _put_categories(part: np.ndarray, series: pl.Series, known: Categorical) -> 
     """Write a column of categories; returns how many are unknown."""
     if not is_flat(series.dtype):
         raise TableError(
-            f"column {known.name!r} has values of the type {series.dtype}; expected texts"
+            f"column {known.name!r} has values of type {series.dtype}; expected strings"
         )
     names = [category for category in known.categories if category is not None]
     texts = as_text(series)

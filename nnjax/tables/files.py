@@ -20,7 +20,7 @@ MEMORY_FACTOR = 6
 
 _SUFFIXES = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data", ".parquet", ".pq", ".arff")
 
-# What files are that are no tables, by their first bytes.
+# Files that are not tables, by their first bytes.
 _OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (rb"PK\x03\x04", "a zip archive or an Excel workbook", "save the sheet as CSV, or unpack it"),
     (rb"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
@@ -37,14 +37,14 @@ _OTHERS: tuple[tuple[bytes, str, str], ...] = (
 
 
 def read_table(source: str | Path, *, as_text: Collection[str] = ()) -> pl.DataFrame:
-    """Read a table: CSV, TSV, Parquet or ARFF, also packed by gzip, or one of scikit-learn.
+    """Read a table: CSV, TSV, Parquet or ARFF, also gzipped, or one of scikit-learn's.
 
     The format is detected from the content, the separator of text files (`,` `;` tab `|`) from the
-    first lines, or a first line `sep=;`. Empty fields, NA, N/A, NaN, nan, null, ? and - are missing
-    values. A column has the first of these types that fits all its values: whole numbers, numbers,
-    booleans (true, false), dates (2024-12-31), dates with times, numbers with thousands separated
-    by commas (1,234.5) or, unless fields are separated by commas, with decimal commas (1.234,5),
-    strings. With `;`, 1,234 has a decimal comma.
+    first lines, or from a first line `sep=;`. Empty fields, NA, N/A, NaN, nan, null, ? and - are
+    missing values. A column gets the first of these types that fits all its values: whole numbers,
+    numbers, booleans (true, false), dates (2024-12-31), dates with times, numbers with thousands
+    separated by commas (1,234.5) or, unless fields are separated by commas, with decimal commas
+    (1.234,5), strings. With `;`, 1,234 has a decimal comma.
 
     Args:
         source: a path, or `sklearn:` followed by `iris`, `wine`, `breast_cancer`, `digits` or
@@ -93,15 +93,16 @@ def _content(path: Path) -> bytes:
         raise TableError(f"{path}: no such file; {_instead(path)}")
     if path.is_dir():
         tables = sorted(file.name for file in path.iterdir() if _is_table(file))
-        hint = f"give a file in it, such as {listed(tables, 3)}" if tables else "give a file"
+        hint = f"name a file in it, such as {listed(tables, 3)}" if tables else "name a file"
         raise TableError(f"{path} is a folder, not a table; {hint}")
     if not path.is_file():
         raise TableError(f"{path} is a device or a pipe; expected a regular file")
     size, most = path.stat().st_size, _most()
     if size > most:
         raise TableError(
-            f"{path} has {_bytes(size)}, and reading takes {MEMORY_FACTOR} times as much memory, "
-            f"more than is free; expected at most {_bytes(most)}, so give fewer rows or columns"
+            f"{path} has {_bytes(size)}, and reading it takes {MEMORY_FACTOR} times as much "
+            f"memory, more than is free; expected at most {_bytes(most)}, so use fewer rows or "
+            "columns"
         )
     try:
         return path.read_bytes()
@@ -120,8 +121,8 @@ def _unpacked(path: Path, raw: bytes) -> bytes:
         raise TableError(f"{path} is a broken gzip file ({error}); download it again") from None
     if len(unpacked) > most:
         raise TableError(
-            f"{path} inflates from {_bytes(len(raw))} to more than {_bytes(most)}, which the free "
-            "memory does not hold; give fewer rows or columns"
+            f"{path} inflates from {_bytes(len(raw))} to more than {_bytes(most)}, which does not "
+            "fit into free memory; use fewer rows or columns"
         )
     return unpacked
 
@@ -152,7 +153,7 @@ def _decoded(path: Path, raw: bytes) -> str:
             byte, line = raw[error.start], raw[: error.start].count(b"\n") + 1
             warnings.warn(
                 f"{path} is not UTF-8 (byte 0x{byte:02x} in line {line}) and was read as Latin-1; "
-                "save it as UTF-8 if letters are wrong",
+                "save it as UTF-8 if characters are wrong",
                 stacklevel=3,
             )
         else:
@@ -179,7 +180,7 @@ def _instead(path: Path) -> str:
     alike = near(path.name, names)
     if alike:
         return f"did you mean {listed(alike, 3)} in {path.parent}?"
-    return f"{path.parent} has {listed(names)}" if names else f"{path.parent} has no table"
+    return f"{path.parent} contains {listed(names) if names else 'no table'}"
 
 
 def _is_table(path: Path) -> bool:

@@ -13,10 +13,10 @@ IMBALANCE = 3.0
 """Classes are called unbalanced if the largest is at least this many times the smallest."""
 
 MOST_NAMED = 20
-"""Columns of which the same was found, each in a finding of its own."""
+"""Columns with the same finding are listed one by one if they are at most this many."""
 
 FAR = 100.0
-"""Amounts are called far if they are this many quartile ranges from the median."""
+"""Amounts are called far if they are this many interquartile ranges from the median."""
 
 LINEAR = 1 - 1e-9
 """A column with a larger correlation with the target is the target in other units."""
@@ -104,12 +104,12 @@ def about_columns(
     reasons = columns.left_out
     constant = [name for name, reason in reasons.items() if reason.startswith(ONE_VALUE)]
     found = [
-        Finding(f"left out ({reason})", name, rows, "no feature")
+        Finding(f"left out ({reason})", name, rows, "not a feature")
         for name, reason in reasons.items()
         if name not in constant
     ]
     if constant:
-        found.append(Finding("columns of one value", listed(constant), len(constant), "left out"))
+        found.append(Finding("columns with one value", listed(constant), len(constant), "left out"))
     gaps = dict(zip(features.columns, features.null_count().row(0), strict=True))
     for known in columns.used:
         name, series = known.name, column(features, known.name)
@@ -128,14 +128,14 @@ def about_columns(
         found.append(Finding(f"determines the target {target}", name, rows, kept))
     if by_group is not None:
         for name in _one_to_one(features, by_group):
-            done = "kept; leave the column out if groups are to be unknown"
+            done = "kept; leave the column out if the model must not know the group"
             found.append(Finding(f"determines the group {groups}", name, rows, done))
     found = _together(found)
     return found + (_about_classes(target, y) if is_class else _about_amounts(target, y))
 
 
 def _together(found: list[Finding]) -> list[Finding]:
-    """What is the same of many columns, as of thousands of genes with gaps, in one finding."""
+    """Merge equal findings of many columns, such as thousands of genes with gaps, into one."""
     alike: dict[tuple[str, str], list[Finding]] = {}
     for each in found:
         alike.setdefault((each.what, each.done), []).append(each)
@@ -163,7 +163,7 @@ def _about_classes(target: str, y: np.ndarray) -> list[Finding]:
                 f"unbalanced classes (the smallest is {smallest}, the largest {largest})",
                 target,
                 int(counts.min()),
-                f"kept; always predicting {largest} is right in {counts.max() / len(y):.1%} of "
+                f"kept; always predicting {largest} is right for {counts.max() / len(y):.1%} of "
                 "the rows",
             )
         )
@@ -171,10 +171,10 @@ def _about_classes(target: str, y: np.ndarray) -> list[Finding]:
 
 
 def _about_amounts(target: str, y: np.ndarray) -> list[Finding]:
-    """Amounts that decide squared errors alone."""
+    """Amounts that dominate squared errors."""
     low, middle, high = np.quantile(y, [0.25, 0.5, 0.75])
     far = int((np.abs(y - middle) > FAR * (high - low)).sum()) if high > low else 0
-    done = "kept; squared errors depend on them above all, so correct or leave out mistakes"
+    done = "kept; they dominate squared errors, so correct or leave out mistakes"
     return [Finding("amounts far from all others", target, far, done)] if far else []
 
 

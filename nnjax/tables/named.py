@@ -33,7 +33,7 @@ def find_column(frame: pl.DataFrame, name: str, role: str) -> str:
     elif 2 * numbers.sum() > frame.width:
         hint = (
             f"the first line has values, such as {listed(frame.columns, 3)}, in place of names; "
-            "add a line of names"
+            "add a line of column names"
         )
     else:
         hint = f"the table has {listed(frame.columns)}"

@@ -87,10 +87,10 @@ def predict_file(path: str | Path, table: str, output: str | Path) -> str:
     """
     end = Path(output)
     if any(end.resolve() == Path(given).resolve() for given in (path, table)):
-        raise TableError(f"{end} is an input and would be overwritten; give another file")
+        raise TableError(f"{end} is an input and would be overwritten; choose another file")
     if end.is_dir() or not end.parent.is_dir():
         problem = "is a folder" if end.is_dir() else f"cannot be written: no folder {end.parent}"
-        raise TableError(f"{end} {problem}; give a file such as predictions.csv")
+        raise TableError(f"{end} {problem}; name a file such as predictions.csv")
     model = _read(path)
     texts = [column.name for column in model.columns.used if isinstance(column, Categorical)]
     predicted = _predicted(model, read_table(table, as_text=texts), show=True)
@@ -125,18 +125,16 @@ def _read(path: str | Path) -> _Model:
         about = load(path).about
         known = about["about"] if isinstance(about, dict) else None
         if not isinstance(known, dict) or about["estimator"] not in _KINDS:
-            raise TableError(
-                f"{path} has no columns of a table; expected a model saved with about_table"
-            )
+            raise TableError(f"{path} describes no table; expected a model saved with about_table")
         columns = made(known.get("columns"))
         roles = {str(known.get("target")), *map(str, dict(known.get("roles", {})).values())}
         estimator = getattr(nn, about["estimator"]).load(path)
     except OSError as error:
-        raise TableError(f"{error}; expected the file of a model".removeprefix("load: ")) from None
+        raise TableError(f"{error}; expected a model file".removeprefix("load: ")) from None
     except (ValueError, TypeError, KeyError) as error:
         if isinstance(error, TableError):
             raise
-        raise TableError(f"{path} is not the model of a table: {error}") from None
+        raise TableError(f"{path} is not a model of a table: {error}") from None
     expected, width = len(feature_names(columns)), estimator.n_features_in_
     if width != expected:
         raise TableError(
@@ -164,7 +162,7 @@ def _predicted(model: _Model, frame: pl.DataFrame, show: bool) -> pl.DataFrame:
         ]
     taken = {series.name for series in found} & {series.name for series in ids}
     if taken:
-        raise TableError(f"the table has a column {min(taken)!r} already; rename it")
+        raise TableError(f"the table already has a column {min(taken)!r}; rename it")
     if show:
         for name, count in encoded.unknown.items():
             print(

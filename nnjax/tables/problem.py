@@ -26,14 +26,14 @@ _TRAIN, _TEST = {"0", "false", "train"}, {"1", "true", "test"}
 
 
 class Problem(NamedTuple):
-    """A table as a task: its rows, their roles, and what was found.
+    """A table as a task: its rows, the roles of its columns, and what was found.
 
     Args:
         task: "classification" or "regression".
         roles: the names of the columns that are not features, by "target", "groups" and "test".
         features: all columns but target, groups and test, for `learn` and `encode`.
         y: classes as strings, or float64 numbers, (rows,).
-        classes: the classes, sorted, numbers by their values; () in regression.
+        classes: the classes, sorted, numbers by value; () in regression.
         groups: the group of each row as a string, (rows,), or None.
         test: which rows are test rows, (rows,), or None.
         findings: what to know before training.
@@ -70,20 +70,20 @@ def problem(
     Args:
         frame: the table.
         target: the column to predict.
-        groups: a column whose rows belong together, such as a person; None: rows are independent.
+        groups: a column such as a person, whose rows belong together; None: rows are independent.
         test: a column that says which rows are test rows (0 and 1, true and false, train and test),
             or `COLUMN=VALUE`, such as `fold=5`; None: no test rows are chosen here.
         task: "classification" or "regression". By default, a target of strings, booleans or at most
             20 different whole numbers has classes.
-        folds: number of folds in cross-validation; each class needs as many training rows, and
-            there must be as many groups.
+        folds: number of folds in cross-validation; each class needs at least as many training
+            rows, and there must be at least as many groups.
 
     Returns:
         The task, without the rows whose target or group is missing.
 
     Raises:
         TableError: if training would fail: an unknown column, one class, a class with fewer
-            training rows than folds, too many classes, each class in one group only, fewer groups
+            training rows than folds, too many classes, each class in only one group, fewer groups
             than folds, fewer than 10 rows, no usable column.
 
     Example:
@@ -104,7 +104,7 @@ def problem(
     roles = {role: name for role, name in given.items() if name is not None}
     if len({*roles.values()}) < len(roles):
         raise TableError(
-            f"target, groups and test have to be different columns, got {listed(roles.values())}"
+            f"target, groups and test must be different columns, got {listed(roles.values())}"
         )
     findings: list[Finding] = []
     rows, frame = _with_values(frame, [name for name in (target, groups) if name], findings)
@@ -128,7 +128,7 @@ def problem(
     features = without(frame, roles.values())
     if not features.width:
         raise TableError(
-            f"the table has no column beside {listed(roles.values())}; expected at least one to "
+            f"the table has no column besides {listed(roles.values())}; expected at least one to "
             "predict from"
         )
     _check_finite(features, rows)
@@ -145,7 +145,7 @@ def problem(
 
 
 def check_training(task: Problem, training: np.ndarray, folds: int) -> None:
-    """Check that training rows that were chosen later suffice as `problem` demands.
+    """Check that training rows that were chosen later suffice as `problem` requires.
 
     Args:
         task: of all rows.
@@ -160,7 +160,7 @@ def check_training(task: Problem, training: np.ndarray, folds: int) -> None:
         >>> task = tables.problem(tables.read_table("sklearn:iris"), "target")
         >>> check_training(task, np.arange(150) < 100, 5)
         Traceback (most recent call last):
-        nnjax.tables.errors.TableError: target 'target' has classes of fewer training rows ...
+        nnjax.tables.errors.TableError: target 'target' has classes with fewer training rows ...
     """
     is_class = task.task == _CLASSIFICATION
     _check_training(task.roles, task.y, is_class, task.groups, training, folds)
@@ -228,7 +228,7 @@ def _test_rows(frame: pl.DataFrame, test: str, rows: np.ndarray) -> np.ndarray:
         if not found.any():
             some = series.drop_nulls().unique(maintain_order=True).to_list()
             raise TableError(
-                f"test: no row has {value!r} in the column {name!r}; it has {listed(some)}"
+                f"test: no row has {value!r} in column {name!r}; its values are {listed(some)}"
             )
     else:
         series = as_text(column(frame, test)).str.strip_chars().str.to_lowercase()
@@ -236,14 +236,14 @@ def _test_rows(frame: pl.DataFrame, test: str, rows: np.ndarray) -> np.ndarray:
         if wrong.any():
             row = wrong.arg_true()[0]
             raise TableError(
-                f"test: {frame[test][row]!r} in row {rows[row] + 1} of the column {test!r}; "
-                "expected 0 or 1, true or false, train or test, or give COLUMN=VALUE"
+                f"test: {frame[test][row]!r} in row {rows[row] + 1} of column {test!r}; "
+                "expected 0 or 1, true or false, train or test; or use test=COLUMN=VALUE"
             )
         found = series.is_in([*_TEST])
     if found.all() or not found.any():
         raise TableError(
             f"test: {test} makes {'all' if found.all() else 'none'} of the {frame.height} rows "
-            "test rows; expected some"
+            "test rows; expected both training and test rows"
         )
     return found.to_numpy().astype(bool)
 
@@ -262,7 +262,9 @@ def _task(series: pl.Series) -> str:
 
 def _classes(name: str, series: pl.Series) -> np.ndarray:
     if not is_flat(series.dtype):
-        raise TableError(f"target {name!r} has values of the type {series.dtype}")
+        raise TableError(
+            f"target {name!r} has values of type {series.dtype}; expected strings or numbers"
+        )
     return as_text(series).to_numpy().astype(str)
 
 
@@ -274,7 +276,7 @@ def _about_task(name: str, series: pl.Series, task: str) -> list[Finding]:
     taken, other = (
         ("classes", _REGRESSION) if task == _CLASSIFICATION else ("amounts", _CLASSIFICATION)
     )
-    done = f"taken as {taken}; otherwise give the task {other}"
+    done = f"treated as {taken}; to change this, use task={other}"
     return [Finding("target of whole numbers", name, count, done)]
 
 
@@ -284,8 +286,7 @@ def _numbers(name: str, series: pl.Series, rows: np.ndarray) -> np.ndarray:
         row = numbers.is_null().arg_true()
         shown = f", row {rows[row[0]] + 1}: {short(series[row[0]])}" if len(row) else ""
         raise TableError(
-            f"target {name!r}{shown}; expected numbers for a regression, or give the task "
-            "classification"
+            f"target {name!r}{shown}; expected numbers for a regression, or use task=classification"
         )
     numbers = series.cast(pl.Float64).to_numpy()
     if not np.isfinite(numbers).all():
@@ -298,7 +299,7 @@ def _numbers(name: str, series: pl.Series, rows: np.ndarray) -> np.ndarray:
     if np.abs(numbers).max() > LARGEST or np.ptp(numbers) < 1 / LARGEST:
         raise TableError(
             f"target {name!r} is between {numbers.min():g} and {numbers.max():g}, and squared "
-            "errors of such numbers cannot be represented; give it in another unit"
+            "errors of such numbers cannot be represented; use another unit"
         )
     return numbers
 
@@ -313,8 +314,8 @@ def _check_classes(target: str, y: np.ndarray, training: np.ndarray, folds: int)
         most = "a third" if len(names) <= MOST_CLASSES else MOST_CLASSES
         raise TableError(
             f"target {target!r} has {len(names)} classes in {len(y)} rows, more than {most}"
-            f"{spoilt(pl.Series(names))}; choose another target, or the task regression if it has "
-            "numbers"
+            f"{spoilt(pl.Series(names))}; choose another target, or use task=regression if it is "
+            "numeric"
         )
     counts = {str(name): int((y[training] == name).sum()) for name in names}
     few = {name: count for name, count in counts.items() if count < folds}
@@ -322,8 +323,8 @@ def _check_classes(target: str, y: np.ndarray, training: np.ndarray, folds: int)
         shown = ", ".join(f"{name!r} {count}" for name, count in list(few.items())[:5])
         more = f" and {len(few) - 5} more" if len(few) > 5 else ""
         raise TableError(
-            f"target {target!r} has classes of fewer training rows than the {folds} folds: "
-            f"{shown}{more}; leave them out, join them, or use fewer folds"
+            f"target {target!r} has classes with fewer training rows than the {folds} folds: "
+            f"{shown}{more}; leave them out, merge them, or use fewer folds"
         )
 
 
@@ -332,7 +333,7 @@ def _check_spread(target: str, y: np.ndarray, training: np.ndarray) -> None:
     for part, rows in (("training", training), ("test", ~training)):
         if rows.any() and np.ptp(y[rows]) == 0:
             raise TableError(
-                f"target {target!r} is {y[rows][0]:g} in the whole {part} part "
+                f"target {target!r} is {y[rows][0]:g} in every {part} row "
                 f"({counted(int(rows.sum()), 'row')}); expected different values, so choose other "
                 "test rows"
             )
@@ -351,6 +352,6 @@ def _check_groups(name: str, groups: np.ndarray, y: np.ndarray | None, folds: in
     of_class = {str(c): len(np.unique(groups[y == c])) for c in np.unique(y)}
     if max(of_class.values()) == 1:
         raise TableError(
-            f"groups {name!r}: each class is in one group only, so a class that is held out with "
-            "its group cannot be learnt; choose other groups, or none"
+            f"groups {name!r}: each class is in only one group, so a class held out with its "
+            "group cannot be learnt; choose other groups, or none"
         )

@@ -10,7 +10,7 @@ import polars as pl
 
 from nnjax.tables.errors import TableError, counted, listed
 
-SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "?", "-")
 _NAMED = re.compile(r'\s*"?sep=([^\n])"?[^\n]*(?:\n|$)', re.IGNORECASE)
 """The first line with which Excel names the separator: `sep=;`."""
@@ -34,7 +34,7 @@ def read(where: str, content: str, as_text: Collection[str] = ()) -> pl.DataFram
         The table.
 
     Raises:
-        TableError: if a name occurs twice, or a row has another number of fields than the header.
+        TableError: if a name occurs twice, or a row does not have as many fields as the header.
 
     Example:
         >>> read("a.csv", "x,y\\n1,a\\n2,b\\n").rows()
@@ -46,15 +46,15 @@ def read(where: str, content: str, as_text: Collection[str] = ()) -> pl.DataFram
         content = "\n" + content[named.end() :]
         if named[1] not in SEPARATORS or not content.strip():
             raise TableError(
-                f"{where}, line 1: sep={named[1]}; expected sep= and one of "
-                f"{', '.join(SEPARATORS.values())}, then a line of column names"
+                f"{where}, line 1: sep={named[1]}; expected sep= followed by "
+                f"{' or '.join(SEPARATORS.values())}, then a line of column names"
             )
     separator = named[1] if named else _separator(content)
     line, given = next(_rows(where, content, separator))
     names = header(where, given, line)
     table = fields(where, content, separator, names)
     if not table.height:
-        raise TableError(f"{where} has column names and no rows; expected at least one row")
+        raise TableError(f"{where} has column names but no rows; expected at least one row")
     return typed(table, as_text, separator=separator, where=where)
 
 
@@ -102,14 +102,14 @@ def typed(
     Args:
         table: the fields.
         as_text: names of columns whose values stay strings.
-        separator: of the fields; with all but a comma, numbers may have decimal commas.
+        separator: of the fields; unless it is a comma, numbers may have decimal commas.
         where: the file's name, for messages.
 
     Returns:
         The values.
 
     Raises:
-        TableError: if it is open whether commas in numbers are decimal or separate thousands.
+        TableError: if it is unclear whether commas in numbers are decimal or separate thousands.
 
     Example:
         >>> typed(pl.DataFrame({"a": ["1", "NA"], "b": ["x", "?"], "c": ["1,000", "25"]})).rows()
@@ -138,15 +138,15 @@ def typed(
 
 
 def _check_commas(where: str, table: pl.DataFrame, texts: pl.DataFrame, fit: set[str]) -> None:
-    """Refuse numbers such as 1,234, unless another in the column tells what the comma is for."""
+    """Refuse numbers such as 1,234, unless another in the column shows what the comma means."""
     both, _ = _converted(texts, fit, _thousands_and_comma)
     if both:
         name = min(both, key=int)
         shown = texts[name].filter(texts[name].str.contains(",", literal=True))[0]
         raise TableError(
-            f"{where}, column {table.columns[int(name)]!r}: {shown!r} has a decimal comma or "
-            "separates thousands; expected numbers with decimal points and without separators of "
-            "thousands, or a semicolon between fields if commas are decimal"
+            f"{where}, column {table.columns[int(name)]!r}: the comma in {shown!r} "
+            "may be decimal or separate thousands; expected decimal points and no thousands "
+            "separators, or a semicolon between fields if commas are decimal"
         )
 
 
@@ -265,7 +265,7 @@ def _without_empty_lines(where: str, content: str, separator: str) -> str:
 
 
 def _check_lengths(where: str, content: str, separator: str, expected: int) -> None:
-    """Refuse the first row that has another number of fields than the header."""
+    """Refuse the first row that does not have as many fields as the header."""
     for line, row in _rows(where, content, separator):
         if len(row) != expected:
             raise TableError(

@@ -27,14 +27,14 @@ def stream(
     While `fit` trains on one window of rows, a thread reads the next: memory holds two windows of
     `window` times `block` rows and a few blocks, whatever the length of the file.
 
-    Order. Without shuffling, rows come in the order of the file, and the steps are those that `fit`
-    takes in memory with `shuffle=False`, with the same numbers: to the last bit where measured
-    (dense networks on a CPU), in general to rounding, since a compiler may order sums differently
-    in another program. With shuffling, the epoch's key draws an order of the blocks, takes `window`
-    of them at a time, and draws an order of their rows. This is not a random order of all rows:
-    rows of a block stay within one window of the epoch. If the file is sorted by class or time, a
-    window holds few classes or times: write the file in a random order once, or choose smaller
-    blocks and more of them.
+    Order. Without shuffling, rows are read in the order of the file, and `fit` takes the same steps
+    as in memory with `shuffle=False`. The numbers are equal to the last bit where measured (dense
+    networks on a CPU), and in general up to rounding, since a compiler may order sums differently
+    in another program. With shuffling, each epoch draws an order of the blocks, takes `window` of
+    them at a time, and draws an order of their rows. This is not a random order of all rows: the
+    rows of a block stay within one window. If the file is sorted by class or time, a window holds
+    few classes or times: write the file in a random order once, or choose smaller blocks and more
+    of them.
 
     Speed. Blocks should be whole row groups of the file, written by
     `frame.write_parquet(path, row_group_size=8192, compression="uncompressed")`. On two cores,
@@ -42,14 +42,14 @@ def stream(
     617-512-26 network, 1.11 times for 617-44-26 (`reports/benchmark_stream.json`; medians of 3),
     with a peak of 0.99 GB of memory, 0.34 GB of it before the first block.
 
-    Larger files, on paper. A row of 617 numbers in float32 has 2.5 kB, so 10⁹ rows have 2.5 TB. At
-    the 34 000 rows per second measured for 617-512-26, an epoch takes 8.2 hours and reads 85 MB/s;
-    at the 190 000 of 617-44-26, 1.5 hours and 470 MB/s. If two cores cost 0.10 $ an hour, that is
-    0.82 $ or 0.15 $ an epoch; if a disk costs 0.08 $ per GB and month, the file costs 200 $ a
-    month. The first to break is the disk: many give less than 470 MB/s. Then it is the file's
-    footer, which describes each column of each row group: with 8192 rows in a group, 75 million
-    descriptions, which do not fit into 1 GB. So give such a file larger row groups and blocks, and
-    the machine memory for their windows.
+    Larger files, estimated. A row of 617 numbers in float32 takes 2.5 kB, so 10⁹ rows take 2.5 TB.
+    At the 34 000 rows per second measured for 617-512-26, an epoch takes 8.2 hours and reads
+    85 MB/s; at the 190 000 of 617-44-26, 1.5 hours and 470 MB/s. If two cores cost $0.10 an hour,
+    an epoch costs $0.82 or $0.15; if a disk costs $0.08 per GB and month, the file costs $200 a
+    month. The disk is the first limit: many read less than 470 MB/s. The second is the file's
+    footer, which describes each column of each row group: with 8192 rows in a group, it has
+    75 million descriptions, which do not fit into 1 GB. Such a file needs larger row groups and
+    blocks, and a machine with memory for their windows.
 
     Args:
         path: the file.
@@ -61,12 +61,12 @@ def stream(
         window: blocks in memory whose rows are shuffled together.
 
     Returns:
-        A `Stream` of `rows` rows, for `fit(data=...)`. Layers with statistics of all rows
-        (`batch_norm`) and `train_metrics` are refused there.
+        A `Stream` of `rows` rows, for `fit(data=...)`, which then refuses layers with statistics of
+        all rows (`batch_norm`) and `train_metrics`.
 
     Raises:
-        TableError: if the file cannot be read or has no rows, a column is missing, appears twice or
-            is no number; while training, if a target is missing or the file has changed.
+        TableError: if the file cannot be read or has no rows, a column is missing, listed twice or
+            not numeric; while training, if a target is missing or the file has changed.
         ValueError: if `block` or `window` is not a positive whole number; while training, if a
             value is not finite or a label is not a class, naming the rows of the block.
 
@@ -97,7 +97,7 @@ def stream(
         rows = int(lazy.select(pl.len()).collect().item())
     except (pl.exceptions.PolarsError, OSError) as error:
         said = str(error).partition("\n")[0]
-        raise TableError(f"{path} is no Parquet file that can be read: {said}") from None
+        raise TableError(f"{path} is not a readable Parquet file: {said}") from None
     several = not isinstance(target, str)
     targets = list(target) if several else [target]
     inputs = [n for n in schema if n not in targets] if features is None else list(features)
@@ -109,7 +109,9 @@ def stream(
 
     def check_unchanged() -> None:
         if _state(path) != before:
-            raise TableError(f"{path} has changed since nn.stream described it; call it again")
+            raise TableError(
+                f"{path} has changed since nn.stream described it; call nn.stream again"
+            )
 
     def read(first: int, last: int) -> Rows:
         try:
@@ -134,7 +136,7 @@ def stream(
 
 
 def _state(path: Path) -> tuple[int, int]:
-    """What changes if a file does: its size and the time of its last change, in ns."""
+    """What changes with a file: its size, and the time of its last change in ns."""
     try:
         found = path.stat()
     except OSError as error:
@@ -143,7 +145,7 @@ def _state(path: Path) -> tuple[int, int]:
 
 
 def _check_columns(path: Path, schema: pl.Schema, inputs: list[str], targets: list[str]) -> None:
-    """Refuse columns that are missing, chosen twice, or no numbers."""
+    """Refuse columns that are missing, listed twice, or not numeric."""
     if not inputs or not targets:
         raise TableError(f"{path}: expected at least one feature and one target column")
     for name in [*targets, *inputs]:
@@ -152,9 +154,9 @@ def _check_columns(path: Path, schema: pl.Schema, inputs: list[str], targets: li
             hint = f"did you mean {similar[0]!r}?" if similar else f"it has {listed(schema)}"
             raise TableError(f"{path} has no column {name!r}; {hint}")
         if [*inputs, *targets].count(name) > 1:
-            raise TableError(f"{path}: column {name!r} is chosen twice, as feature or target")
+            raise TableError(f"{path}: column {name!r} is listed twice among features and targets")
         if not (schema[name].is_numeric() or schema[name] == pl.Boolean):
             raise TableError(
-                f"{path}: column {name!r} is of type {schema[name]}, no number; number its values "
-                "from 0 first, or leave it out"
+                f"{path}: column {name!r} has type {schema[name]}; expected numbers, so number its "
+                "values from 0 first, or leave it out"
             )

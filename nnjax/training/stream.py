@@ -27,14 +27,14 @@ Rows = tuple[np.ndarray, np.ndarray]
 """Inputs and targets."""
 
 Check = Callable[[int, Rows], None]
-"""Of the first row of a block, and its rows; raises ValueError."""
+"""Takes the number of a block's first row, and its rows; raises ValueError."""
 
 
 class Stream(NamedTuple):
     """Rows on disk, as `nn.stream` describes them and `fit` reads them.
 
-    `read(first, last)` returns inputs and targets of these rows; `check_unchanged()` refuses what
-    is no longer what was described.
+    `read(first, last)` returns inputs and targets of these rows; `check_unchanged()` raises an
+    error if the file is no longer the one described.
     """
 
     rows: int
@@ -45,7 +45,7 @@ class Stream(NamedTuple):
 
 
 def check_stream(params: Params, train_metrics: bool) -> None:
-    """Refuse what needs all rows at the same time."""
+    """Refuse settings that need all rows at the same time."""
     if has_batch_norm(params):
         raise ValueError(
             "fit(data): batch normalisation needs statistics of all rows after each epoch, which a "
@@ -53,15 +53,16 @@ def check_stream(params: Params, train_metrics: bool) -> None:
         )
     if train_metrics:
         raise ValueError(
-            "fit(train_metrics=True): a stream passes once in an epoch; put some of its rows into "
+            "fit(train_metrics=True): a stream is read once in an epoch; pass some of its rows as "
             "validation=(inputs, targets), or leave train_metrics out"
         )
 
 
 def block_check(network: Layer, loss: Loss, params: Params, x: jax.Array, allow_nan: bool) -> Check:
-    """What refuses NaN, and targets that the loss does not take, in a block; `x` are a few rows.
+    """A check that refuses NaN, and targets that the loss does not take, in a block.
 
-    The network is looked at here: the thread that reads has not the settings of JAX of this one.
+    The network's output shape is found here, from the few rows `x`: JAX's settings belong to a
+    thread, and the thread that reads does not have those of this one.
     """
     shape = jax.eval_shape(lambda p, x: network.forward(p, x)[0], params, x).shape[1:]
 
@@ -113,7 +114,7 @@ def _windows(stream: Stream, check: Check, order: Iterator[tuple[Any, Any]]) -> 
                 continue
             if not window:
                 window = [_empty((len(places), *a.shape[1:]), a.dtype) for a in part]
-            # Each block goes to its places at once: a copy less than to join them and then shuffle.
+            # Each block goes to its places at once: one copy fewer than joining and then shuffling.
             rows = places[done : done + len(part[0])]
             for whole, array in zip(window, part, strict=True):
                 whole[rows] = array
@@ -174,7 +175,7 @@ def stream_epoch(
     state: State,
     epoch: int,
 ) -> tuple[State, History]:
-    """One epoch of `fit` on a stream: the steps of an epoch in memory on rows in this order."""
+    """One epoch of `fit` on a stream: the steps of an epoch in memory, on rows in this order."""
     _, _, _, batch_size, shuffle, drop_last, *_ = settings
     order_key = jax.random.split(key)[0] if shuffle and key is not None else None
     windows = _windows(stream, check, order_of(stream, order_key, epoch))
@@ -191,7 +192,7 @@ def stream_epoch(
             state, found = _fit_piece(settings, state, rows, key, epoch, steps)
             losses.append(
                 jax.block_until_ready(found)
-            )  # else copies pile up that wait for training
+            )  # otherwise copies that wait for training pile up
             steps += len(found)
         del x, targets  # the next window is in memory before this one goes
     stream.check_unchanged()

@@ -72,23 +72,23 @@ def test_training_groups_have_all_classes(tmp_path: Path) -> None:
             {"kind": ["b" if i in (0, 1, 2, 9, 10, 11, 20) else "a" for i in range(ROWS)],
              "who": ["p"] * 30 + [f"g{i}" for i in range(30)]},
             {"groups": "who", "test": "part"},
-            "training rows are of one class, 'a'",
+            "training rows have one class, 'a'",
         ),
-        ({"part": [int(i == 7) for i in range(ROWS)]}, {"test": "part"}, "has 1 row, which gives"),
+        ({"part": [int(i == 7) for i in range(ROWS)]}, {"test": "part"}, "has 1 row, too few for"),
         (
             {"part": [int(i < 6) for i in range(ROWS)]},
             {"test": "part", "groups": "who"},
-            "has 1 group, which gives",
+            "has 1 group, too few for",
         ),
         (
             {"kind": [*np.arange(50) / 7, *[1.5] * 10]},
             {"test": "part"},
-            r"target 'kind' is 1.5 in the whole test part \(10 rows\)",
+            r"target 'kind' is 1.5 in every test row \(10 rows\)",
         ),
         (
             {"kind": [*[1.5] * 50, *np.arange(10) / 7]},
             {"test": "part"},
-            r"target 'kind' is 1.5 in the whole training part \(50 rows\)",
+            r"target 'kind' is 1.5 in every training row \(50 rows\)",
         ),
         (
             {"x": [None, *[1.0] * 58, float("inf")]},

@@ -174,7 +174,7 @@ def test_a_name_leaves_the_settings_of_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"target": "y"}, "target: belongs to a table; give --config table=FILE target=..."),
+        ({"target": "y"}, "target: needs a table; use --config table=FILE target=..."),
         ({"table": "a.csv"}, "target: is missing"),
         ({"table": {"file": "a.csv", "target": "y", "fold": 2}}, "table.fold: unknown key"),
         ({"table": "a.csv", "target": "y", "task": "sorting"}, "table.task"),

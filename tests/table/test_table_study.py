@@ -138,13 +138,18 @@ def test_a_file_that_has_moved_is_the_same_table(project: Path) -> None:
         for name, often, asked, message in [
             ("no table", False, ["table"], "Name the table and the column to predict"),
             ("another file", True, [*ASKED, "table=my vine.csv", "target=sort"], "my wine.csv?"),
-            ("braces", False, [*ASKED, "table=a{b}.csv", "target=sort"], "has braces in its path"),
+            (
+                "braces",
+                False,
+                [*ASKED, "table=a{b}.csv", "target=sort"],
+                "contains braces in its path",
+            ),
             ("no target", False, [*ASKED, "table=my wine.csv"], "target: is missing"),
             (
                 "a name that is taken",
                 False,
                 [*ASKED, "table=other/my wine.csv", "target=sort"],
-                "reports/table/my_wine has the study of my wine.csv; give this table another",
+                "reports/table/my_wine contains the study of my wine.csv; choose another",
             ),
             ("another column", True, [*ASKED, "table=my wine.csv", "target=sorte"], "sort"),
             ("too many classes", False, [*ASKED, "table=my wine.csv", "target=bottle"], "classes"),

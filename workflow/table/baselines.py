@@ -16,7 +16,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.svm import SVC, SVR
 
 MOST_SVM_ROWS = 10_000
-"""An SVM takes time and memory in proportion to the square of the rows; beyond, it is left out."""
+"""The SVM is left out for more rows: its time and memory grow with the square of the rows."""
 
 Make = Callable[..., Any]
 

@@ -100,7 +100,7 @@ def main(rows: Path, about: Path, table: Table, chosen: Path, found: Path) -> No
 
     Args:
         rows: the table's rows.
-        about: what is known of them.
+        about: what is known about them.
         table: the settings.
         chosen: Parquet of the trials, with `best`.
         found: Parquet to write, with the columns kind, name and values.

@@ -40,7 +40,7 @@ def main(rows: Path, about: Path, table: Table, predictions: Path) -> None:
 
     Args:
         rows: the table's rows.
-        about: what is known of them.
+        about: what is known about them.
         table: the settings.
         predictions: JSON to write, by model: the chosen setting, and the prediction of each
             test row.

@@ -1,4 +1,4 @@
-"""Train the model that is kept, with the chosen settings, and write it to a file."""
+"""Train the model to keep, with the chosen settings, and write it to a file."""
 
 import json
 from pathlib import Path
@@ -14,11 +14,11 @@ from workflow.table.settings import Table
 
 
 def main(rows: Path, about: Path, table: Table, chosen: Path, model: Path) -> None:
-    """Train on the training rows alone: the test rows have measured networks with its settings.
+    """Train on the training rows only: the test rows measured networks with these settings.
 
     Args:
         rows: the table's rows.
-        about: what is known of them.
+        about: what is known about them.
         table: the settings.
         chosen: Parquet of the trials, with `best`.
         model: the file to write, which `python -m nnjax predict` reads.

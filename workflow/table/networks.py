@@ -93,7 +93,7 @@ def trained(
 
 
 def outputs(params: Any, hidden_units: int, train: Rows, x: np.ndarray) -> np.ndarray:
-    """Scores of trained networks (arms, seeds, rows, outputs), one after the other."""
+    """Scores (arms, seeds, rows, outputs) of trained networks, computed one by one."""
     net = network(hidden_units, Targets(train).outputs)
     arms, seeds = jax.tree.leaves(params)[0].shape[:2]
 

@@ -20,15 +20,15 @@ from workflow.table.rows import GROUP, NUMBER, TARGET, TEST, Rows, encoded, fold
 from workflow.table.settings import Table
 
 SPLITS = 100
-"""Most splits that are tried until the training rows have all classes and enough groups."""
+"""Most splits to try until the training rows have all classes and enough groups."""
 
 
 FEWEST_TEST = 2
-"""Groups (or rows) for testing: one alone does not tell how much others would differ."""
+"""Groups (or rows) for testing: a single one does not show how much others would differ."""
 
 
 def split(problem: tables.Problem, share: float, k: int) -> np.ndarray:
-    """Which rows are for testing, where no part is named: whole groups, or a mix of classes.
+    """Which rows are for testing if the user names none: whole groups, or a mix of classes.
 
     Raises:
         TableError: if the other rows do not suffice for `k` folds.
@@ -63,21 +63,21 @@ def split(problem: tables.Problem, share: float, k: int) -> np.ndarray:
             fault = fault or error
         else:
             return test
-    raise tables.TableError(f"{fault}; {share:.0%} are set aside for testing")
+    raise tables.TableError(f"{fault} ({share:.0%} are set aside for testing)")
 
 
 def check_folds(train: Rows, test: Rows, k: int) -> None:
-    """Refuse before any training what a later job could not train on, or encode.
+    """Refuse, before any training, rows that a later job could not encode or train on.
 
     Raises:
         TableError: if the rows of a fold have one class, or no usable column, or a value that is
-            no finite number.
+            not finite.
     """
     count = len(np.unique(units(test)))
     if count < FEWEST_TEST:
         what = "row" if test.groups is None else "group"
         raise tables.TableError(
-            f"the test part has {count} {what}, which gives no interval; expected at least "
+            f"the test part has {count} {what}, too few for an interval; expected at least "
             f"{FEWEST_TEST} {what}s"
         )
     encoded(train, test)
@@ -85,7 +85,7 @@ def check_folds(train: Rows, test: Rows, k: int) -> None:
         some = train.where(known)
         if train.classes is not None and np.ptp(some.y) == 0:
             raise tables.TableError(
-                f"without the groups of fold {fold} of {k}, all training rows are of one class, "
+                f"without the groups of fold {fold} of {k}, all training rows have one class, "
                 f"{train.classes[some.y[0]]!r}; use other groups or another number of folds"
             )
         try:
@@ -95,11 +95,11 @@ def check_folds(train: Rows, test: Rows, k: int) -> None:
 
 
 def main(table: Table, source: list[Path], rows: Path, about: Path) -> None:
-    """Write the rows, and what is known of them; print it too.
+    """Write the rows and what is known about them, and print it.
 
     Args:
         table: what is asked for.
-        source: the file; none of a set of scikit-learn.
+        source: the file; empty for a table of scikit-learn.
         rows: Parquet to write: the columns to predict from, the target, the group, and whether the
             row is for testing.
         about: JSON to write: task, classes, findings, counts and the table's fingerprint.
@@ -113,7 +113,7 @@ def main(table: Table, source: list[Path], rows: Path, about: Path) -> None:
         taken = {TARGET, GROUP, TEST, NUMBER} & {*problem.features.columns}
         if taken:
             raise tables.TableError(
-                f"column {min(taken)!r}: the study adds a column of this name; rename yours"
+                f"column {min(taken)!r}: the study adds a column with this name; rename yours"
             )
         test = (
             split(problem, table.test_share, table.folds) if problem.test is None else problem.test

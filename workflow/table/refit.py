@@ -18,7 +18,7 @@ def main(rows: Path, about: Path, table: Table, chosen: Path, predictions: Path)
 
     Args:
         rows: the table's rows.
-        about: what is known of them.
+        about: what is known about them.
         table: the settings.
         chosen: Parquet of the trials, with `best`.
         predictions: Parquet to write, one row per network and seed: its settings, `predicted` (a

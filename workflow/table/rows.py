@@ -1,4 +1,4 @@
-"""The rows of a table as the models take them: encoded and standardised by training rows alone."""
+"""The rows of a table as models take them: encoded and standardised by the training rows only."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from workflow.lib.runs.folds import SPLIT_SEED, Fold
 
 TARGET, GROUP = "target of the study", "group of the study"
 TEST, NUMBER = "test row of the study", "row number of the study"
-"""Columns that the job which reads the table adds."""
+"""Columns added by the job that reads the table."""
 
 
 FARTHEST = 1e6
@@ -66,7 +66,7 @@ def stored(path: Path, about: Path) -> tuple[Rows, Rows]:
 
 
 def encoded(train: Rows, others: Rows) -> Encoded:
-    """Both as features, with what only the training rows tell: categories, medians, scale."""
+    """Both as features; categories, medians and scale come from the training rows only."""
     columns = tables.learn(train.frame)
     x, other = (tables.encode(rows.frame, columns).x for rows in (train, others))
     # By powers of two, which changes no digit: squares of 1e300 or 1e-300 are no numbers.

@@ -12,7 +12,7 @@ else:
     # Snakemake takes braces in a path for wildcards, and then finds nothing to do.
     if set(TABLE.file) & set("{}"):
         raise SystemExit(
-            f"{TABLE.file}: has braces in its path; rename the file or the folder"
+            f"{TABLE.file}: contains braces in its path; rename the file or the folder"
         )
     if TABLE.is_file and not (PROJECT / TABLE.file).is_file():
         beside = [path.name for path in (PROJECT / TABLE.file).parent.glob("*.*")]
@@ -27,8 +27,8 @@ else:
     )
     if other and workflow.is_main_process:
         raise SystemExit(
-            f"{TABLE.file}: reports/table/{TABLE.name} has the study of {other}; "
-            f"give this table another folder with --config name=NAME"
+            f"{TABLE.file}: reports/table/{TABLE.name} contains the study of {other}; "
+            f"choose another folder with --config name=NAME"
         )
     TABLE_RESULTS, TABLE_REPORTS = (
         f"results/table/{TABLE.name}",

@@ -22,7 +22,7 @@ from workflow.lib.settings import (
 )
 
 ASKED = ("target", "groups", "test", "task", "name")
-"""Keys of the command line beside `table`."""
+"""Keys of the command line besides `table`."""
 
 
 class Table(Strict):
@@ -33,7 +33,9 @@ class Table(Strict):
     groups: str | None = Field(
         default=None, description="column that says which rows belong together"
     )
-    test: str | None = Field(default=None, description="column of the test part, or COLUMN=VALUE")
+    test: str | None = Field(
+        default=None, description="column that marks the test rows, or COLUMN=VALUE"
+    )
     task: Literal["classification", "regression"] | None = None
     name: str = Field(
         pattern=r"^[\w-][\w.-]*$",
@@ -54,7 +56,7 @@ class Table(Strict):
 
     @property
     def is_file(self) -> bool:
-        """Whether the table is a file, not a set of scikit-learn."""
+        """Whether the table is a file, not one of scikit-learn's."""
         return not self.file.startswith("sklearn:")
 
 
@@ -99,10 +101,10 @@ def _written(key: str, equals: str, value: str) -> str:
 
 
 def asked(config: dict[str, Any]) -> Table | None:
-    """The table that the command line or a file of settings asks for; takes its keys from `config`.
+    """The table that the command line or a settings file asks for; removes its keys from `config`.
 
     Raises:
-        SettingsError: if `target` is missing, or a key has no use.
+        SettingsError: if `target` is missing, or a key cannot be used.
     """
     given = {key: config.pop(key) for key in ("table", *ASKED) if key in config}
     if not given:
@@ -110,7 +112,7 @@ def asked(config: dict[str, Any]) -> Table | None:
     table = given.pop("table", None)
     if table is None:
         key = next(iter(given))
-        raise SettingsError(f"  {key}: belongs to a table; give --config table=FILE {key}=...")
+        raise SettingsError(f"  {key}: needs a table; use --config table=FILE {key}=...")
     section = {"file": str(table)} if not isinstance(table, dict) else table
     over = {key: value if value is None else str(value) for key, value in given.items()}
     if "target" not in over | section:
@@ -126,15 +128,15 @@ def asked(config: dict[str, Any]) -> Table | None:
 
 
 def other_table(table: Table, about: Path, numbers: Path, project: Path) -> str | None:
-    """The other table whose results are in the folder of this one, if so.
+    """The other table whose results are in this one's folder, if any.
 
     A file that has been moved, or changed in its place, is the same table.
 
     Args:
         table: what is asked for.
-        about: what the job that reads a table has written of it, or no file.
-        numbers: what the study has found, or no file; git keeps it without `about`.
-        project: the folder to which names of files are relative.
+        about: what the job that reads a table wrote about it, or no file.
+        numbers: the study's numbers, or no file; git keeps them without `about`.
+        project: the folder that file names are relative to.
     """
     known = _content(about) or next(iter(_content(numbers).values()), None)
     if known is None:

@@ -21,7 +21,7 @@ from workflow.table.rows import Rows, scores, stored, units
 from workflow.table.settings import Table
 
 ENTRIES = 20_000_000
-"""Entries of the largest array of a bootstrap; fewer resamples are drawn of more units."""
+"""Entries of the largest array of a bootstrap; more units get fewer resamples."""
 
 
 def interval(values: np.ndarray, rows: Rows) -> stats.Interval:
@@ -40,7 +40,7 @@ def interval(values: np.ndarray, rows: Rows) -> stats.Interval:
 
 
 def p_value(difference: np.ndarray, rows: Rows) -> float:
-    """Of the sign flips of the differences of groups (or rows)."""
+    """The p value of a sign-flip test on the differences of groups (or rows)."""
     per_unit = np.bincount(units(rows), weights=difference.mean(axis=0))
     return stats.sign_flip_test(per_unit, np.random.default_rng(0), resamples=9_999)
 
@@ -108,7 +108,7 @@ def main(
 
     Args:
         rows: the table's rows.
-        about: what is known of them.
+        about: what is known about them.
         table: the settings.
         chosen: Parquet of the trials.
         networks: Parquet of the networks' predictions.
@@ -119,7 +119,7 @@ def main(
         curve: CSV to write, one row per number of training rows.
         importance: CSV to write, one row per column.
         numbers: JSON to write, as the study's numbers.json.
-        summary: JSON to write: the best models, their difference and verdict, the hardest rows.
+        summary: JSON to write: best models, their difference, the verdict, the hardest rows.
     """
     train, test = stored(rows, about)
     described = json.loads(about.read_text(encoding="utf-8"))

@@ -93,7 +93,7 @@ def main(rows: Path, about: Path, table: Table, chosen: Path) -> None:
 
     Args:
         rows: the table's rows.
-        about: what is known of them.
+        about: what is known about them.
         table: the settings.
         chosen: Parquet to write, one row per trial, with the held-out loss and value of each epoch,
             and `best` for the best of its optimizer and of the networks without a hidden layer.

@@ -33,7 +33,7 @@ def main(
     """Write the page.
 
     Args:
-        about: what is known of the table.
+        about: what is known about the table.
         table: the settings.
         comparison: CSV of the models.
         numbers: JSON of the numbers.

@@ -152,7 +152,7 @@ def test_wrong_options_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFi
     for minutes in ("0", "-1", "nan", "four"):
         with pytest.raises(SystemExit, match="2"):
             command.main(["--minutes", minutes], SMALL)
-        assert "expected minutes above 0" in capsys.readouterr().err
+        assert "expected a number of minutes above 0" in capsys.readouterr().err
 
 
 def test_what_fails_gives_an_exit_status(

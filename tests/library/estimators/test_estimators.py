@@ -287,7 +287,7 @@ def test_pickles() -> None:
         ({"epochs": 0}, "epochs"),
         ({"batch_size": 2.5}, "batch_size"),
         ({"loss": "mse"}, "loss: expected a loss"),
-        ({"patience": 2, "validation_fraction": 0.001}, "patience=2 needs rows to decide by"),
+        ({"patience": 2, "validation_fraction": 0.001}, "patience=2 needs validation rows"),
         ({"l2": -1.0}, "l2"),
     ],
 )
@@ -318,11 +318,11 @@ def test_classes_that_were_not_announced_are_refused() -> None:
     with pytest.raises(ValueError, match="the first call needs classes"):
         classifier().partial_fit(X, NAMES)
     model = classifier().partial_fit(X[:100], NAMES[:100], classes=["setosa", "versicolor"])
-    with pytest.raises(ValueError, match=r"'virginica'.* is none of the classes"):
+    with pytest.raises(ValueError, match=r"'virginica'.* is not one of the classes"):
         model.partial_fit(X, NAMES)
     with pytest.raises(ValueError, match=r"classes are .* since the first call"):
         model.partial_fit(X, NAMES, classes=["setosa", "virginica"])
-    with pytest.raises(ValueError, match=r"'virginica'.* is none of the classes"):
+    with pytest.raises(ValueError, match=r"'virginica'.* is not one of the classes"):
         classifier().fit(X[:100], NAMES[:100], validation=(X, NAMES))
 
 

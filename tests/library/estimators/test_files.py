@@ -116,10 +116,10 @@ def test_what_no_file_can_hold_is_refused(tmp_path: Path) -> None:
 def test_other_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.npz"
     nn.Regressor(**QUICK).fit(TABLE, LABELS).save(path)
-    with pytest.raises(ValueError, match=r"Classifier.load: .*model.npz has a Regressor"):
+    with pytest.raises(ValueError, match=r"Classifier.load: .*model.npz contains a Regressor"):
         nn.Classifier.load(path)
     nn.save(path, nn.Dense(np.ones((1, 1)), np.ones(1)))  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ValueError, match=r"has a network, which nn.load reads"):
+    with pytest.raises(ValueError, match=r"contains a network, which nn.load reads"):
         nn.Classifier.load(path)
 
 

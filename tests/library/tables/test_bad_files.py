@@ -15,7 +15,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "empty": ("a.csv", b"", "is empty; expected a line of column names"),
     "blank": ("a.csv", b" \n\r\n", "is empty"),
     "a BOM alone": ("a.csv", b"\xef\xbb\xbf\n", "is empty"),
-    "header only": ("a.csv", b"a,b\n", "has column names and no rows"),
+    "header only": ("a.csv", b"a,b\n", "has column names but no rows"),
     "double names": ("a.csv", b"a,b,a\n1,2,3\n", "line 1: 'a' names more than one column (columns"),
     "short row": ("a.csv", b"a,b\n1,2\n1\n3,4\n", "line 3: 1 field, expected 2"),
     "long row": ("a.csv", b"a,b\r\n1,2\r\n\r\n1,2,3\r\n", "line 4: 3 fields, expected 2"),
@@ -35,16 +35,16 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "broken Parquet": ("a.parquet", b"PAR1" + bytes(50), "is a broken Parquet file"),
     "names twice below sep=": ("a.csv", b"sep=;\na;a\n1;2\n", "line 2: 'a' names more than one"),
     "long row below sep=": ("a.csv", b"sep=;\na;b\n1;2\n1;2;3\n", "line 4: 3 fields, expected 2"),
-    "sep= of no separator": ("a.csv", b"sep=:\na:b\n1:2\n", "line 1: sep=:; expected sep= and one"),
-    "sep= alone": ("a.csv", b"sep=;\n\n", "line 1: sep=;; expected sep= and one"),
-    "commas of two meanings": ("a.csv", b"a\tb\n1,234\t2\n", "column 'a': '1,234' has a decimal"),
-    "ARFF, no data": ("a.arff", b"@relation a\n@attribute a real\n", "has no line @data"),
-    "ARFF, no rows": ("a.arff", b"@relation a\n@attribute a real\n@data\n", "and no rows"),
-    "ARFF, no columns": ("a.arff", b"@relation a\n@data\n1\n", "has no line @attribute"),
+    "sep= of no separator": ("a.csv", b"sep=:\na:b\n1:2\n", "line 1: sep=:; expected sep= follow"),
+    "sep= alone": ("a.csv", b"sep=;\n\n", "line 1: sep=;; expected sep= followed"),
+    "commas of two meanings": ("a.csv", b"a\tb\n1,234\t2\n", "column 'a': the comma in '1,234'"),
+    "ARFF, no data": ("a.arff", b"@relation a\n@attribute a real\n", "has no @data line"),
+    "ARFF, no rows": ("a.arff", b"@relation a\n@attribute a real\n@data\n", "but no rows"),
+    "ARFF, no columns": ("a.arff", b"@relation a\n@data\n1\n", "has no @attribute line"),
     "ARFF, a text": (
         "a.arff",
         b"@relation a\n@attribute 'a b' real\n@data\n1\n\nx\n",
-        "line 6: 'x' in the column 'a b', expected a number, since the attribute is real",
+        "line 6: 'x' in column 'a b'; expected a number, since the attribute is real",
     ),
     "ARFF, long row": (
         "a.arff",
@@ -82,7 +82,7 @@ def test_no_such_file_names_one_like_it(tmp_path: Path) -> None:
     (tmp_path / "flowers.csv").write_text("a\n1\n", "utf-8")
     for name, expected in {
         "Flower.csv": "did you mean 'flowers.csv'",
-        "x.csv": "has 'flowers.csv'",
+        "x.csv": "contains 'flowers.csv'",
         "deep/x.csv": "there is no folder",
     }.items():
         with pytest.raises(tables.TableError, match=f"no such file; .*{expected}"):

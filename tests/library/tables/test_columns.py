@@ -40,10 +40,10 @@ def test_learn() -> None:
         Numeric("day", 2.5, days=True),
     )
     assert LEARNT.left_out == {
-        "name": "12 texts in 12 rows, as names or ids",
+        "name": "12 strings in 12 rows, like names or ids",
         "id": "numbers the rows",
         "unit": "one value, 'kg'",
-        "tags": "values of the type List(String)",
+        "tags": "values of type List(String)",
         "note": "no value",
     }
 
@@ -87,13 +87,13 @@ def test_a_missing_category_is_unknown_where_training_rows_had_none() -> None:
     ("values", "reason"),
     [
         ([*map(str, range(9)), "a", "b"], "; 9 are numbers, 'a' is not"),
-        (["1", "1", "2", "x"] * 2 + list("abcdefghijkl"), "16 texts"),
+        (["1", "1", "2", "x"] * 2 + list("abcdefghijkl"), "16 strings"),
     ],
 )
 def test_texts_that_do_not_repeat(values: list[str], reason: str) -> None:
     learnt = tables.learn(pl.DataFrame({"a": values, "b": [i % 3 for i in range(len(values))]}))
-    if reason == "16 texts":
-        reason = f"{len(set(values))} texts in {len(values)} rows"
+    if reason == "16 strings":
+        reason = f"{len(set(values))} strings in {len(values)} rows"
     assert reason in learnt.left_out["a"]
 
 
@@ -134,13 +134,13 @@ def test_categories_of_other_dtypes() -> None:
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "missing": ({"a": None}, "the table lacks 1 column, 'a'"),
-    "renamed": ({"city": None, "City": ["x"]}, "lacks 1 column, 'city'; is 'City' what"),
-    "surplus": ({"z": [1]}, "the table has 1 column more than the training rows, 'z'"),
+    "renamed": ({"city": None, "City": ["x"]}, "'city'; was 'city' renamed to 'City'?"),
+    "surplus": ({"z": [1]}, "has 1 column that the training rows lack; leave out 'z'"),
     "text": ({"a": ["12 kg"]}, "column 'a', row 1: '12 kg'; expected numbers, as in"),
     "infinite": ({"a": [np.inf]}, "column 'a', row 1: inf; expected finite numbers"),
-    "number for a date": ({"d": [3]}, "column 'd' has values of the type Int64; expected dates"),
-    "date for a number": ({"a": [date(2024, 1, 1)]}, "of the type Date; expected numbers"),
-    "list": ({"city": [["x"]]}, "column 'city' has values of the type List(String)"),
+    "number for a date": ({"d": [3]}, "column 'd' has values of type Int64; expected dates"),
+    "date for a number": ({"a": [date(2024, 1, 1)]}, "of type Date; expected numbers"),
+    "list": ({"city": [["x"]]}, "column 'city' has values of type List(String)"),
 }
 
 

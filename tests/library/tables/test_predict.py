@@ -162,12 +162,12 @@ def test_a_model_that_does_not_do(
     output = tmp_path / "p.csv"
     path = tmp_path / "m.npz"
     message = run(path, "sklearn:iris", output, capsys)
-    assert message == f"predict: no such file: {path}; expected the file of a model\n"
+    assert message == f"predict: no such file: {path}; expected a model file\n"
     (tmp_path / "m.npz").write_text("no", "utf-8")
-    assert "is not the model of a table" in run(tmp_path / "m.npz", "sklearn:iris", output, capsys)
+    assert "is not a model of a table" in run(tmp_path / "m.npz", "sklearn:iris", output, capsys)
     model = nn.Classifier.load(iris)
     model.save(tmp_path / "m.npz")
-    assert "no columns of a table" in run(tmp_path / "m.npz", "sklearn:iris", output, capsys)
+    assert "describes no table" in run(tmp_path / "m.npz", "sklearn:iris", output, capsys)
     model.save(tmp_path / "m.npz", {"columns": {"used": 3}})
     assert "expected the description" in run(tmp_path / "m.npz", "sklearn:iris", output, capsys)
     wine = tables.plain(tables.learn(tables.read_table("sklearn:wine").drop("target")))
@@ -215,7 +215,7 @@ def test_names_that_the_predictions_have(iris: Path) -> None:
     nn.Classifier.load(iris).save(path, tables.about_table(task, learnt))
     assert tables.predict_table(path, task.features).height == 150
     frame = task.features.with_columns(prediction=pl.lit("x"))
-    with pytest.raises(tables.TableError, match="has a column 'prediction' already"):
+    with pytest.raises(tables.TableError, match="already has a column 'prediction'"):
         tables.predict_table(path, frame)
 
 

@@ -102,10 +102,10 @@ def test_whole_numbers_may_be_classes_or_amounts() -> None:
     what = ("target of whole numbers", "kind")
     few = tables.problem(table(kind=[1, 2, 3] * 20), "kind")
     many = tables.problem(table(kind=(pl.int_range(120, eager=True) % 26)[:60].to_list()), "kind")
-    assert findings(few)[what] == (3, "taken as classes; otherwise give the task regression")
+    assert findings(few)[what] == (3, "treated as classes; to change this, use task=regression")
     assert what not in findings(many)  # 26 classes of 60 rows are no classes
     letters = pl.DataFrame({"x": np.arange(260) % 7, "kind": np.arange(260) % 26})
-    done = "taken as amounts; otherwise give the task classification"
+    done = "treated as amounts; to change this, use task=classification"
     assert findings(tables.problem(letters, "kind"))[what] == (26, done)
     given = tables.problem(letters, "kind", task="classification")
     assert what not in findings(given)
@@ -119,7 +119,7 @@ def test_whole_numbers_may_be_classes_or_amounts() -> None:
         (
             {"split": [*[0] * 30, 2, *[1] * 29]},
             {"test": "split"},
-            "test: 2 in row 31 of the column",
+            "test: 2 in row 31 of column",
         ),
         ({"kind": [None, None, *["1"] * 40, *["x"] * 18]}, {"task": "regression"}, "row 43: 'x'"),
         ({"kind": [None, *[0.5, 1.5] * 29, np.inf]}, {}, "target 'kind', row 60: inf"),
@@ -191,8 +191,8 @@ def test_columns_of_no_use_and_missing_values() -> None:
     found = findings(tables.problem(frame, "kind"))
     assert found["missing values", "x"] == (30, "filled by the median of the training rows")
     assert found["missing values", "colour"] == (20, "treated as a separate category")
-    assert found["columns of one value", "'site', 'version'"] == (2, "left out")
-    assert ("left out (60 texts in 60 rows, as names or ids)", "note") in found
+    assert found["columns with one value", "'site', 'version'"] == (2, "left out")
+    assert ("left out (60 strings in 60 rows, like names or ids)", "note") in found
     assert ("left out (numbers the rows)", "row") in found
 
 
@@ -223,7 +223,7 @@ def test_unbalanced_classes() -> None:
     unbalanced = "unbalanced classes (the smallest is b, the largest a)"
     assert found[unbalanced, "kind"] == (
         10,
-        "kept; always predicting a is right in 83.3% of the rows",
+        "kept; always predicting a is right for 83.3% of the rows",
     )
 
 
@@ -245,22 +245,22 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     ),
     "no groups": ({}, {"groups": "persons"}, "groups: no column 'persons'; did you mean 'person'"),
     "no test": ({}, {"test": "folds=3"}, "test: no column 'folds'; did you mean 'fold'?"),
-    "test of no value": ({}, {"test": "fold=9"}, "no row has '9' in the column 'fold'; it has '0'"),
-    "test of others": ({}, {"test": "fold"}, "test: 2 in row 3 of the column 'fold'; expected 0"),
+    "test of no value": ({}, {"test": "fold=9"}, "no row has '9' in column 'fold'; its values are"),
+    "test of others": ({}, {"test": "fold"}, "test: 2 in row 3 of column 'fold'; expected 0"),
     "test with gaps": ({"split": [1, None] * 30}, {"test": "split"}, "test: None in row 2"),
     "all test": ({"split": [1] * ROWS}, {"test": "split"}, "makes all of the 60 rows test rows"),
     "no test rows": ({"split": [0] * ROWS}, {"test": "split"}, "makes none of the 60 rows"),
     "one column twice": (
         {},
         {"groups": "kind"},
-        "have to be different columns, got 'kind', 'kind'",
+        "must be different columns, got 'kind', 'kind'",
     ),
     "task": ({}, {"task": "ranking"}, "expected classification or regression, got 'ranking'"),
     "one class": ({"kind": ["a"] * ROWS}, {}, "has one class, 'a'; expected at least two"),
     "rare class": (
         {"kind": ["a"] * 57 + ["b"] * 3},
         {},
-        "classes of fewer training rows than the 5 folds: 'b' 3; leave them out",
+        "classes with fewer training rows than the 5 folds: 'b' 3; leave them out",
     ),
     "class in test rows only": (
         {"kind": ["a", "b"] * 20 + ["c"] * 20},
@@ -287,19 +287,19 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "groups of one class": (
         {"person": ["a", "b"] * 30},
         {"groups": "person", "folds": 2},
-        "each class is in one group only",
+        "each class is in only one group",
     ),
     "few groups": ({}, {"groups": "person", "folds": 7}, "6 groups in the training rows, expected"),
     "few rows": ({"kind": ["a", "b"] * 4 + [None] * 52}, {}, "8 rows with a value of 'kind'; exp"),
     "numbers as classes": (
         {"kind": [i / 7 for i in range(ROWS)]},
         {"task": "classification"},
-        "60 classes in 60 rows, more than a third; choose another target, or the task regression",
+        "60 classes in 60 rows, more than a third; choose another target, or use task=regression",
     ),
     "no other column": (
         {"x": None, "colour": None, "person": None, "fold": None},
         {"test": "split"},
-        "no column beside 'kind', 'split'; expected at least one to predict from",
+        "no column besides 'kind', 'split'; expected at least one to predict from",
     ),
     "regression of dates": (
         {"kind": [date(2024, 1, 1 + i % 28) for i in range(ROWS)]},
@@ -307,7 +307,7 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "target 'kind', row 1: 2024-01-01; expected numbers",
     ),
     "huge amounts": ({"kind": [1e200, -1e200, 0.5] * 20}, {}, "between -1e+200 and 1e+200, and sq"),
-    "tiny amounts": ({"kind": [1e-200, 2e-200] * 30}, {"task": "regression"}, "give it in anothe"),
+    "tiny amounts": ({"kind": [1e-200, 2e-200] * 30}, {"task": "regression"}, "use another unit"),
     "no features": (
         {"x": None, "colour": None, "person": None, "fold": None, "split": [1] * ROWS},
         {},

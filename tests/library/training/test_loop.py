@@ -190,7 +190,7 @@ def test_stopped_training_stays_stopped() -> None:
 def test_nothing_left_to_do_is_refused() -> None:
     seen: list[nn.Checkpoint] = []
     fit(begun(), 2, callback=seen.append)
-    with pytest.raises(ValueError, match=r"epochs=2\): the checkpoint has 2 epochs behind it"):
+    with pytest.raises(ValueError, match=r"epochs=2\): the checkpoint already has 2 epochs"):
         fit(seen[-1], 2)
 
 

@@ -141,11 +141,11 @@ def test_whole_numbers_and_truth_values_become_floats(tmp_path: Path) -> None:
     [
         ({"target": "lable"}, r"rows.parquet has no column 'lable'; did you mean 'label'"),
         ({"target": "label", "features": ["a", "z"]}, "has no column 'z'; it has 'a'"),
-        ({"target": "label", "features": ["a", "a"]}, "column 'a' is chosen twice"),
-        ({"target": "a", "features": ["a"]}, "column 'a' is chosen twice"),
+        ({"target": "label", "features": ["a", "a"]}, "column 'a' is listed twice"),
+        ({"target": "a", "features": ["a"]}, "column 'a' is listed twice"),
         ({"target": "label", "features": []}, "at least one feature and one target"),
-        ({"target": "label", "features": ["text"]}, "'text' is of type String, no number"),
-        ({"target": "text"}, "'text' is of type String, no number"),
+        ({"target": "label", "features": ["text"]}, "'text' has type String; expected numbers"),
+        ({"target": "text"}, "'text' has type String; expected numbers"),
         ({"target": "label", "block": 0}, r"stream\(block\): expected a positive whole number"),
         ({"target": "label", "window": 1.5}, r"stream\(window\): expected a positive whole number"),
     ],
@@ -163,7 +163,7 @@ def test_files_that_are_no_rows(tmp_path: Path) -> None:
         nn.stream(tmp_path / "nothing.parquet", target="label")
     path = tmp_path / "text.parquet"
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(TableError, match="is no Parquet file that can be read"):
+    with pytest.raises(TableError, match="is not a readable Parquet file"):
         nn.stream(path, target="label")
     with pytest.raises(TableError, match="has no rows"):
         nn.stream(written(tmp_path, table().clear()), target="label")
@@ -213,7 +213,7 @@ def test_what_needs_all_rows_is_refused(tmp_path: Path) -> None:
     data = nn.stream(written(tmp_path), target="label")
     with pytest.raises(ValueError, match=r"fit\(data\): batch normalisation needs statistics"):
         fit(data, nn.serial(nn.dense(2), nn.batch_norm()))
-    with pytest.raises(ValueError, match=r"fit\(train_metrics=True\): a stream passes once"):
+    with pytest.raises(ValueError, match=r"fit\(train_metrics=True\): a stream is read once"):
         fit(data, train_metrics=True, key=KEY)
     with pytest.raises(ValueError, match=r"batch_size: expected a positive whole number"):
         fit(data, batch_size=0, key=KEY)

@@ -206,7 +206,7 @@ def test_of_a_folder_that_cannot_be_written_to(project: Path) -> None:
     file.touch()
     assert refused(project, environment={"XDG_CACHE_HOME": str(file)}) == (
         f"The folder {file}/snakemake cannot be written to (Not a directory). Snakemake needs it: "
-        "set XDG_CACHE_HOME to a folder that you may write to.\n"
+        "set XDG_CACHE_HOME to a folder that you can write to.\n"
     )
 
 

@@ -101,7 +101,7 @@ def test_a_killed_run_goes_on(
         output, _ = run.communicate()
         if run.returncode == 0:
             break
-        assert "A run works in this folder since" in output, output
+        assert "A run has been using this folder since" in output, output
         time.sleep(1)
     assert run.returncode == 0
     assert tables(project) == expected

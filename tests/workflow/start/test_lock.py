@@ -21,7 +21,7 @@ def state(tmp_path: Path) -> Path:
 def test_a_lock_whose_process_lives_stays(state: Path) -> None:
     lock.note(state)
     said = lock.released(state)
-    assert said.startswith("A run works in this folder since ")
+    assert said.startswith("A run has been using this folder since ")
     assert f"kill {os.getpid()})" in said
     assert list((state / "locks").iterdir())
 
@@ -31,7 +31,8 @@ def test_a_lock_whose_process_is_gone_is_removed(state: Path) -> None:
     noted = (state / lock.NOTE).read_text(encoding="utf-8")
     # The same number given to another process later: it began at another time.
     (state / lock.NOTE).write_text(noted.replace('"began": ', '"began": 9'), encoding="utf-8")
-    assert lock.released(state) == "The last run here was stopped before its end. This one goes on."
+    said = lock.released(state)
+    assert said == "The last run here was stopped before it finished. This one continues."
     assert not (state / "locks").exists()
     assert not lock.released(state)
 
@@ -46,7 +47,7 @@ def test_a_job_that_outlived_its_run_keeps_the_lock(state: Path) -> None:
     with subprocess.Popen([sys.executable, str(script.resolve())]) as job:
         assert f"kill {job.pid})" in lock.released(state)
         job.kill()
-    assert lock.released(state).endswith("This one goes on.")
+    assert lock.released(state).endswith("This one continues.")
 
 
 def test_a_lock_of_another_machine_stays(state: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is checked before Snakemake begins, where it would end with a traceback or say too little.
+"""Checks before Snakemake starts, where it would end with a traceback or say too little.
 
 Snakemake reads the files after `--configfile` and makes its cache before it comes to the Snakefile.
 The profile that it picks up first (profiles/default/config.yaml) calls `check`. The Snakefile calls
@@ -20,7 +20,7 @@ from workflow.lib.reading import SettingsError, entry, read
 
 
 def check(arguments: list[str]) -> None:
-    """End with a sentence if settings cannot be read, a folder not be written, or jobs not start.
+    """End with a sentence if settings cannot be read, a folder written to, or jobs started.
 
     Args:
         arguments: of Snakemake.
@@ -44,21 +44,21 @@ def check(arguments: list[str]) -> None:
         raise SystemExit(f"The settings cannot be used:\n{SettingsError(*lines)}{after}")
     if shlex.quote(sys.executable) != sys.executable:
         raise SystemExit(
-            f"Snakemake cannot start jobs with {sys.executable}: the path has a space or another "
-            "special character. Create the environment elsewhere, for example with `python3 -m "
-            "venv ~/nnjax-env`, and run its bin/snakemake here."
+            f"Snakemake cannot start jobs with {sys.executable}: the path contains a space or "
+            "another special character. Create the environment elsewhere, for example with "
+            "`python3 -m venv ~/nnjax-env`, and run its bin/snakemake here."
         )
     _write_to(Path(), "The study writes next to the Snakefile: run it in a copy of this folder.")
     cache = user_cache_path("snakemake", "snakemake")
-    _write_to(cache, "Snakemake needs it: set XDG_CACHE_HOME to a folder that you may write to.")
+    _write_to(cache, "Snakemake needs it: set XDG_CACHE_HOME to a folder that you can write to.")
 
 
 WRITTEN = (".snakemake", "logs", "reports", "results")
-"""What the study writes into, below its folder."""
+"""The folders within the study that it writes to."""
 
 
 def check_folder(study: Path) -> None:
-    """End with a sentence if a folder that the study writes into cannot be written to.
+    """End with a sentence if the study cannot write to one of its folders.
 
     Any of them may be a link to another disk.
 
@@ -70,11 +70,11 @@ def check_folder(study: Path) -> None:
     """
     for folder in (study, *(study / name for name in WRITTEN)):
         if folder.is_symlink() or folder.exists():
-            _write_to(folder, "Give yourself the right to write there, or move it away.")
+            _write_to(folder, "Change its permissions, or move it away.")
 
 
 def age(reports: Iterable[Path]) -> None:
-    """Make reports older than all that they are made from.
+    """Make reports older than everything that they are made from.
 
     Args:
         reports: files.
@@ -110,12 +110,12 @@ def _write_to(folder: Path, advice: str) -> None:
 def check_targets(
     targets: Collection[str], makes: Callable[[str], bool], known: Sequence[str]
 ) -> None:
-    """End with a sentence that names near ones if a target is unknown.
+    """End with a sentence that suggests similar targets if one is unknown.
 
     Args:
         targets: asked for.
         makes: whether a rule has this name or makes this file.
-        known: rules and files that users ask for; of equal names the first is meant.
+        known: rules and files that users ask for; of equal names, the first counts.
 
     Raises:
         SystemExit: with the sentence.
@@ -133,6 +133,6 @@ def check_targets(
             meant = " or ".join(dict.fromkeys(names[name] for name in near))
             ask = f" Did you mean {meant}?" if near else ""
             raise SystemExit(
-                f"Nothing makes {target}.{ask} README lists what there is; `snakemake --list` "
-                "lists the rules."
+                f"Nothing makes {target}.{ask} The README lists the targets; `snakemake "
+                "--list` lists the rules."
             )

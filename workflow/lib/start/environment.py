@@ -19,14 +19,14 @@ KEPT = (
     "JAX_LOG",
     "JAX_TRACEBACK",
 )
-"""Variables of JAX that begin so say where programs run and what is kept or told of them."""
+"""Variables of JAX with these prefixes: where programs run, and what is kept or logged."""
 
 RECORDED = ("JAX_PLATFORMS", "JAX_DISABLE_MOST_OPTIMIZATIONS", "XLA_FLAGS", "NVIDIA_TF32_OVERRIDE")
-"""What a user may have reasons to set, and may change the last digits."""
+"""Variables that a user may need to set, and that may change the last digits."""
 
 
 def pin(environment: MutableMapping[str, str] = os.environ) -> list[str]:
-    """Give jobs, which inherit the environment, the same JAX whatever is set for other work.
+    """Set JAX up for all jobs, which inherit the environment, whatever is set for other work.
 
     The other variables of JAX are removed: dtypes, promotion, random numbers, checks, compilation.
 
@@ -34,7 +34,7 @@ def pin(environment: MutableMapping[str, str] = os.environ) -> list[str]:
         environment: changed in place.
 
     Returns:
-        The variables of the user that do not count.
+        The user's variables that are ignored.
 
     Example:
         >>> variables = {"JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu", "HOME": "/home/me"}

@@ -1,7 +1,7 @@
-"""Who works in a folder: a lock whose process is gone does not keep the next run waiting.
+"""Which run uses a folder: a lock whose process has ended does not stop the next run.
 
-Snakemake locks the folder in which it runs, but its lock does not say for whom: after a run was
-killed, the next one is refused until somebody unlocks the folder, also where jobs of the killed run
+Snakemake locks the folder in which it runs, but its lock does not name the process: after a run was
+killed, the next one is refused until somebody unlocks the folder, even while jobs of the killed run
 are still writing.
 """
 
@@ -50,18 +50,18 @@ def released(state: Path) -> str:
         return ""  # Snakemake says what to do about a lock that is not ours
     if holder["host"] != platform.node():
         return (
-            f"A run on {holder['host']} locked this folder. If it has ended, give the same command "
-            "with --unlock, then again without."
+            f"A run on {holder['host']} locked this folder. If it has ended, run the same command "
+            "with --unlock, then without."
         )
     if living := _living(holder, state):
         ids = " ".join(str(process.pid) for process in living)
         since = datetime.fromtimestamp(living[0].create_time()).strftime("%H:%M")
         return (
-            f"A run works in this folder since {since}. Wait for it, or stop it (kill {ids}) and "
-            "give the same command again."
+            f"A run has been using this folder since {since}. Wait for it, or stop it (kill {ids}) "
+            "and run the same command again."
         )
     shutil.rmtree(locks)
-    return "The last run here was stopped before its end. This one goes on."
+    return "The last run here was stopped before it finished. This one continues."
 
 
 def _living(holder: dict[str, float], state: Path) -> list[psutil.Process]:

@@ -1,8 +1,8 @@
 """What the terminal shows while long jobs run: the share of the expected time, and what runs.
 
-Snakemake counts finished jobs, of which most take a second and a few take minutes. Here a job
-counts as much as it took in the run whose reports are in the folder; the log of a running job tells
-what it does.
+Snakemake counts finished jobs, but most take a second and a few take minutes. Here a job counts as
+much as it took in the run whose reports are in the folder; the log of a running job shows what it
+does.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from typing import NamedTuple
 EVERY = 30
 """Seconds between two lines."""
 USUAL = 2.0
-"""Seconds of a job of which nothing is known."""
+"""Seconds of a job that has no record."""
 
 
 class Job(NamedTuple):
@@ -54,7 +54,7 @@ def line(
         jobs: all that are due in this run.
         expected: output: seconds of its job.
         since: when each running job was first seen; jobs that began since the last line are added.
-        began: when the run began, in seconds of the clock that file times have.
+        began: when the run began, in seconds, by the clock of file times.
         now: the time now.
 
     Returns:
@@ -92,7 +92,7 @@ def _last(log: Path) -> str:
 
 
 def _spoken(seconds: float) -> str:
-    """A time as people say it.
+    """A time in words.
 
     Example:
         >>> _spoken(20), _spoken(59.7), _spoken(610)

@@ -1,8 +1,8 @@
 """Why jobs run, in a few words.
 
 Snakemake names every file, lists all reasons of a job, and takes the reports that git has put into
-the folder for results of changed code. Its log is an ordinary logger of Python, so a filter can say
-it shorter. Messages that the filter does not know stay as they are.
+the folder for results of changed code. Its log is an ordinary logger of Python, so a filter can
+shorten it. Messages that the filter does not know stay as they are.
 """
 
 import logging
@@ -24,11 +24,11 @@ WORDS = {
     "Updated input files": "an input is newer",
     "Input files updated by another job": "an input will be made again",
 }
-"""The beginning of a reason of Snakemake's: ours. Of several reasons the first here is given."""
+"""The beginning of Snakemake's reason, and ours. Of several reasons, the first here is shown."""
 DIGEST = r"'[0-9a-f]{16}',?|<nothing exclusive>"
-"""What says nothing to a reader, among the values of parameters: digests of code."""
+"""Values of parameters that mean nothing to a reader: digests of code."""
 SHOWN = 3
-"""Of a longer list of files, only so many."""
+"""Files shown of a longer list."""
 
 
 class Plain(logging.Filter):

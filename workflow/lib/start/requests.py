@@ -1,7 +1,7 @@
 """What a job asks a cluster for: what it used when it last ran, with room.
 
-A cluster ends a job that takes more memory or time than it asked for, and starts sooner what asks
-for less.
+A cluster ends a job that takes more memory or time than it asked for, and starts smaller requests
+sooner.
 """
 
 import json
@@ -15,7 +15,7 @@ ROOM = 2
 SLOWER = 4
 """Times the measured seconds: another processor, busy with other jobs."""
 LEAST_MEMORY, LEAST_MINUTES = 1000, 10
-"""Below, the start of Python and a slow disk decide."""
+"""The least to ask for: Python has to start, and a disk may be slow."""
 
 
 class Used(NamedTuple):
