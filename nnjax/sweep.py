@@ -137,12 +137,14 @@ def sweep(
         raise ValueError(
             "sweep(threads, devices): each device trains one group at a time; pass one of the two"
         )
-    at_once = _cores() if threads is None else threads
-    check_whole(at_once, "sweep(threads)")
-    places = [None] * at_once if devices is None else devices
+    if threads is not None:
+        check_whole(threads, "sweep(threads)")
     measures = check_measures(metric, metrics, train_metrics)
     check_rules(network, loss, penalty)
     data = as_arrays("data", data)
+    platform = next(iter(devices or data[0].devices())).platform
+    at_once = threads or (_cores() if platform == "cpu" else 1)
+    places = devices or [None] * at_once
     in_shape = data[0].shape[1:]
     abstract = jax.eval_shape(lambda key: network.init(key, in_shape)[0], jax.random.key(0))
     checked = check_training(
@@ -156,7 +158,7 @@ def sweep(
     # share one compiled program.
     as_trained = network._replace(init=_drawn_before)
     random = shuffle or augment is not None
-    given = checked, initial, seeds, epochs, shuffle, random, places, progress
+    given = checked, initial, seeds, epochs, shuffle, random, places, platform, progress
     programs, results = parts(optimizer, arms, abstract), []
     for part in programs:
         settings = (
@@ -190,13 +192,15 @@ def _train(
     shuffle: bool,
     random: bool,
     places: Devices,
+    platform: str,
     progress: bool | None,
 ) -> tuple[Params, History]:
     """Train the arms that share a program; the results have the axes (arms, seeds) first."""
     n_arms, n_seeds, rows = len(part.numbers), len(seeds), len(checked.data[0])
     # Replicas are numbered seed by seed. Random batches are shared only by the arms of a seed.
     sharing = n_arms if random else n_arms * n_seeds
-    size = _group_size(sharing, sum(leaf.nbytes for leaf in jax.tree.leaves(initial[0])))
+    replica_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(initial[0]))
+    size = _group_size(sharing, replica_bytes, platform)
     replicas = [(a, s) for s in range(n_seeds) for a in range(n_arms)]
     groups = [replicas[i : i + size] for i in range(0, len(replicas), size)]
     hide = None if progress is None else not progress
@@ -253,9 +257,7 @@ def _train(
 
 
 def _cores() -> int:
-    """The cores that JAX may use, if it computes on cores."""
-    if jax.default_backend() != "cpu":
-        return 1
+    """The cores that JAX may use."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return int(os.environ.get("NPROC") or allowed or 1)
 
@@ -263,10 +265,14 @@ def _cores() -> int:
 CACHE_BYTES = 5 << 18
 """Size of the weights of a group of replicas: about the size of a core's own cache."""
 
+ACCELERATOR_BYTES = 1 << 28
+"""The same on other devices, which have no such cache and work on many replicas at the same time.
+An estimate: no such device was measured."""
 
-def _group_size(sharing: int, replica_bytes: int) -> int:
-    """The divisor of `sharing` with which the weights come closest to filling the cache."""
-    fitting = CACHE_BYTES / max(replica_bytes, 1)
+
+def _group_size(sharing: int, replica_bytes: int, platform: str) -> int:
+    """The divisor of `sharing` with which the weights come closest to that size."""
+    fitting = (CACHE_BYTES if platform == "cpu" else ACCELERATOR_BYTES) / max(replica_bytes, 1)
     divisors = [d for d in range(1, sharing + 1) if sharing % d == 0]
     return min(divisors, key=lambda d: abs(math.log(d / fitting)))
 

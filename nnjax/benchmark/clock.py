@@ -60,7 +60,7 @@ def row(name: str, ours: list[float], peer: list[float], unit: str, limit: float
 
 
 class Budget:
-    """The time that a benchmark may take, shared out to its parts in order."""
+    """The time that a benchmark may take, divided among its parts in order."""
 
     def __init__(self, seconds: float, parts: int) -> None:
         """Start the clock.
@@ -72,8 +72,8 @@ class Budget:
         self.start = time.perf_counter()
         self.end = self.start + seconds
         self.parts = parts
-        self.longest = 0.0
-        """Seconds of the longest start (compilation and a first call) so far."""
+        self.longest: dict[str, float] = {}
+        """Seconds of the longest start (compilation and a first call) so far, by program."""
 
     def left(self) -> float:
         """Seconds that are left."""
@@ -112,20 +112,21 @@ def in_turn(programs: dict[str, Callable[[], Run]], budget: Budget) -> Measured:
         programs: functions that make them, the most important first. Each program first runs
             untimed: it compiles, and fills the caches. One that fails is named with the reason.
         budget: of the whole benchmark. A program starts only if the part has time left and the
-            longest start so far would still fit. It is dropped if a measurement would not fit.
+            longest start so far under its name would still fit. It is dropped if a measurement
+            would not fit.
     """
     end, timed, states = budget.part(), dict[str, tuple[Run, int]](), dict[str, str]()
     round_takes = 0.0
     for name, make in programs.items():
         start = time.perf_counter()
         states[name] = NO_TIME
-        if start >= end or budget.left() < budget.longest:
+        if start >= end or budget.left() < budget.longest.get(name, 0.0):
             continue
         try:
             run = make()
             run(1)
             took = time.perf_counter() - start
-            budget.longest = max(budget.longest, took)
+            budget.longest[name] = max(budget.longest.get(name, 0.0), took)
             # Most of it may be compilation, so only a second run tells how long one takes.
             if budget.left() < took:
                 continue
@@ -141,7 +142,12 @@ def in_turn(programs: dict[str, Callable[[], Run]], budget: Budget) -> Measured:
     for repeat in _repeats(end, round_takes):
         for name in list(timed)[:: 1 if repeat % 2 == 0 else -1]:
             run, times = timed[name]
-            each = _seconds_of(run, times) / times
+            try:
+                each = _seconds_of(run, times) / times
+            except Exception as error:
+                states[name], found[name] = failure(error), []
+                del timed[name]
+                continue
             found[name].append({"repeat": repeat, "times": times, "seconds": each})
     return Measured(states, found)
 

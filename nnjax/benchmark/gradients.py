@@ -1,5 +1,6 @@
 """How far gradients are from those of `jax.grad` in float64 on the CPU."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -98,7 +99,11 @@ def compared(
                 except Exception as error:  # whatever a device raises; the others still count
                     row["state"] = failure(error)
                 else:
-                    row |= {"difference": relative_difference(found, exact), "state": MEASURED}
+                    difference = relative_difference(found, exact)
+                    if math.isfinite(difference):
+                        row |= {"difference": difference, "state": MEASURED}
+                    else:
+                        row["state"] = "failed: the gradient is not finite"
     return rows
 
 

@@ -218,8 +218,10 @@ def product(side: int, dtype: Any) -> Run:
     matrix, multiply = jnp.ones((side, side), dtype), jax.jit(jnp.matmul)
 
     def run(times: int) -> None:
-        found = [multiply(matrix, matrix) for _ in range(times)]
-        jax.block_until_ready(found[-1])
+        found = None
+        for _ in range(times):
+            found = multiply(matrix, matrix)
+        jax.block_until_ready(found)
 
     return run
 

@@ -13,6 +13,7 @@ import jax
 
 import nnjax as nn
 from nnjax.benchmark import peers
+from nnjax.benchmark.clock import failure
 
 LIBRARIES = ("jax", "jaxlib", "jax-cuda12-plugin", "jax-cuda13-plugin", "numpy", "optax", "torch")
 NO_TORCH = "not measured: PyTorch is not installed"
@@ -58,14 +59,19 @@ def machine(gpu: bool) -> Machine:
                 "out --gpu to measure only the CPU"
             )
     found["cpu"] = jax.devices("cpu")[0]
-    has_torch = find_spec("torch") is not None
+    torch, missing = _torch()
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Machine(
-        found,
-        peers.devices() if has_torch else {},
-        NO_TORCH_GPU if has_torch else NO_TORCH,
-        allowed or 1,
-    )
+    return Machine(found, torch, missing, allowed or 1)
+
+
+def _torch() -> tuple[dict[str, str], str]:
+    """PyTorch's devices by platform, and the state of PyTorch on a platform without it."""
+    if find_spec("torch") is None:
+        return {}, NO_TORCH
+    try:
+        return peers.devices(), NO_TORCH_GPU
+    except (ImportError, OSError, RuntimeError) as error:  # libraries that do not fit each other
+        return {}, failure(error)
 
 
 def described(machine: Machine) -> dict[str, Any]:

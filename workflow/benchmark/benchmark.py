@@ -5,7 +5,6 @@ this library is better; its spread; the limit that it should reach.
 """
 
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import clock
 import growth
 
 from workflow.lib import job
-from workflow.lib.machine import processor
+from workflow.lib.machine import cores, processor
 from workflow.lib.tables import write_text
 
 HERE = Path(__file__).resolve().parent
@@ -39,15 +38,13 @@ def main(rows: Path) -> None:
     Args:
         rows: JSON to write: the rows, how cost grows, the machine.
     """
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    found = [row for threads in sorted({1, cores}) for row in measured("share", threads)]
+    every = cores()
+    found = [row for threads in sorted({1, every}) for row in measured("share", threads)]
     for script, threads in (
         ("singles", 1),
         ("steps", 1),
-        ("sweeps", cores),
-        ("first", cores),
+        ("sweeps", every),
+        ("first", every),
         ("study", 1),
     ):
         found += measured(script, threads)
@@ -59,8 +56,8 @@ def main(rows: Path) -> None:
         )
     content = {
         "rows": found,
-        "growth": growth.measure(cores),
-        "machine": {"processor": processor(), "cores": cores, "system": platform.system()},
+        "growth": growth.measure(every),
+        "machine": {"processor": processor(), "cores": every, "system": platform.system()},
     }
     write_text(json.dumps(content, indent=2) + "\n", rows)
 

@@ -6,7 +6,6 @@ Each repeat trains on every number of devices in turn, and a speed-up compares t
 """
 
 import json
-import os
 import platform
 import statistics
 import subprocess
@@ -22,7 +21,7 @@ from data import CLASSES, FEATURES, examples
 
 import nnjax as nn
 from workflow.lib import job
-from workflow.lib.machine import processor
+from workflow.lib.machine import cores, processor
 from workflow.lib.tables import write_text
 
 DEVICES = (1, 2, 4, 8)
@@ -88,9 +87,6 @@ def main(rows: Path) -> None:
     Args:
         rows: JSON to write: the points and the machine.
     """
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
     most = max(DEVICES)
     child = subprocess.run(
         [sys.executable, str(Path(__file__).resolve()), "points"],
@@ -101,7 +97,7 @@ def main(rows: Path) -> None:
     )
     content = {
         "points": json.loads(child.stdout),
-        "machine": {"processor": processor(), "cores": cores, "system": platform.system()},
+        "machine": {"processor": processor(), "cores": cores(), "system": platform.system()},
     }
     write_text(json.dumps(content, indent=2) + "\n", rows)
 

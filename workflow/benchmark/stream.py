@@ -6,7 +6,6 @@ and optimizer. The file is written to the temporary folder and removed.
 """
 
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from data import CLASSES, FEATURES
 
 import nnjax as nn
 from workflow.lib import job
-from workflow.lib.machine import peak_memory, processor
+from workflow.lib.machine import cores, peak_memory, processor
 from workflow.lib.tables import write_text
 
 ROWS, IN_MEMORY, BATCH, BLOCK, REPEATS = 1_000_000, 200_000, 128, 8192, 3
@@ -87,7 +86,7 @@ def measure(rows: int) -> list[dict[str, Any]]:
         for units, name in UNITS.items():
             alone = subprocess.run(
                 [sys.executable, __file__, "memory", str(path), str(units)],
-                env=clock.fresh(os.cpu_count() or 1),
+                env=clock.fresh(cores()),
                 stdout=subprocess.PIPE,
                 check=True,
             )
@@ -107,7 +106,7 @@ def main(rows: Path) -> None:
     Args:
         rows: JSON to write: the rows and the machine.
     """
-    machine = {"processor": processor(), "cores": os.cpu_count(), "system": platform.system()}
+    machine = {"processor": processor(), "cores": cores(), "system": platform.system()}
     write_text(json.dumps({"rows": measure(ROWS), "machine": machine}, indent=2) + "\n", rows)
 
 

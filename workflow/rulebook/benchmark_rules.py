@@ -7,7 +7,6 @@ arguments, as the compiler reports it.
 """
 
 import json
-import os
 import platform
 import statistics
 import time
@@ -21,6 +20,7 @@ import numpy as np
 
 import nnjax as nn
 from workflow.lib import job
+from workflow.lib.machine import cores
 from workflow.lib.tables import write_text
 
 PAIRS = 25
@@ -254,7 +254,7 @@ def main(rows: Path) -> None:
     machine = {
         "device": device.device_kind,
         "processor": platform.machine(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "jax": jax.__version__,
     }
     write_text(json.dumps({"rows": measured, "machine": machine}, indent=2) + "\n", rows)

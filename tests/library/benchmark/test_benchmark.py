@@ -210,14 +210,34 @@ def test_no_program_starts_that_may_not_fit(monkeypatch: pytest.MonkeyPatch) -> 
     now, done = [0.0], list[str]()
     monkeypatch.setattr(clock.time, "perf_counter", lambda: now[0])
     slow, fast = work(now, 11.0, done, "slow"), work(now, 1.0, done, "fast")
-    found = clock.in_turn({"slow": slow, "fast": fast}, Budget(30.0, 1))
-    assert found.states == {"slow": NO_TIME, "fast": NO_TIME}
+    budget = Budget(30.0, 2)
+    found = clock.in_turn({"slow": slow, "fast": fast}, budget)
+    assert found.states == {"slow": NO_TIME, "fast": MEASURED}
+    # In the next part it is known that it would not fit.
+    assert clock.in_turn({"slow": slow}, budget).states == {"slow": NO_TIME}
+    assert done.count("slow") == 2
     # Nor is a program timed that takes longer than what is left; the others are.
     now[0] = 0.0
     found = clock.in_turn({"fast": fast, "slow": slow}, Budget(30.0, 1))
     assert found.states == {"fast": MEASURED, "slow": NO_TIME}
     assert len(found.seconds("fast")) == 2
     assert now[0] <= 30.0
+
+
+def test_what_fails_later_is_named_and_the_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a GPU does whose memory was just enough for the first run."""
+    now, done = [0.0], list[str]()
+    monkeypatch.setattr(clock.time, "perf_counter", lambda: now[0])
+
+    def run(times: int) -> None:
+        done.append("b")
+        if len(done) > 4:
+            raise MemoryError("no memory")
+
+    programs = {"a": work(now, 1.0, done, "a"), "b": lambda: run}
+    found = clock.in_turn(programs, Budget(1000.0, 1))
+    assert found.states == {"a": MEASURED, "b": "failed: MemoryError: no memory"}
+    assert (len(found.times["a"]), found.times["b"]) == (2, [])
 
 
 def test_a_late_round_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:

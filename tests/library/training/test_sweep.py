@@ -55,6 +55,16 @@ def test_replica_is_what_fit_gives(shuffle: bool) -> None:
     np.testing.assert_allclose(history.learning_rate[:, 0, 0], RATES)
 
 
+def test_a_gpu_trains_more_replicas_at_once() -> None:
+    """As many weights as fit into a core's cache, or into a part of a GPU's memory."""
+    size = importlib.import_module("nnjax.sweep")._group_size
+    assert (size(12, 5 << 17, "cpu"), size(12, 5 << 17, "gpu"), size(12, 1 << 28, "gpu")) == (
+        2,
+        12,
+        1,
+    )
+
+
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize("cache", [1, 10**9])
 def test_grouping_does_not_matter(
