@@ -43,6 +43,7 @@ from nnjax.training.given import (
     check_training,
 )
 from nnjax.training.optimizers import ByContent, begin
+from nnjax.training.stream import check_in_memory
 
 
 def sweep(
@@ -141,6 +142,7 @@ def sweep(
         check_whole(threads, "sweep(threads)")
     measures = check_measures(metric, metrics, train_metrics)
     check_rules(network, loss, penalty)
+    check_in_memory("sweep(data)", data)
     data = as_arrays("data", data)
     platform = next(iter(devices or data[0].devices())).platform
     at_once = threads or (_cores() if platform == "cpu" else 1)

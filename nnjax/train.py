@@ -41,7 +41,7 @@ from nnjax.training.given import (
 )
 from nnjax.training.loop import Callback, Checkpoint, Patience, check_patience, run
 from nnjax.training.optimizers import ByContent, begin
-from nnjax.training.stream import Stream, block_check, check_stream, stream_epoch
+from nnjax.training.stream import Stream, block_check, check_in_memory, check_stream, stream_epoch
 
 
 def accuracy(scores: jax.Array, targets: Any) -> jax.Array:
@@ -205,6 +205,7 @@ def fit(
     measures = check_measures(metric, metrics, train_metrics)
     initial = params.params if isinstance(params, Checkpoint) else params
     stream = data if isinstance(data, Stream) else None
+    check_in_memory("fit(validation)", validation)
     if isinstance(data, Stream):
         check_whole(batch_size, "batch_size")
         check_stream(initial, train_metrics)

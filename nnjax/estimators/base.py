@@ -26,6 +26,7 @@ from nnjax.store.spec import made, plain
 from nnjax.train import fit, predict
 from nnjax.training.loop import Checkpoint
 from nnjax.training.optimizers import begin, looks_ahead
+from nnjax.training.stream import check_in_memory
 
 ROWS = 128
 """Rows of a piece in prediction."""
@@ -185,6 +186,7 @@ class Estimator(BaseEstimator, ABC):
         """Inputs, targets and weights, checked as scikit-learn does."""
         if reset:
             vars(self).pop("params_", None)  # what fails from here on leaves nothing half trained
+        check_in_memory(f"{type(self).__name__}.fit(X)", X)
         checked: Any = validate_data(
             self, X, y, reset=reset, dtype=self._dtype(reset), allow_nd=self.network is not None,
             **options,

@@ -13,6 +13,12 @@ from nnjax.checks import check_whole
 from nnjax.tables.errors import TableError, listed, near
 from nnjax.training.stream import Rows, Stream
 
+NUMBERS = (
+    pl.Boolean, pl.Float32, pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.Int64,
+    pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64,
+)  # fmt: skip
+"""Types of columns that NumPy has too."""
+
 
 def stream(
     path: str | Path,
@@ -155,8 +161,9 @@ def _check_columns(path: Path, schema: pl.Schema, inputs: list[str], targets: li
             raise TableError(f"{path} has no column {name!r}; {hint}")
         if [*inputs, *targets].count(name) > 1:
             raise TableError(f"{path}: column {name!r} is listed twice among features and targets")
-        if not (schema[name].is_numeric() or schema[name] == pl.Boolean):
+        if schema[name] not in NUMBERS:
             raise TableError(
-                f"{path}: column {name!r} has type {schema[name]}; expected numbers, so number its "
-                "values from 0 first, or leave it out"
+                f"{path}: column {name!r} has type {schema[name]}; expected whole numbers of at "
+                "most 64 bits, floating-point numbers or booleans: convert it first (number the "
+                "values of a category from 0), or leave it out"
             )

@@ -44,6 +44,19 @@ class Stream(NamedTuple):
     check_unchanged: Callable[[], None]
 
 
+def check_in_memory(name: str, rows: object) -> None:
+    """Refuse a stream where rows are needed in memory.
+
+    Args:
+        name: where it was given, for the message: `sweep(data)`.
+        rows: what was given.
+    """
+    if isinstance(rows, Stream):
+        raise ValueError(
+            f"{name}: expected rows in memory, got a stream, which only nn.fit(data=...) reads"
+        )
+
+
 def check_stream(params: Params, train_metrics: bool) -> None:
     """Refuse settings that need all rows at the same time."""
     if has_batch_norm(params):

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import polars as pl
 import pytest
-from training_problem import HELD_OUT, LOSS, SGD, train
+from training_problem import HELD_OUT, LOSS, SGD, replicate, train
 from trees import assert_close
 
 import nnjax as nn
@@ -144,8 +144,13 @@ def test_whole_numbers_and_truth_values_become_floats(tmp_path: Path) -> None:
         ({"target": "label", "features": ["a", "a"]}, "column 'a' is listed twice"),
         ({"target": "a", "features": ["a"]}, "column 'a' is listed twice"),
         ({"target": "label", "features": []}, "at least one feature and one target"),
-        ({"target": "label", "features": ["text"]}, "'text' has type String; expected numbers"),
-        ({"target": "text"}, "'text' has type String; expected numbers"),
+        (
+            {"target": "label", "features": ["text"]},
+            "'text' has type String; expected whole numbers",
+        ),
+        ({"target": "text"}, "'text' has type String; expected whole numbers"),
+        ({"target": "price"}, r"'price' has type Decimal.*convert it first"),
+        ({"target": "label", "features": ["long"]}, "'long' has type Int128"),
         ({"target": "label", "block": 0}, r"stream\(block\): expected a positive whole number"),
         ({"target": "label", "window": 1.5}, r"stream\(window\): expected a positive whole number"),
     ],
@@ -153,7 +158,9 @@ def test_whole_numbers_and_truth_values_become_floats(tmp_path: Path) -> None:
 def test_descriptions_that_do_not_fit(
     tmp_path: Path, settings: dict[str, Any], message: str
 ) -> None:
-    path = written(tmp_path, table(text=["x"] * ROWS))
+    numbers = pl.Series(range(ROWS))
+    odd = {"price": numbers.cast(pl.Decimal(10, 2)), "long": numbers.cast(pl.Int128)}
+    path = written(tmp_path, table(text=["x"] * ROWS, **odd))
     with pytest.raises(ValueError, match=message):
         nn.stream(path, **settings)
 
@@ -219,3 +226,9 @@ def test_what_needs_all_rows_is_refused(tmp_path: Path) -> None:
         fit(data, batch_size=0, key=KEY)
     with pytest.raises(ValueError, match=r"feature axis|data: "):
         train(data=nn.stream(written(tmp_path), features=["a"], target="label"))
+    with pytest.raises(ValueError, match=r"^fit\(validation\): expected rows in memory, got a str"):
+        fit((X, LABELS), validation=data, key=KEY)
+    with pytest.raises(ValueError, match=r"^sweep\(data\): expected rows in memory"):
+        replicate(data=data)
+    with pytest.raises(ValueError, match=r"^Classifier.fit\(X\): expected rows in memory"):
+        nn.Classifier().fit(data, LABELS)
