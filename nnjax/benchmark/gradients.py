@@ -53,7 +53,7 @@ class References:
 
         Args:
             name: of the network.
-            rules: adds its backward passes.
+            rules: returns the network with its backward passes.
             params: its parameters.
             dtype: in which it is computed.
         """
