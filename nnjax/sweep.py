@@ -41,6 +41,7 @@ from nnjax.training.given import (
     check_measures,
     check_rules,
     check_training,
+    init_params,
 )
 from nnjax.training.optimizers import ByContent, begin
 from nnjax.training.stream import check_in_memory
@@ -148,7 +149,7 @@ def sweep(
     at_once = threads or (_cores() if platform == "cpu" else 1)
     places = devices or [None] * at_once
     in_shape = data[0].shape[1:]
-    abstract = jax.eval_shape(lambda key: network.init(key, in_shape)[0], jax.random.key(0))
+    abstract = init_params.eval_shape(network, in_shape, jax.random.key(0))
     checked = check_training(
         network, loss, abstract, data, validation, measures, epochs, batch_size, drop_last, augment,
         allow_nan,

@@ -155,10 +155,29 @@ def _check_roles(what: str, given: Any, roles: tuple[str, ...], example: str) ->
         raise ValueError(f"{what}: expected {example}, got {got}")
 
 
+# Programs that never run: for equal networks, losses and shapes, JAX traces them only once.
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def init_params(network: Layer, in_shape: tuple[int, ...], key: jax.Array) -> Params:
+    """The initial parameters, for their shapes."""
+    return network.init(key, in_shape)[0]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _scores(network: Layer, params: Params, x: jax.Array) -> Any:
+    return network.forward(params, x)[0]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _mean_loss(loss: Loss, scores: Any, targets: Any) -> jax.Array:
+    return loss.forward(scores, targets)[0]
+
+
 def _own_params(network: Layer, params: Params, x: jax.Array) -> Params:
     """What `network.init` returns, as shapes; `params` if `init` cannot be evaluated."""
     try:
-        return jax.eval_shape(lambda key: network.init(key, x.shape[1:])[0], jax.random.key(0))
+        return init_params.eval_shape(network, x.shape[1:], jax.random.key(0))
     except Exception:  # a user's `init` may raise anything
         return params
 
@@ -232,8 +251,8 @@ def _check_augment(
             f"got {made[0].shape} and {made[0].dtype}"
         )
     try:
-        scores = jax.eval_shape(lambda p, x: network.forward(p, x)[0], params, made[0])
-        jax.eval_shape(loss.forward, scores, made[1])
+        scores = _scores.eval_shape(network, params, made[0])
+        _mean_loss.eval_shape(loss, scores, made[1])
     except ValueError as error:
         raise ValueError(f"augment: {error}") from None
 
@@ -279,8 +298,8 @@ def _check_data(
 ) -> None:
     x, targets = data
     try:
-        scores = jax.eval_shape(lambda p, x: network.forward(p, x)[0], params, x)
-        jax.eval_shape(loss.forward, scores, targets)
+        scores = _scores.eval_shape(network, params, x)
+        _mean_loss.eval_shape(loss, scores, targets)
         for metric in (measures.metric, *(f for _, f in measures.metrics)):
             if metric is not None:
                 jax.eval_shape(metric, scores, targets)

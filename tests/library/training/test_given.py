@@ -216,3 +216,24 @@ def test_a_layer_may_take_other_containers() -> None:
     trained, _ = nn.fit(taking, LOSS, SGD, list(start()), DATA, epochs=1, batch_size=4)
     expected, _ = nn.fit(NETWORK, LOSS, SGD, start(), DATA, epochs=1, batch_size=4)
     jax.tree.map(np.testing.assert_array_equal, tuple(trained), expected)
+
+
+def test_a_second_training_traces_nothing() -> None:
+    """Neither to train nor to check: small trainings would spend most of their time on it."""
+    traced: list[str] = []
+
+    def init(key: jax.Array, in_shape: tuple[int, ...]) -> Any:
+        traced.append("init")
+        return NETWORK.init(key, in_shape)
+
+    def forward(params: Any, x: jax.Array, key: jax.Array | None = None) -> Any:
+        traced.append("forward")
+        return NETWORK.forward(params, x, key)
+
+    network = NETWORK._replace(init=init, forward=forward)
+    before = 0
+    for _ in range(2):
+        before = len(traced)
+        nn.fit(network, LOSS, SGD, start(), DATA, epochs=1, batch_size=5)
+    assert before
+    assert len(traced) == before

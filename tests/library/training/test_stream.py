@@ -159,7 +159,10 @@ def test_descriptions_that_do_not_fit(
     tmp_path: Path, settings: dict[str, Any], message: str
 ) -> None:
     numbers = pl.Series(range(ROWS))
-    odd: dict[str, Any] = {"price": numbers.cast(pl.Decimal(10, 2)), "long": numbers.cast(pl.Int128)}
+    odd: dict[str, Any] = {
+        "price": numbers.cast(pl.Decimal(10, 2)),
+        "long": numbers.cast(pl.Int128),
+    }
     path = written(tmp_path, table(text=["x"] * ROWS, **odd))
     with pytest.raises(ValueError, match=message):
         nn.stream(path, **settings)
