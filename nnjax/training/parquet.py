@@ -44,15 +44,15 @@ def stream(
 
     Speed. Blocks should be whole row groups of the file, written by
     `frame.write_parquet(path, row_group_size=8192, compression="uncompressed")`. On two cores,
-    1 000 000 rows of 617 columns took 1.04 times as long per row as rows in memory for a
-    617-512-26 network, 1.11 times for 617-44-26 (`reports/benchmark_stream.json`; medians of 3),
-    with a peak of 0.99 GB of memory, 0.34 GB of it before the first block.
+    1 000 000 rows of 617 columns took 1.16 times as long per row as rows in memory for a
+    617-512-26 network, 1.30 times for 617-44-26 (`reports/benchmark_stream.json`; medians of 3),
+    with a peak of 0.90 GB of memory, 0.27 GB of it before the first block.
 
     Larger files, estimated. A row of 617 numbers in float32 takes 2.5 kB, so 10⁹ rows take 2.5 TB.
-    At the 34 000 rows per second measured for 617-512-26, an epoch takes 8.2 hours and reads
-    85 MB/s; at the 190 000 of 617-44-26, 1.5 hours and 470 MB/s. If two cores cost $0.10 an hour,
-    an epoch costs $0.82 or $0.15; if a disk costs $0.08 per GB and month, the file costs $200 a
-    month. The disk is the first limit: many read less than 470 MB/s. The second is the file's
+    At the 79 000 rows per second measured for 617-512-26, an epoch takes 3.5 hours and reads
+    200 MB/s; at the 207 000 of 617-44-26, 1.3 hours and 510 MB/s. If two cores cost $0.10 an hour,
+    an epoch costs $0.35 or $0.13; if a disk costs $0.08 per GB and month, the file costs $200 a
+    month. The disk is the first limit: many read less than 510 MB/s. The second is the file's
     footer, which describes each column of each row group: with 8192 rows in a group, it has
     75 million descriptions, which do not fit into 1 GB. Such a file needs larger row groups and
     blocks, and a machine with memory for their windows.
