@@ -10,8 +10,17 @@ import optax
 import pytest
 from compilations import compilations
 from training_problem import (
-    DATA, HELD_OUT, LABELS, LOSS, MOMENTUM, NETWORK, RATES, SEEDS, X, replicate,
-)  # fmt: skip
+    DATA,
+    HELD_OUT,
+    LABELS,
+    LOSS,
+    MOMENTUM,
+    NETWORK,
+    RATES,
+    SEEDS,
+    X,
+    replicate,
+)
 from trees import assert_close
 
 import nnjax as nn
@@ -48,8 +57,8 @@ def test_replica_is_what_fit_gives(shuffle: bool) -> None:
 
 def test_a_gpu_trains_more_replicas_at_once() -> None:
     """As many weights as fit into a core's cache, or into a part of a GPU's memory."""
-    size = importlib.import_module("nnjax.sweep")._group_size
-    assert [size(12, 5 << 17, platform) for platform in ("cpu", "gpu")] == [2, 12]
+    size = functools.partial(importlib.import_module("nnjax.sweep")._group_size, 12, 5 << 17)
+    assert (size("cpu"), size("gpu")) == (2, 12)
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
@@ -57,8 +66,7 @@ def test_a_gpu_trains_more_replicas_at_once() -> None:
 def test_grouping_does_not_matter(
     cache: int, shuffle: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Groups of one replica, or of all that share their batches. The group's size is decided
-    outside the compiled program and is a shape inside it, so nothing stale is run."""
+    """Groups of one replica, or of all that share batches: a shape inside the compiled program."""
     expected = replicate(shuffle=shuffle)
     # By its full name: the attribute `nnjax.sweep` is the function.
     monkeypatch.setattr(importlib.import_module("nnjax.sweep"), "CACHE_BYTES", cache)
