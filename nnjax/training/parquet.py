@@ -42,6 +42,10 @@ def stream(
     few classes or times: write the file in a random order once, or choose smaller blocks and more
     of them.
 
+    Scale. Inputs are used as they are in the file. To standardise them, write another file once:
+    polars computes means and standard deviations (`collect(engine="streaming")`) and writes the
+    scaled columns (`sink_parquet`) without holding the table in memory.
+
     Speed. Blocks should be whole row groups of the file, written by
     `frame.write_parquet(path, row_group_size=8192, compression="uncompressed")`. On two cores,
     1 000 000 rows of 617 columns took 1.16 times as long per row as rows in memory for a
