@@ -168,6 +168,31 @@ def test_what_fails_gives_an_exit_status(
     assert "failed: ValueError: no memory\n" in capsys.readouterr().out
 
 
+def test_a_gradient_that_is_not_finite_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JSON has no NaN."""
+    monkeypatch.setattr(gradients, "relative_difference", lambda found, reference: math.nan)
+    results = measure.measure(
+        played(), 1000.0, lambda line: None, SMALL._replace(sweeps=[FEW], steps=[])
+    )
+    assert {row["state"] for row in results.gradients} == {"failed: the gradient is not finite"}
+    assert {row["difference"] for row in results.gradients} == {None}
+
+
+def test_a_pytorch_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with libraries of another CUDA."""
+
+    def broken() -> dict[str, str]:
+        raise OSError("libcudart.so: cannot open shared object file")
+
+    monkeypatch.setattr(where, "find_spec", lambda name: "found")
+    monkeypatch.setattr(peers, "devices", broken)
+    found = where.machine(gpu=False)
+    assert (found.torch, found.torch_missing) == (
+        {},
+        "failed: OSError: libcudart.so: cannot open shared object file",
+    )
+
+
 def test_without_time_everything_is_named() -> None:
     results = measure.measure(played(), 0.0, lambda line: None, SMALL)
     states = {row["name"]: row["state"] for row in results.rows}
