@@ -5,7 +5,7 @@ from typing import TypeGuard
 
 
 def is_whole(value: object, least: int = 1) -> TypeGuard[int]:
-    """Whether a value is a whole number of at least `least`; True and False are no numbers.
+    """Whether a value is a whole number of at least `least`; True and False do not count.
 
     Args:
         value: anything.

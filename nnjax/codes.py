@@ -28,7 +28,7 @@ from nnjax.losses.targets import are_labels, known
 __all__ = ["coded_cross_entropy", "decode", "output_codes"]
 
 CLIMBS = 20
-"""Number of hill climbs, of which the best code is taken."""
+"""Number of hill climbs; the best code is taken."""
 
 NEARNESS = 4.0
 """How much more a pair of words counts than a pair that is one bit farther apart: enough for the

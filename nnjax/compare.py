@@ -84,7 +84,7 @@ def read(path: str | Path) -> dict[str, Any]:
             one of them. What clocks decide of a claim is taken from `clocks.json`.
 
     Raises:
-        ValueError: if it is none of these.
+        ValueError: if it is not one of these.
     """
     path = Path(path)
     if path.is_dir():

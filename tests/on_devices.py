@@ -1,6 +1,6 @@
 """Trainings on one device and on several, compared: `python on_devices.py [PROCESS PORT]`.
 
-A process of its own, since the number of devices is bound when JAX starts. Prints JSON: for every
+A separate process, since the number of devices is bound when JAX starts. Prints JSON: for every
 case, the largest difference to one device and the sum of all numbers, and what was placed where.
 """
 
@@ -52,7 +52,7 @@ OF_PAIRS = nn.Loss(of_pairs, lambda both: both[1] * LOSS.backward(both[0]))
 
 
 def resumed(devices: Any) -> Any:
-    """Training that starts on some devices and goes on where the test says."""
+    """Training that starts on some devices and continues where the test says."""
     seen: list[nn.Checkpoint] = []
     train(callback=seen.append, key=key(), devices=devices)
     return nn.fit(

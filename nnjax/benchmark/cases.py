@@ -54,7 +54,7 @@ def operations(many: Many, rows: int) -> float:
 
     Args:
         many: the networks.
-        rows: of the data, of which those left over after the last whole batch are not used.
+        rows: of the data; those left over after the last whole batch are not used.
 
     Example:
         >>> one = Many(units=1, classes=26, rates=[0.1], seeds=1, batch_size=2)

@@ -53,7 +53,7 @@ class References:
 
         Args:
             name: of the network.
-            rules: returns the network with its backward passes.
+            rules: maps the network to the one with the backward passes to compare.
             params: its parameters.
             dtype: in which it is computed.
         """

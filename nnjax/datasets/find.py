@@ -185,7 +185,7 @@ def _files(base: Path) -> Iterator[Path]:
         for folder in level:
             try:
                 names = sorted(filter(_visible, names_in(folder)))
-            except DataError:  # where nobody looks for data
+            except DataError:  # a folder where no data are expected
                 continue
             for path in (folder / name for name in names):
                 seen += 1

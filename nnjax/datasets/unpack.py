@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-import ncompress  # its functions are not bound here: those that outlive Python are told as leaked
+import ncompress  # its functions are not bound here: at the end they would count as leaks
 
 from nnjax.datasets.errors import DataError
 from nnjax.datasets.find import first

@@ -186,7 +186,7 @@ class Estimator(BaseEstimator, ABC):
         """Inputs, targets and weights, checked as scikit-learn does."""
         if reset:
             vars(self).pop("params_", None)  # what fails from here on leaves nothing half trained
-        check_in_memory(f"{type(self).__name__}.fit(X)", X)
+        check_in_memory("X", X)
         checked: Any = validate_data(
             self, X, y, reset=reset, dtype=self._dtype(reset), allow_nd=self.network is not None,
             **options,

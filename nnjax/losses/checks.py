@@ -20,7 +20,7 @@ def check_targets(what: str, loss: Loss, scores: Any, targets: Any) -> None:
     """Refuse targets outside the values that a loss is made for.
 
     A compiled program cannot refuse values. The loss of such targets is a number without meaning,
-    often below 0, on which training goes on. Not a number (NaN) is left to other checks, and
+    often below 0, on which training continues. Not a number (NaN) is left to other checks, and
     examples of weight 0 may hold anything.
 
     Args:

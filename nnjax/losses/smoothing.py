@@ -43,7 +43,7 @@ def label_smoothing(loss: Loss, amount: float) -> Loss:
         A loss with the arguments of `loss`, including `Weighted` targets.
 
     Raises:
-        ValueError: if `loss` is none of the four or amount is not in [0, 1).
+        ValueError: if `loss` is not one of the four or amount is not in [0, 1).
 
     Example:
         >>> import jax.numpy as jnp, nnjax as nn

@@ -49,7 +49,7 @@ def save(
     Args:
         path: the file to write, usually ending in `.npz`.
         params: a pytree of arrays.
-        network: the network, stored as the calls that make it; of this library's layers alone.
+        network: the network, stored as the calls that make it; only layers of this library.
         classes: names or numbers of the classes, in the order of the scores.
         about: further information to store, made of dicts, lists, strings and numbers: columns,
             units, a source.

@@ -28,7 +28,7 @@ def network_spec(network: Layer) -> Any:
         Plain data for `network_of`.
 
     Raises:
-        ValueError: if a part is none of the library, naming it.
+        ValueError: if a part is not of the library, naming it.
 
     Example:
         >>> import nnjax as nn

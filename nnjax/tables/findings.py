@@ -197,7 +197,7 @@ def _linear(features: pl.DataFrame, y: np.ndarray) -> list[str]:
     """Columns of numbers that are the target in other units."""
     numeric = [c for c in features if c.dtype.is_numeric() and not c.null_count()]
     x = as_numbers(pl.DataFrame(numeric))
-    x = np.ldexp(x, -np.frexp(np.abs(x).max(axis=0))[1])  # squares of 1e300 are no numbers
+    x = np.ldexp(x, -np.frexp(np.abs(x).max(axis=0))[1])  # squares of 1e300 overflow
     spread = x.std(axis=0) * y.std()
     covariance = (x - x.mean(axis=0)).T @ (y - y.mean()) / len(y)
     equal = (np.abs(covariance) > LINEAR * spread) & (spread > 0)

@@ -15,7 +15,7 @@ from nnjax.epoch import History, Measures, State, completed
 
 
 class Checkpoint(NamedTuple):
-    """The state of training after an epoch; `fit` takes it in place of parameters to resume.
+    """The state of training after an epoch; pass it to `fit` instead of parameters to resume.
 
     A resumed run gives the same numbers as a run without interruption, to the last bit. `epoch` is
     the number of epochs done. `history` is the history of these epochs; without it, the history
@@ -65,7 +65,7 @@ class Patience(NamedTuple):
         values = np.asarray(getattr(history, name) if found is None else found, np.float64)
         if values.ndim != 1:
             raise ValueError(
-                f"fit(patience=...): {name} is no number but {values.shape[1:]} of them"
+                f"fit(patience=...): {name} is not one number but {values.shape[1:]} of them"
             )
         falls = name.endswith("loss") or self.monitor.startswith("-")
         return np.nan_to_num(-values if falls else values, nan=-np.inf, neginf=-np.inf)

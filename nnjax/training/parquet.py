@@ -48,9 +48,9 @@ def stream(
 
     Speed. Blocks should be whole row groups of the file, written by
     `frame.write_parquet(path, row_group_size=8192, compression="uncompressed")`. On two cores,
-    1 000 000 rows of 617 columns took 1.16 times as long per row as rows in memory for a
-    617-512-26 network, 1.30 times for 617-44-26 (`reports/benchmark_stream.json`; medians of 3),
-    with a peak of 0.90 GB of memory, 0.27 GB of it before the first block.
+    1 000 000 rows of 617 columns took 1.16 (1.16 to 1.18) times as long per row as rows in memory
+    for a 617-512-26 network, 1.30 (1.23 to 1.55) times for 617-44-26, with a peak of 0.90 GB of
+    memory (`reports/benchmark_stream.json`; medians of 3, least to most).
 
     Larger files, estimated. A row of 617 numbers in float32 takes 2.5 kB, so 10⁹ rows take 2.5 TB.
     At the 79 000 rows per second measured for 617-512-26, an epoch takes 3.5 hours and reads

@@ -62,7 +62,7 @@ def check_function(
 
     Raises:
         TypeError: if something is not a function, or does not take the arguments.
-        ValueError: if `rule` is no pair, a position is none of an argument, or a check is unknown.
+        ValueError: if `rule` is not a pair, a position has no argument, or a check is unknown.
     """
     where = "verify_function"
     if isinstance(f, Layer | Loss):

@@ -22,7 +22,7 @@ SHORTER = 1e-7
 
 
 LARGEST_JACOBIAN = 1_000_000
-"""How many slopes of single terms are looked at next to kinks."""
+"""How many slopes of single terms are examined next to kinks."""
 
 
 class Point(NamedTuple):

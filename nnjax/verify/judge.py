@@ -230,7 +230,7 @@ def _row(oracle: _Oracle, block: str, low: Any) -> Row:
 
 
 def _in_low_precision(oracle: _Oracle, bound64: float, low: Any) -> Difference:
-    """How far the rule in low precision is from the oracle; NaN where nobody has digits."""
+    """How far the rule in low precision is from the oracle; NaN where neither has digits."""
     evidence, eps = oracle.evidence, float(jnp.finfo(low).eps)
     said = evidence.said[oracle.name]
     found = evidence.rule32

@@ -32,7 +32,7 @@ truncation error."""
 COORDINATES, EVALUATED = 2000, 4_000_000
 """Differences and complex steps are taken in every coordinate. Of a large problem they are taken
 where the rule and automatic differentiation differ, and in random ones: at most `COORDINATES`, and
-fewer (but a hundred) if so many steps evaluated more numbers than `EVALUATED`."""
+fewer (but a hundred) if that many steps would evaluate more numbers than `EVALUATED`."""
 
 
 def by_jax(problem: Problem, inputs: Any) -> Any:

@@ -27,7 +27,7 @@ REFUSALS = (TypeError, ValueError, NotImplementedError)
 """The errors JAX raises if it cannot trace an oracle through a forward pass."""
 
 NEARBY, AWAY, WIDER = 32, 1e-6, 0.25
-"""How many points next to a kink are looked at, how far away they are, and which part of the range
+"""How many points next to a kink are examined, how far away they are, and which part of the range
 of the slopes there is added on both sides."""
 
 

@@ -47,7 +47,7 @@ def kinds_of_targets(loss: Loss, scores: np.ndarray, targets: Any) -> dict[str, 
 
 
 def _not_finite(loss: Loss, scores: np.ndarray, targets: Any) -> str:
-    """Why these are no targets for the loss; empty if it takes them and its value is finite."""
+    """Why the loss does not take these targets; empty if it takes them and its value is finite."""
     z, t = jax.tree.map(jnp.asarray, cast((scores, targets), jnp.float32))
     try:
         return "" if bool(jnp.isfinite(value(loss, z, t)).all()) else "it is not finite"

@@ -60,7 +60,7 @@ def missing() -> str:
     if not find_spec("snakemake_executor_plugin_slurm"):
         return "not installed: snakemake-executor-plugin-slurm"
     boxed = subprocess.run([*BOX, "true"], capture_output=True, check=False)
-    return "no right to start Slurm in a box of its own" if boxed.returncode else ""
+    return "no right to start Slurm in a separate box" if boxed.returncode else ""
 
 
 def boxed(folder: Path, command: list[str]) -> list[str]:

@@ -225,7 +225,7 @@ def test_every_sentence_of_the_ledger_is_wording() -> None:
 
 
 def test_what_would_decide_follows_from_the_number() -> None:
-    """It is not a difference of its own, unless the number is the same."""
+    """It is not a separate difference, unless the number is the same."""
     old = {"K17": edited(CLAIM, **{"published/needed": {"times": 2.5, "below": 0.2}})}
     more = edited(old, **{"K17/published/needed/times": 3.5})
     assert reasons(more, old) == [("K17", "published.needed.times", None)]

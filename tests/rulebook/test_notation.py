@@ -80,7 +80,7 @@ def test_every_row_of_a_block_is_as_wide_as_the_others(block: str) -> None:
 
 
 def test_blocks_that_stay_as_they_are_written() -> None:
-    """Counted, so that a new one is looked at."""
+    """Counted, so that a new one is noticed."""
     left = {b.splitlines()[0] for b in BLOCKS if "<pre" in equations(b)}
     assert left == NOT_EQUATIONS
 

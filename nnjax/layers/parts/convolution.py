@@ -21,10 +21,10 @@ from nnjax.layers.parts.precision import wide as wide_float
 from nnjax.layers.parts.windows import Axis, Padding, Whole, Windows, windows
 
 EXAMPLES = 64
-"""On the processor a gradient of the kernel is the sum over parts of so many examples."""
+"""On the processor a gradient of the kernel is the sum over parts of this many examples."""
 
 PRODUCTS = 2**18
-"""On the processor about so many products with elements of a kernel are held at a time (1 MiB)."""
+"""On the processor about this many products with elements of a kernel are held at once (1 MiB)."""
 
 
 class Options(NamedTuple):
@@ -220,7 +220,7 @@ def kernel_gradient(
 
 
 def _parts(a: jax.Array, examples: int) -> tuple[jax.Array, jax.Array]:
-    """Parts of so many examples, (parts, examples, ...), and the rest of the batch."""
+    """Parts of that many examples, (parts, examples, ...), and the rest of the batch."""
     whole = a.shape[0] - a.shape[0] % examples
     return a[:whole].reshape(whole // examples, examples, *a.shape[1:]), a[whole:]
 

@@ -1,6 +1,6 @@
 """scikit-learn's own checks of estimators.
 
-Those that train several networks, most of them of shapes of their own, are exhaustive tests.
+Those that train several networks, most of them with different shapes, are exhaustive tests.
 """
 
 from collections.abc import Callable, Iterator

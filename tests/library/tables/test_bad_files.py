@@ -1,4 +1,4 @@
-"""Files that are no tables are refused in one sentence that says what, where and what to do."""
+"""Files that are not tables are refused in one sentence that says what, where and what to do."""
 
 import contextlib
 import gzip

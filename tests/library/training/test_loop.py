@@ -26,7 +26,7 @@ def fit(params: Any, epochs: int, **changed: Any) -> tuple[Any, nn.History]:
     return nn.fit(DROPOUT, LOSS, optimizer, params, **settings(epochs, **changed))
 
 
-def begun() -> Any:
+def initial() -> Any:
     return start(DROPOUT)
 
 
@@ -46,8 +46,8 @@ def test_early_stopping_is_what_the_history_says(patience: int, monitor: str) ->
         "certain": lambda scores, labels: jax.nn.softmax(scores).max(axis=1).mean(),
     }
     seen: list[nn.Checkpoint] = []
-    _, full = fit(begun(), 40, metrics=metrics, callback=seen.append)
-    params, history = fit(begun(), 40, metrics=metrics, patience=patience, monitor=monitor)
+    _, full = fit(initial(), 40, metrics=metrics, callback=seen.append)
+    params, history = fit(initial(), 40, metrics=metrics, patience=patience, monitor=monitor)
     name = monitor.removeprefix("-")
     values = np.asarray(full.validation_metrics.get(name, getattr(full, name, None)))
     worth = -values if monitor in ("validation_loss", "-error") else values
@@ -63,7 +63,7 @@ def test_early_stopping_is_what_the_history_says(patience: int, monitor: str) ->
 
 def test_best_parameters_are_returned_also_without_stopping() -> None:
     seen: list[nn.Checkpoint] = []
-    params, history = fit(begun(), 20, patience=1000, callback=seen.append)
+    params, history = fit(initial(), 20, patience=1000, callback=seen.append)
     assert len(history.train_loss) == 20
     equal(params, seen[int(history.validation_loss.argmin())].params)
     equal(seen[-1].best, params)
@@ -73,7 +73,7 @@ def test_nothing_finite_to_monitor_returns_the_last_parameters() -> None:
     nan: Any = {"nothing": lambda scores, labels: scores.mean() * jnp.nan}
     seen: list[nn.Checkpoint] = []
     params, history = fit(
-        begun(), 9, metrics=nan, patience=2, monitor="nothing", callback=seen.append
+        initial(), 9, metrics=nan, patience=2, monitor="nothing", callback=seen.append
     )
     assert len(history.train_loss) == 3
     equal(params, seen[-1].params)
@@ -88,7 +88,7 @@ def test_nothing_finite_to_monitor_returns_the_last_parameters() -> None:
         ({"patience": 1, "monitor": "validation_accuracy", "metric": None}, "is not measured"),
         (
             {"patience": 1, "monitor": "scores", "metrics": {"scores": lambda s, t: s.sum(axis=0)}},
-            r"scores is no number but \(2,\)",
+            r"scores is not one number but \(2,\)",
         ),
         ({"metrics": {"loss": nn.accuracy}}, "has a 'loss' already"),
         ({"metrics": nn.accuracy}, "metrics: expected functions"),
@@ -97,7 +97,7 @@ def test_nothing_finite_to_monitor_returns_the_last_parameters() -> None:
 )  # fmt: skip
 def test_early_stopping_refuses(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        fit(begun(), 3, **changed)
+        fit(initial(), 3, **changed)
 
 
 # --- callbacks and interruption -------------------------------------------------------------------
@@ -105,8 +105,8 @@ def test_early_stopping_refuses(changed: dict[str, Any], message: str) -> None:
 
 def test_callback_sees_every_epoch_and_changes_nothing() -> None:
     seen: list[nn.Checkpoint] = []
-    params, history = fit(begun(), 4, callback=seen.append)
-    plain = fit(begun(), 4)
+    params, history = fit(initial(), 4, callback=seen.append)
+    plain = fit(initial(), 4)
     equal((params, history), plain)
     assert [checkpoint.epoch for checkpoint in seen] == [1, 2, 3, 4]
     equal((seen[-1].params, seen[-1].history), plain)
@@ -116,12 +116,12 @@ def test_callback_sees_every_epoch_and_changes_nothing() -> None:
 
 @pytest.mark.parametrize("wrap", [bool, np.bool, jnp.bool])
 def test_callback_that_returns_true_stops(wrap: Any) -> None:
-    _, history = fit(begun(), 9, callback=lambda now: wrap(now.epoch == 3))
+    _, history = fit(initial(), 9, callback=lambda now: wrap(now.epoch == 3))
     assert history.train_loss.shape == (3,)
 
 
 def test_other_values_of_a_callback_do_not_stop() -> None:
-    _, history = fit(begun(), 3, callback=lambda now: now.epoch)
+    _, history = fit(initial(), 3, callback=lambda now: now.epoch)
     assert history.train_loss.shape == (3,)
 
 
@@ -130,7 +130,7 @@ def test_interruption_returns_what_is_trained(capsys: pytest.CaptureFixture[str]
         if now.epoch == 2:
             raise KeyboardInterrupt
 
-    equal(fit(begun(), 9, callback=interrupt), fit(begun(), 2))
+    equal(fit(initial(), 9, callback=interrupt), fit(initial(), 2))
     assert "interrupted; returned after 2 of 9 epochs" in capsys.readouterr().err
 
 
@@ -146,13 +146,13 @@ def test_interruption_during_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
             raise KeyboardInterrupt
         return epoch(*arguments)
 
-    expected = fit(begun(), 3)
+    expected = fit(initial(), 3)
     monkeypatch.setattr(module, "_fit_epoch", slow)
     left = 4
-    equal(fit(begun(), 9), expected)
+    equal(fit(initial(), 9), expected)
     left = len(calls) + 1
     with pytest.raises(KeyboardInterrupt):
-        fit(begun(), 9)
+        fit(initial(), 9)
 
 
 # --- checkpoints ----------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ def test_interruption_during_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_resumed_training_is_uninterrupted_training(epoch: int, patience: int | None) -> None:
     """To the last bit: shuffling, dropout, population statistics, schedule, the best parameters."""
     seen: list[nn.Checkpoint] = []
-    whole = fit(begun(), 12, patience=patience, callback=seen.append)
+    whole = fit(initial(), 12, patience=patience, callback=seen.append)
     assert len(seen) > epoch
     equal(fit(seen[epoch - 1], 12, patience=patience), whole)
 
@@ -171,10 +171,10 @@ def test_resumed_training_is_uninterrupted_training(epoch: int, patience: int | 
 def test_checkpoint_from_a_file(tmp_path: Path) -> None:
     """Parameters, the optimizer's state and the epoch are enough."""
     seen: list[nn.Checkpoint] = []
-    params, history = fit(begun(), 5, callback=seen.append)
+    params, history = fit(initial(), 5, callback=seen.append)
     nn.save(tmp_path / "two.npz", seen[1][:3])
     optimizer = optax.adam(optax.cosine_decay_schedule(0.1, 40))
-    like = (begun(), optimizer.init(begun()), 0)
+    like = (initial(), optimizer.init(initial()), 0)
     again, rest = fit(nn.Checkpoint(*nn.load(tmp_path / "two.npz", like=like)), 5)
     equal(again, params)
     equal(rest, jax.tree.map(lambda column: column[2:], history))
@@ -182,21 +182,21 @@ def test_checkpoint_from_a_file(tmp_path: Path) -> None:
 
 def test_stopped_training_stays_stopped() -> None:
     seen: list[nn.Checkpoint] = []
-    whole = fit(begun(), 40, patience=2, callback=seen.append)
+    whole = fit(initial(), 40, patience=2, callback=seen.append)
     assert len(seen) < 40
     equal(fit(seen[-1], 40, patience=2), whole)
 
 
 def test_nothing_left_to_do_is_refused() -> None:
     seen: list[nn.Checkpoint] = []
-    fit(begun(), 2, callback=seen.append)
+    fit(initial(), 2, callback=seen.append)
     with pytest.raises(ValueError, match=r"epochs=2\): the checkpoint already has 2 epochs"):
         fit(seen[-1], 2)
 
 
 def test_checkpoint_with_other_metrics_is_refused() -> None:
     seen: list[nn.Checkpoint] = []
-    fit(begun(), 2, callback=seen.append)
+    fit(initial(), 2, callback=seen.append)
     with pytest.raises(ValueError, match="the checkpoint's history has other metrics"):
         fit(seen[-1], 3, metrics={"again": nn.accuracy})
 
@@ -207,7 +207,7 @@ def test_checkpoint_with_other_metrics_is_refused() -> None:
 def test_metrics_are_those_of_the_parameters_after_the_epoch() -> None:
     seen: list[nn.Checkpoint] = []
     metrics: Any = {"mean": lambda scores, labels: scores.mean(axis=0)}
-    _, history = fit(begun(), 3, metrics=metrics, train_metrics=True, callback=seen.append)
+    _, history = fit(initial(), 3, metrics=metrics, train_metrics=True, callback=seen.append)
     for epoch, now in enumerate(seen):
         on_training = nn.predict(DROPOUT, now.params, X)
         held_out = nn.predict(DROPOUT, now.params, HELD_OUT[0])
@@ -221,7 +221,7 @@ def test_metrics_are_those_of_the_parameters_after_the_epoch() -> None:
 
 
 def test_the_bar_shows_loss_and_metrics(capsys: pytest.CaptureFixture[str]) -> None:
-    fit(begun(), 3, metrics={"top": nn.accuracy}, progress=True)
+    fit(initial(), 3, metrics={"top": nn.accuracy}, progress=True)
     shown = capsys.readouterr().err
     assert all(f"{name}=" in shown for name in ("loss", "validation loss", "accuracy", "top"))
 
@@ -243,7 +243,7 @@ def test_without_key_batches_normalise_themselves() -> None:
 
 def test_random_layers_need_a_key() -> None:
     with pytest.raises(ValueError, match=r"draws random numbers in training.*needs a key"):
-        fit(begun(), 1, key=None)
+        fit(initial(), 1, key=None)
 
 
 def test_healthy_training_under_debug_nans() -> None:

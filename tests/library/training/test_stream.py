@@ -233,5 +233,5 @@ def test_what_needs_all_rows_is_refused(tmp_path: Path) -> None:
         fit((X, LABELS), validation=data, key=KEY)
     with pytest.raises(ValueError, match=r"^sweep\(data\): expected rows in memory"):
         replicate(data=data)
-    with pytest.raises(ValueError, match=r"^Classifier.fit\(X\): expected rows in memory"):
+    with pytest.raises(ValueError, match=r"^X: expected rows in memory"):
         nn.Classifier().fit(data, LABELS)

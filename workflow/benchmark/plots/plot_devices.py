@@ -71,7 +71,7 @@ def _panel(axes: Axes, points: list[dict[str, Any]], cores: int) -> None:
 
 
 def _tell(axes: Axes, points: list[dict[str, Any]], cores: int) -> None:
-    """Each number of devices answers with its speed-up."""
+    """On hover, each number of devices shows its speed-up."""
     told: dict[float, str] = {}
     for point in points:
         speed_up = style.interval((point[end] for end in ENDS), "")

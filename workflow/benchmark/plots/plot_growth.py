@@ -82,7 +82,7 @@ def _panel(
 
 
 def _tell(axes: Axes, points: list[dict[str, Any]], quantity: str, size: str) -> None:
-    """Each point answers, over the height that it shares with the other panels of its row."""
+    """On hover, each point shows its number, at any height of its row of panels."""
     told: dict[float, str] = {}
     for point in points:
         number = f"{point['memory']:.3g} MB"

@@ -77,7 +77,7 @@ def _panel(axes: Axes, found: list[tuple[re.Match[str], dict[str, Any]]]) -> Non
 
 
 def _tell(axes: Axes, found: list[tuple[re.Match[str], dict[str, Any]]], units: int) -> None:
-    """Each batch size answers with the ratios to all peers."""
+    """On hover, each batch size shows the ratios to all peers."""
     told: dict[float, str] = {}
     for size in sorted({int(match["batch"]) for match, _ in found}):
         here = {match["peer"]: row for match, row in found if int(match["batch"]) == size}

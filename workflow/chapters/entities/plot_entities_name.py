@@ -79,7 +79,7 @@ def _bars(axes: Axes, rows: pl.DataFrame, named: pl.DataFrame) -> None:
 
 
 def _tell(axes: Axes, rows: pl.DataFrame, named: pl.DataFrame, title: str) -> None:
-    """Each sentence answers with the probabilities of all tags, the largest first."""
+    """On hover, each sentence shows the probabilities of all tags, the largest first."""
     told: dict[int, str] = {}
     for place, (sentence, at, text, tag) in enumerate(named.iter_rows()):
         part = rows.filter(sentence=sentence, place=at).sort("probability", descending=True)

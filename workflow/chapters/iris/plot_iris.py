@@ -109,7 +109,7 @@ def _flowers(axes: Axes, part: pl.DataFrame) -> None:
 
 
 def _tell(axes: Axes, part: pl.DataFrame, accuracy: str, measured: tuple[str, str]) -> None:
-    """The panel answers with the accuracy, and above it each place with its flowers."""
+    """On hover, the panel shows the accuracy, and each place its flowers."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     style.tell(axes, (left, low), (right - left, high - low), accuracy)
     # The measurements are multiples of a millimetre, so places with flowers do not overlap.
